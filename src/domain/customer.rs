@@ -1,0 +1,188 @@
+//! A customer: attributes, consent, totals, and what the rules remember of them.
+
+use super::{Activity, Class, DeliveryId, Span, Time, Value};
+use std::collections::BTreeMap;
+
+/// The number by which the store knows a customer. Numbers are given in the order of arrival and never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, minicbor::Encode, minicbor::Decode)]
+#[cbor(transparent)]
+pub struct CustomerNumber(#[n(0)] pub u64);
+
+/// Consent to one class or topic.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct Consent {
+    /// Given or withdrawn.
+    #[n(0)]
+    pub granted: bool,
+    /// Since when.
+    #[n(1)]
+    pub at: Time,
+    /// Where it came from, such as `import` or `identify`.
+    #[n(2)]
+    pub source: String,
+}
+
+/// What a customer remembers of one rule.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct RuleMemory {
+    /// The occurrence of the last enrollment.
+    #[n(0)]
+    pub occurrence: String,
+    /// When that was.
+    #[n(1)]
+    pub enrolled_at: Time,
+    /// How many enrollments there were.
+    #[n(2)]
+    pub enrollments: u32,
+    /// Whether the last one was held out.
+    #[n(3)]
+    pub held_out: bool,
+}
+
+/// A place under the frequency caps that a mail has reserved or used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(array)]
+pub struct CapSlot {
+    /// The class that is capped.
+    #[n(0)]
+    pub class: Class,
+    /// When the mail goes out, or went out.
+    #[n(1)]
+    pub at: Time,
+    /// The mail.
+    #[n(2)]
+    pub delivery: DeliveryId,
+}
+
+/// How long a cap slot is remembered: the longest `per` of a frequency cap.
+pub const SLOTS_KEPT: Span = Span::days(31);
+
+/// A customer as rules and templates see them.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct Customer {
+    /// The id that the outside gave.
+    #[n(0)]
+    pub id: String,
+    /// Attributes by name, `email` and the other built-in ones among them; `id` is not repeated here.
+    #[n(1)]
+    pub attributes: BTreeMap<String, Value>,
+    /// Consent by class or topic. What is missing was never given.
+    #[n(2)]
+    pub consent: BTreeMap<String, Consent>,
+    /// When first stored here.
+    #[n(3)]
+    pub arrived_at: Time,
+    /// The latest time at which a profile row took effect.
+    #[n(4)]
+    pub updated_at: Time,
+    /// Totals over events.
+    #[n(5)]
+    pub activity: Activity,
+    /// By rule.
+    #[n(6)]
+    pub memory: BTreeMap<String, RuleMemory>,
+    /// Reserved and used places under the caps, oldest first.
+    #[n(7)]
+    pub slots: Vec<CapSlot>,
+}
+
+impl Customer {
+    /// A customer of whom nothing is known but the id.
+    #[must_use]
+    pub fn new(id: impl Into<String>, arrived_at: Time) -> Self {
+        Self {
+            id: id.into(),
+            attributes: BTreeMap::new(),
+            consent: BTreeMap::new(),
+            arrived_at,
+            updated_at: Time::MIN,
+            activity: Activity::default(),
+            memory: BTreeMap::new(),
+            slots: Vec::new(),
+        }
+    }
+
+    /// A text attribute, such as `email`; empty texts count as missing.
+    #[must_use]
+    pub fn text(&self, attribute: &str) -> Option<&str> {
+        self.attributes.get(attribute).and_then(Value::as_text).filter(|text| !text.is_empty())
+    }
+
+    /// The address that mail goes to.
+    #[must_use]
+    pub fn email(&self) -> Option<&str> {
+        self.text("email")
+    }
+
+    /// The name of the customer's time zone as stored; the business's stands in where it is missing.
+    #[must_use]
+    pub fn timezone(&self) -> Option<&str> {
+        self.text("timezone")
+    }
+
+    /// Whether consent to the class or topic is given now.
+    #[must_use]
+    pub fn consents_to(&self, name: &str) -> bool {
+        self.consent.get(name).is_some_and(|consent| consent.granted)
+    }
+
+    /// Takes in one profile row that is newer than all before it. `None` clears an attribute.
+    pub fn update(&mut self, row: &ProfileRow) {
+        for (name, value) in &row.attributes {
+            match value {
+                Some(value) => self.attributes.insert(name.clone(), value.clone()),
+                None => self.attributes.remove(name),
+            };
+        }
+        for (name, granted) in &row.consent {
+            let at = row.effective_at.max(Time(0));
+            if self.consent.get(name).is_none_or(|old| old.granted != *granted) {
+                self.consent.insert(name.clone(), Consent { granted: *granted, at, source: row.source.clone() });
+            }
+        }
+        self.updated_at = self.updated_at.max(row.effective_at);
+    }
+
+    /// Reserves a place under the caps and forgets those that no cap can reach any more.
+    pub fn reserve(&mut self, slot: CapSlot) {
+        self.slots.retain(|old| old.at > slot.at.minus(SLOTS_KEPT) && old.delivery != slot.delivery);
+        let index = self.slots.partition_point(|old| old.at <= slot.at);
+        self.slots.insert(index, slot);
+    }
+
+    /// Gives back the place of a delivery that ended unsent.
+    pub fn release(&mut self, delivery: DeliveryId) {
+        self.slots.retain(|slot| slot.delivery != delivery);
+    }
+}
+
+/// One row of a profile: what an import line or an `identify` call says of a customer.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct ProfileRow {
+    /// From when it holds: `updated_at` of the row; a customer's first row without one holds since always
+    /// ([`Time::MIN`]), later ones from receipt.
+    #[n(0)]
+    pub effective_at: Time,
+    /// Attributes set (`Some`) and cleared (`None`).
+    #[n(1)]
+    pub attributes: BTreeMap<String, Option<Value>>,
+    /// Consent given or withdrawn by class or topic.
+    #[n(2)]
+    pub consent: BTreeMap<String, bool>,
+    /// Where it came from, such as `import`.
+    #[n(3)]
+    pub source: String,
+    /// When it arrived here.
+    #[n(4)]
+    pub received_at: Time,
+}
+
+/// The normal form of an address for suppression: without surrounding blanks, in lower case.
+#[must_use]
+pub fn normalized_address(address: &str) -> String {
+    address.trim().to_lowercase()
+}

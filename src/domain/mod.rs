@@ -1,0 +1,35 @@
+//! The nouns that every room speaks of.
+//!
+//! What it is for: customers, events, totals, consent, deliveries, ticks, exact numbers, instants, diagnostics, and the
+//! settings that decide who gets what.
+//! Invariants: pure (no async, no file, no network, no clock, no randomness); numbers and sums are exact; totals do not
+//! depend on the order in which events arrived; what is stored carries numbered fields that are never reused.
+//! Deliberately not here: how anything is parsed from YAML, kept on disk, sent, or decided.
+
+mod activity;
+mod customer;
+mod delivery;
+mod diagnostic;
+mod event;
+mod number;
+mod policy;
+mod schema;
+mod tick;
+mod time;
+mod value;
+
+pub use activity::{Activity, EventInterest, Interest, Orders, RECENT, Recent, Totals, purchase_id};
+pub use customer::{
+    CapSlot, Consent, Customer, CustomerNumber, ProfileRow, RuleMemory, SLOTS_KEPT, normalized_address,
+};
+pub use delivery::{
+    Delivery, DeliveryId, DeliveryKey, EXPIRES_AFTER, Lane, NotADeliveryId, NotALane, Outcome, Payload, Reason, State,
+};
+pub use diagnostic::{Diagnostic, Place, Severity, nearest};
+pub use event::Event;
+pub use number::{NotANumber, Number};
+pub use policy::{CapPeriod, Class, FrequencyCap, Misfire, MisfirePolicy, Policy, QuietHours, UncertainPolicy};
+pub use schema::{Attribute, BUILT_IN, Purchase, Schema};
+pub use tick::{Enrollment, Planned, RuleState, Suppression, Tick, TickCounts, TickMember};
+pub use time::{NotASpan, NotATime, Span, Time};
+pub use value::{Value, ValueType};

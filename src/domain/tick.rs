@@ -1,0 +1,148 @@
+//! Durable ticks: instants at which schedules fire, worked off page by page.
+
+use super::{Class, CustomerNumber, DeliveryId, Reason, Time};
+use std::collections::BTreeMap;
+
+/// One schedule that fires at a tick: a rule in one zone.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct TickMember {
+    /// The rule.
+    #[n(0)]
+    pub rule: String,
+    /// The IANA name whose local time the tick is; for a rule of the customers' zones, whose customers it concerns.
+    #[n(1)]
+    pub zone: String,
+    /// Whether only customers of that zone are concerned.
+    #[n(2)]
+    pub of_customers: bool,
+    /// The occurrence: the local wall time without offset, such as `2026-11-22T10:00`.
+    #[n(3)]
+    pub occurrence: String,
+    /// What was counted so far.
+    #[n(4)]
+    pub counts: TickCounts,
+}
+
+/// What one rule's tick came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct TickCounts {
+    /// Customers looked at.
+    #[n(0)]
+    pub evaluated: u64,
+    /// Those whose condition held.
+    #[n(1)]
+    pub matched: u64,
+    /// Those whose condition could not be told.
+    #[n(2)]
+    pub unknown: u64,
+    /// Enrollments made, those held out not counted.
+    #[n(3)]
+    pub enrolled: u64,
+    /// Enrollments held out.
+    #[n(4)]
+    pub held_out: u64,
+    /// Matches that made no enrollment, by reason.
+    #[n(5)]
+    pub held: BTreeMap<Reason, u64>,
+    /// Deliveries queued.
+    #[n(6)]
+    pub deliveries: u64,
+}
+
+/// An instant at which one or more schedules fire.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct Tick {
+    /// The instant.
+    #[n(0)]
+    pub at: Time,
+    /// What fires.
+    #[n(1)]
+    pub members: Vec<TickMember>,
+    /// The last customer that was decided; moves in the commit of that page's decisions.
+    #[n(2)]
+    pub cursor: Option<CustomerNumber>,
+    /// Whether all customers were decided. Until then nothing that it decided is due.
+    #[n(3)]
+    pub complete: bool,
+}
+
+/// Up to which instant the ticks of a rule in a zone were planned.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct Planned {
+    /// The rule.
+    #[n(0)]
+    pub rule: String,
+    /// The zone.
+    #[n(1)]
+    pub zone: String,
+    /// Ticks at or before this instant are planned or were passed over.
+    #[n(2)]
+    pub until: Time,
+}
+
+/// What is kept of a rule over restarts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct RuleState {
+    /// Why it is paused ([`Reason::Paused`] by a person, [`Reason::Brake`] by the brake), if it is.
+    #[n(0)]
+    pub paused: Option<Reason>,
+    /// When it was paused.
+    #[n(1)]
+    pub paused_at: Option<Time>,
+    /// When its present trigger first went live.
+    #[n(2)]
+    pub live_since: Option<Time>,
+    /// The trigger's text then; another trigger goes live anew.
+    #[n(3)]
+    pub trigger: String,
+    /// Deliveries per past day that had any, newest last, for the brake: (day's start, deliveries). At most 30.
+    #[n(4)]
+    pub volume: Vec<(Time, u64)>,
+    /// What was decided by the last complete tick.
+    #[n(5)]
+    pub last_tick: Option<(Time, TickCounts)>,
+}
+
+/// One customer's passage through one rule.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct Enrollment {
+    /// The rule.
+    #[n(0)]
+    pub rule: String,
+    /// What makes it unique for the rule and the customer.
+    #[n(1)]
+    pub occurrence: String,
+    /// When it began.
+    #[n(2)]
+    pub entered_at: Time,
+    /// Whether it sends nothing, to measure what sending does.
+    #[n(3)]
+    pub held_out: bool,
+    /// Its deliveries.
+    #[n(4)]
+    pub deliveries: Vec<DeliveryId>,
+    /// Class of the rule then.
+    #[n(5)]
+    pub class: Class,
+}
+
+/// An address that gets no mail.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode, serde::Serialize, serde::Deserialize)]
+#[cbor(map)]
+pub struct Suppression {
+    /// The address in its normal form.
+    #[n(0)]
+    pub address: String,
+    /// Why, in a few words: `manual`, `550 5.1.1 …`.
+    #[n(1)]
+    pub reason: String,
+    /// Since when.
+    #[n(2)]
+    pub at: Time,
+}

@@ -1,0 +1,5 @@
+//! Retention rules as code: customers, rules and time go in, the right e-mails and webhooks come out, once.
+
+pub mod clock;
+pub mod domain;
+pub mod store;

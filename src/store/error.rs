@@ -1,0 +1,71 @@
+use crate::domain::DeliveryId;
+use std::path::PathBuf;
+
+/// What can go wrong in a store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A record changed since the caller read it; read again and decide again.
+    #[error("a record changed meanwhile")]
+    Conflict,
+    /// Enrollments or deliveries of these (rule, customer, occurrence) exist already.
+    #[error("already decided: {0:?}")]
+    Duplicate(Vec<DuplicateKey>),
+    /// The disk is full; nothing was changed, and the call may be made again.
+    #[error("no space left for the store at {0}")]
+    NoSpace(PathBuf),
+    /// Another process has the store.
+    #[error("the store at {path} is in use by {holder}")]
+    InUse {
+        /// The store's folder.
+        path: PathBuf,
+        /// Who has it, such as `retaind run (pid 4711)`.
+        holder: String,
+    },
+    /// There is no store there, and the command is not one that makes one.
+    #[error("there is no store at {0}")]
+    Missing(PathBuf),
+    /// The folder belongs to another user.
+    #[error("the store at {path} belongs to another user (uid {owner}); run as that user, or name another store")]
+    OtherUser {
+        /// The store's folder.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
+    /// It was written by a newer version.
+    #[error("the store at {path} has format {found}, this version reads up to {known}: use the newer retaind")]
+    Newer {
+        /// The store's folder.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The highest format known.
+        known: u32,
+    },
+    /// It is damaged; the folder is untouched or was set aside as named.
+    #[error("the store at {path} is damaged: {detail}")]
+    Damaged {
+        /// The store's folder, or where it was set aside.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+    /// The file system failed.
+    #[error("the store could not be read or written")]
+    Io(#[source] std::io::Error),
+    /// `fdatasync` failed: nobody knows what is on the disk, so the process must end (exit 74).
+    #[error("the disk refused to make the store durable; the process must be started again")]
+    SyncFailed(#[source] std::io::Error),
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// What existed already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DuplicateKey {
+    /// An enrollment: rule, customer number, occurrence.
+    Enrollment(String, u64, String),
+    /// A delivery.
+    Delivery(DeliveryId),
+}

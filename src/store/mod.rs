@@ -1,0 +1,303 @@
+//! Keeping customers, decisions and deliveries over restarts.
+//!
+//! What it is for: the [`Store`] trait that everything else speaks to, the embedded sled store behind it, an in-memory
+//! model with the same behaviour, and one contract suite that both pass.
+//! Invariants: a call that changes something answers when the change is durable, and it is whole or not there at all;
+//! what readers act upon (claims, answers) is durable; a delivery id is made once; a delivery of a tick is not due before
+//! the tick is complete.
+//! Deliberately not here: what a rule is, when something is due, what an attempt's outcome means.
+
+mod error;
+
+pub use error::{DuplicateKey, StoreError};
+
+use crate::domain::{
+    CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned,
+    ProfileRow, Reason, RuleMemory, RuleState, Span, State, Suppression, Tick, Time,
+};
+use async_trait::async_trait;
+
+/// What answers of the store come to.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Who waits for a change: interactive ones go first, background ones fill what is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Someone waits for the answer.
+    Interactive,
+    /// Imports, ticks, upkeep.
+    Background,
+}
+
+/// One thing that arrives from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// A profile row of the customer of that id.
+    Profile {
+        /// The outside's id.
+        customer: String,
+        /// The row; `effective_at` is `None` when the sender gave no time: then a first row holds since always, a
+        /// later one from receipt.
+        row: ProfileRow,
+        /// Whether `row.effective_at` was given by the sender.
+        dated: bool,
+    },
+    /// An event of the customer of that id, who is made if unknown.
+    Event {
+        /// The outside's id.
+        customer: String,
+        /// The event.
+        event: Event,
+    },
+}
+
+/// What became of an arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Stored.
+    Stored,
+    /// Seen before; nothing changed.
+    Duplicate,
+}
+
+/// A customer record as read, with the version that a commit must name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCustomer {
+    /// The customer's number.
+    pub number: CustomerNumber,
+    /// The record's version; every write makes it larger.
+    pub version: u64,
+    /// The record, its totals fit for the [`View`] it was read with.
+    pub customer: Customer,
+}
+
+/// How customers are to be read.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// What the totals must hold. A record made under another interest is rebuilt from the log for this reader.
+    pub interest: std::sync::Arc<Interest>,
+    /// The instant of the reader: events later than it are not counted.
+    pub now: Time,
+    /// Whether the past is asked for: then totals and attributes are those that were known to hold at `now`
+    /// (profile rows and events later than `now` are left out), and memory, consent and slots later than `now` too.
+    pub backtest: bool,
+}
+
+/// One customer's decision at one instant, as the engine made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Whom it concerns.
+    pub customer: CustomerNumber,
+    /// The version of the record that it was decided on.
+    pub version: u64,
+    /// Memories to be set, by rule.
+    pub memories: Vec<(String, RuleMemory)>,
+    /// Places to be reserved under the caps.
+    pub slots: Vec<CapSlot>,
+    /// Enrollments to be made. One that exists already makes the whole batch [`StoreError::Duplicate`].
+    pub enrollments: Vec<Enrollment>,
+    /// Deliveries to be made, with due rows where their state waits. The same holds for them.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// Decisions of a page of customers, committed together with the tick's new cursor and counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionBatch {
+    /// The tick as it is after this page, if a tick asked for it. It replaces the stored one.
+    pub tick: Option<Tick>,
+    /// Rule states that change with it, such as a pause by the brake when the tick completes.
+    pub rules: Vec<(String, RuleState)>,
+    /// The decisions.
+    pub decisions: Vec<Decision>,
+    /// Who waits.
+    pub urgency: Urgency,
+}
+
+/// What a recorded change of a delivery does to its place under the caps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotChange {
+    /// Nothing.
+    Keep,
+    /// It is given back.
+    Free,
+    /// It moves to that instant.
+    Move(Time),
+}
+
+/// A change of one delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryChange {
+    /// The state that the caller saw; another one makes it a [`StoreError::Conflict`].
+    pub from: State,
+    /// `attempts` that the caller saw, for the same reason.
+    pub from_attempts: u32,
+    /// The delivery as it is to be. Its due row is made, moved or removed to fit.
+    pub delivery: Delivery,
+    /// What happens to its cap slot.
+    pub slot: SlotChange,
+    /// An address to be suppressed with it.
+    pub suppress: Option<Suppression>,
+}
+
+/// What is waiting in a lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneStatus {
+    /// The lane.
+    pub lane: Lane,
+    /// When the earliest waiting delivery is due.
+    pub next_due: Time,
+}
+
+/// Which deliveries to list, all conditions together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// Only in this state.
+    pub state: Option<State>,
+    /// Only of this rule.
+    pub rule: Option<String>,
+    /// Only to this customer, by the outside's id.
+    pub customer: Option<String>,
+    /// Only with this reason.
+    pub reason: Option<Reason>,
+}
+
+/// Counts for `status` and metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Customers stored.
+    pub customers: u64,
+    /// Deliveries by state, kept up as they change.
+    pub deliveries: Vec<(State, u64)>,
+    /// Bytes on disk, if the store has any.
+    pub disk_bytes: u64,
+}
+
+/// A store of customers, decisions and deliveries.
+///
+/// Every changing call answers once the change is durable. Pages come in the order of keys. Any call may answer
+/// [`StoreError`]; which ones, the calls say where it matters.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The key that delivery ids are made with; random, made with the store, never changed.
+    fn delivery_key(&self) -> DeliveryKey;
+
+    /// Stores what arrives, in order, deduplicated by [`Event::fingerprint`], keeping totals up to date under
+    /// `interest`. The answers stand in the order of the arrivals. Retries conflicts itself.
+    async fn ingest(&self, arrivals: Vec<Arrival>, interest: &Interest, urgency: Urgency) -> Result<Vec<Verdict>>;
+
+    /// One customer by the outside's id.
+    async fn customer(&self, id: &str, view: &View) -> Result<Option<StoredCustomer>>;
+
+    /// One customer by number.
+    async fn customer_by_number(&self, number: CustomerNumber, view: &View) -> Result<Option<StoredCustomer>>;
+
+    /// Up to `limit` customers with numbers above `after` and not above `up_to`, in the order of numbers.
+    async fn customers(
+        &self,
+        after: Option<CustomerNumber>,
+        up_to: CustomerNumber,
+        limit: usize,
+        view: &View,
+    ) -> Result<Vec<StoredCustomer>>;
+
+    /// The highest number given so far; number 0 is never given.
+    fn last_customer(&self) -> CustomerNumber;
+
+    /// The time zones that customers have or had, as stored.
+    fn zones(&self) -> Vec<String>;
+
+    /// A customer's events, newest first, at most `limit`, only those before `before` if given.
+    async fn events(&self, customer: CustomerNumber, before: Option<Time>, limit: usize) -> Result<Vec<Event>>;
+
+    /// A customer's enrollments, newest first, at most `limit`.
+    async fn enrollments(&self, customer: CustomerNumber, limit: usize) -> Result<Vec<Enrollment>>;
+
+    /// Brings stored totals under `interest`, for up to `limit` customers above `after`; answers the last number
+    /// looked at, or `None` when all are done.
+    async fn rebuild(
+        &self,
+        after: Option<CustomerNumber>,
+        limit: usize,
+        interest: &Interest,
+        now: Time,
+    ) -> Result<Option<CustomerNumber>>;
+
+    /// Commits a page of decisions: all of it or nothing. [`StoreError::Conflict`] when a customer's version is not
+    /// the named one: read again and decide again. [`StoreError::Duplicate`] when an enrollment or delivery exists:
+    /// leave that customer's rule out and commit again.
+    async fn decide(&self, batch: DecisionBatch) -> Result<()>;
+
+    /// Ticks that are not complete, earliest first.
+    async fn open_ticks(&self) -> Result<Vec<Tick>>;
+
+    /// Up to when each (rule, zone) is planned.
+    async fn planned(&self) -> Result<Vec<Planned>>;
+
+    /// Makes ticks and moves planning on, in one commit. A tick that exists at the same instant takes in the new
+    /// members; members it already has are left alone.
+    async fn plan(&self, ticks: Vec<Tick>, planned: Vec<Planned>) -> Result<()>;
+
+    /// States of all rules that have one, by name.
+    async fn rule_states(&self) -> Result<Vec<(String, RuleState)>>;
+
+    /// Sets states of rules.
+    async fn set_rule_states(&self, states: Vec<(String, RuleState)>) -> Result<()>;
+
+    /// The earliest due instant of each lane that has waiting deliveries not under a lease and not of an incomplete
+    /// tick.
+    async fn lanes(&self) -> Result<Vec<LaneStatus>>;
+
+    /// Takes up to `limit` deliveries of the lane that are due at `now`, durable, of no incomplete tick and under no
+    /// lease, in the order of their due instants, and puts them under a lease of `lease` from `now`. A lease ends
+    /// with [`Store::record`], [`Store::release`], its time, or the process.
+    async fn claim(&self, lane: &Lane, now: Time, limit: usize, lease: Span) -> Result<Vec<Delivery>>;
+
+    /// Gives leases back unused.
+    async fn release(&self, deliveries: &[DeliveryId]);
+
+    /// Records changes of deliveries, all or nothing. A change away from a waiting state removes the due row, one
+    /// into it makes one at `due_at`. Retries conflicts on customer records itself.
+    async fn record(&self, changes: Vec<DeliveryChange>, urgency: Urgency) -> Result<()>;
+
+    /// At start: every `sending` delivery becomes `uncertain`, its `uncertain` count one higher, due at once.
+    /// Answers how many.
+    async fn recover(&self, now: Time) -> Result<u64>;
+
+    /// One delivery.
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>>;
+
+    /// Up to `limit` deliveries that pass the filter, with ids above `after`, in the order of ids.
+    async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        after: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>>;
+
+    /// Removes finished deliveries whose last change is before `before`, at most `limit`; answers how many.
+    async fn prune(&self, before: Time, limit: usize) -> Result<u64>;
+
+    /// Whether an address (in any form) is suppressed.
+    async fn suppression(&self, address: &str) -> Result<Option<Suppression>>;
+
+    /// Up to `limit` suppressions with addresses above `after`.
+    async fn suppressions(&self, after: Option<&str>, limit: usize) -> Result<Vec<Suppression>>;
+
+    /// Adds suppressions; one that exists is left as it is. Answers how many were new.
+    async fn suppress(&self, suppressions: Vec<Suppression>) -> Result<u64>;
+
+    /// Removes a suppression; answers whether there was one.
+    async fn unsuppress(&self, address: &str) -> Result<bool>;
+
+    /// A small durable setting of the daemon's own, such as `paused`.
+    async fn flag(&self, name: &str) -> Result<Option<String>>;
+
+    /// Sets or clears it.
+    async fn set_flag(&self, name: &str, value: Option<&str>) -> Result<()>;
+
+    /// Counts.
+    async fn stats(&self) -> Result<Stats>;
+
+    /// Makes everything durable and lets the files go. Later calls answer [`StoreError::Closed`].
+    async fn close(&self) -> Result<()>;
+}
