@@ -31,20 +31,17 @@ impl Event {
     pub fn fingerprint(&self, customer: &str) -> [u8; 16] {
         use sha2::Digest;
         let mut hash = sha2::Sha256::new();
-        match &self.message_id {
-            Some(id) => {
-                hash.update(b"id\0");
-                hash.update(id.as_bytes());
+        if let Some(id) = &self.message_id {
+            hash.update(b"id\0");
+            hash.update(id.as_bytes());
+        } else {
+            hash.update(b"ev\0");
+            for part in [customer.as_bytes(), self.name.as_bytes(), &self.at.0.to_be_bytes()] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part);
             }
-            None => {
-                hash.update(b"ev\0");
-                for part in [customer.as_bytes(), self.name.as_bytes(), &self.at.0.to_be_bytes()] {
-                    hash.update((part.len() as u64).to_be_bytes());
-                    hash.update(part);
-                }
-                // A map is encoded in the order of its keys, so equal properties give equal bytes.
-                hash.update(minicbor::to_vec(&self.properties).unwrap_or_default());
-            }
+            // A map is encoded in the order of its keys, so equal properties give equal bytes.
+            hash.update(minicbor::to_vec(&self.properties).unwrap_or_default());
         }
         let mut short = [0; 16];
         short.copy_from_slice(&hash.finalize()[..16]);

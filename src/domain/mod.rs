@@ -7,6 +7,7 @@
 //! Deliberately not here: how anything is parsed from YAML, kept on disk, sent, or decided.
 
 mod activity;
+mod arrival;
 mod customer;
 mod delivery;
 mod diagnostic;
@@ -19,6 +20,7 @@ mod time;
 mod value;
 
 pub use activity::{Activity, EventInterest, Interest, Orders, RECENT, Recent, Totals, purchase_id};
+pub use arrival::Arrival;
 pub use customer::{
     CapSlot, Consent, Customer, CustomerNumber, ProfileRow, RuleMemory, SLOTS_KEPT, normalized_address,
 };

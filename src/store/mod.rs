@@ -12,8 +12,8 @@ mod error;
 pub use error::{DuplicateKey, StoreError};
 
 use crate::domain::{
-    CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned,
-    ProfileRow, Reason, RuleMemory, RuleState, Span, State, Suppression, Tick, Time,
+    Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane,
+    Planned, Reason, RuleMemory, RuleState, Span, State, Suppression, Tick, Time,
 };
 use async_trait::async_trait;
 
@@ -27,28 +27,6 @@ pub enum Urgency {
     Interactive,
     /// Imports, ticks, upkeep.
     Background,
-}
-
-/// One thing that arrives from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Arrival {
-    /// A profile row of the customer of that id.
-    Profile {
-        /// The outside's id.
-        customer: String,
-        /// The row; `effective_at` is `None` when the sender gave no time: then a first row holds since always, a
-        /// later one from receipt.
-        row: ProfileRow,
-        /// Whether `row.effective_at` was given by the sender.
-        dated: bool,
-    },
-    /// An event of the customer of that id, who is made if unknown.
-    Event {
-        /// The outside's id.
-        customer: String,
-        /// The event.
-        event: Event,
-    },
 }
 
 /// What became of an arrival.
