@@ -1,1 +1,3 @@
+//! Proof from outside: the shape of the sources, and the built binary on files, sockets and signals.
 
+mod architecture;
