@@ -27,7 +27,7 @@ impl Source {
     /// Reads a file's text.
     pub(crate) fn read(text: &str) -> Self {
         let mut test_modules = Vec::new();
-        let tokens = without_tests(tokens(text), &mut test_modules);
+        let tokens = without_tests(&tokens(text), &mut test_modules);
         Self { tokens, test_modules }
     }
 
@@ -131,7 +131,7 @@ fn prefixed(rest: &[char]) -> Option<usize> {
 }
 
 /// Leaves out every item under `#[cfg(test)]`, and keeps the names of modules that it declares.
-fn without_tests(tokens: Vec<Token>, modules: &mut Vec<String>) -> Vec<Token> {
+fn without_tests(tokens: &[Token], modules: &mut Vec<String>) -> Vec<Token> {
     let (mut at, mut out) = (0, Vec::new());
     while at < tokens.len() {
         if !starts(&tokens[at..], &["#", "[", "cfg", "(", "test", ")", "]"]) {
@@ -139,7 +139,7 @@ fn without_tests(tokens: Vec<Token>, modules: &mut Vec<String>) -> Vec<Token> {
             at += 1;
             continue;
         }
-        let end = item_end(&tokens, at + 7);
+        let end = item_end(tokens, at + 7);
         let item = &tokens[at + 7..end];
         if let Some(name) = item.iter().position(|t| t.text == "mod").and_then(|mod_at| item.get(mod_at + 1)) {
             modules.push(name.text.clone());
