@@ -11,11 +11,17 @@
 //! for customers and for ingestion (a later one).
 
 mod failure;
+mod gate;
+mod import;
+mod listener;
 mod operations;
+mod router;
 mod wire;
 
 pub use failure::{Failure, FailureKind, Problem};
+pub use listener::{AdminAddress, AdminListener, ListenError};
 pub use operations::{Gone, ImportSink, ImportSource, Operations, Result};
+pub use router::{Access, router};
 pub use wire::{
     Changed, ChannelCounts, ConsentView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery,
     DeliverySelection, DeliveryView, EnrollmentView, EventView, ImportKind, ImportLine, ImportProgress, ImportReport,
