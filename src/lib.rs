@@ -3,6 +3,7 @@
 pub mod calendar;
 pub mod clock;
 pub mod domain;
+pub mod http;
 pub mod ingest;
 pub mod store;
 pub mod yaml;
