@@ -36,7 +36,7 @@ pub(crate) struct DaemonParts {
     pub(crate) replan: Arc<Replan>,
     pub(crate) last_reload: Mutex<Option<ReloadStatus>>,
     /// Renders the metrics.
-    pub(crate) metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
+    pub(crate) metrics: Option<crate::telemetry::Metrics>,
 }
 
 /// Asks the tick loop to plan anew.

@@ -9,8 +9,9 @@ use crate::channels::webhook::{Poster, PosterSettings};
 use crate::clock::Clock;
 use crate::delivery::{Pauses, Worker};
 use crate::http::Operations;
-use crate::schedule::Ticker;
+use crate::schedule::{Ticker, Wake};
 use crate::store::{Store, StoreError};
+use crate::telemetry::names;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use std::path::Path;
@@ -38,10 +39,11 @@ pub(crate) async fn start(
     settings_file: &Path,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
+    metrics: Option<crate::telemetry::Metrics>,
 ) -> anyhow::Result<Daemon> {
     let now = clock.now();
     let found = store.recover(now).await.context("deliveries that were being sent could not be taken up")?;
+    metrics::counter!(names::RECOVERED).increment(found);
     if found > 0 {
         tracing::warn!(deliveries = found, "were being sent when the last process ended; they are uncertain");
     }
@@ -157,7 +159,11 @@ async fn tick_loop(core: Arc<Core>, worker: Worker, mut stop: watch::Receiver<bo
         supervisor::alive(&worker, core.clock.as_ref());
         let look_now = async {
             match &ticker {
-                Some(ticker) => ticker.tick().await,
+                Some(ticker) => {
+                    if ticker.tick().await == Wake::Overdue {
+                        metrics::counter!(names::OVERDUE_WAKES).increment(1);
+                    }
+                }
                 None => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         };

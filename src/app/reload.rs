@@ -5,7 +5,7 @@ use super::core::Core;
 use super::project;
 use crate::domain::CustomerNumber;
 use crate::http::{Failure, FailureKind, Problem, ReloadReport, ReloadStatus, Result};
-use crate::telemetry::names;
+use crate::telemetry::names::{self, label};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -42,7 +42,9 @@ pub(super) async fn reload(core: &Arc<Core>) -> Result<ReloadReport> {
     let now = core.clock.now();
     let failed = world.is_err();
     daemon.reloaded(ReloadStatus { at: now, ok: !failed, errors: errors.max(u64::from(failed)) });
-    metrics::gauge!(names::RELOAD_OK).set(if failed { 0.0 } else { 1.0 });
+    metrics::gauge!(names::LAST_RELOAD_OK).set(if failed { 0.0 } else { 1.0 });
+    let result = if failed { "refused" } else { "ok" };
+    metrics::counter!(names::RELOADS, label::RESULT => result).increment(1);
     let world = world.inspect_err(|failure| tracing::error!(%failure, "reload failed; the old rules stay in use"))?;
     let names = |world: &crate::delivery::World| -> BTreeSet<String> {
         world.rules.rules.iter().map(|rule| rule.id.clone()).collect()

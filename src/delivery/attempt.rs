@@ -137,7 +137,7 @@ async fn stopped(shared: &Shared, delivery: Delivery, stop: Gate) -> Result<(), 
         Gate::Hold(reason) => (State::Held, now, reason, SlotChange::Keep),
     };
     tracing::debug!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule, %state, %reason, "not sent");
-    shared.count(&delivery, state.word(), reason.word());
+    shared.withheld(&delivery, reason.word());
     let slot = if delivery.payload.channel() == "email" { slot } else { SlotChange::Keep };
     change(shared, delivery, slot, None, |delivery| {
         delivery.state = state;
@@ -151,7 +151,7 @@ async fn stopped(shared: &Shared, delivery: Delivery, stop: Gate) -> Result<(), 
 /// Holds a delivery that cannot be sent as things are, for a person to look at.
 async fn hold(shared: &Shared, delivery: Delivery, reason: Option<Reason>, error: &str) -> Result<(), StoreError> {
     tracing::error!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule, error, "held");
-    shared.count(&delivery, State::Held.word(), reason.map_or("", Reason::word));
+    shared.withheld(&delivery, reason.map_or("none", Reason::word));
     change(shared, delivery, SlotChange::Keep, None, |delivery| {
         delivery.state = State::Held;
         delivery.reason = reason;
@@ -208,7 +208,7 @@ async fn finish(
             Some(detail)
         }
     };
-    shared.sent(&delivery, next.state, now);
+    shared.attempted(&delivery, next.state, now);
     settle_with(shared, delivery, next, detail, suppress).await
 }
 

@@ -7,7 +7,7 @@ use crate::channels::webhook::Poster;
 use crate::clock::Clock;
 use crate::domain::{Class, Delivery, Lane, Outcome, Span, State, Time};
 use crate::store::{Store, StoreError};
-use crate::telemetry::names;
+use crate::telemetry::names::{self, label};
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use std::collections::BTreeMap;
@@ -74,19 +74,32 @@ impl Shared {
         self.with_lane(lane, LaneState::worked);
     }
 
-    /// Counts what became of a delivery without an attempt.
-    pub(super) fn count(&self, delivery: &Delivery, state: &'static str, reason: &'static str) {
-        metrics::counter!(names::DELIVERIES, "rule" => delivery.rule.clone(),
-            "channel" => delivery.payload.channel(), "state" => state, "reason" => reason)
+    /// Counts a delivery that was kept back without an attempt.
+    pub(super) fn withheld(&self, delivery: &Delivery, reason: &'static str) {
+        metrics::counter!(names::WITHHELD, label::RULE => delivery.rule.clone(),
+            label::CHANNEL => delivery.payload.channel(), label::REASON => reason)
         .increment(1);
     }
 
     /// Counts an attempt, and how late a delivery went out.
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of lateness fit a float")]
-    pub(super) fn sent(&self, delivery: &Delivery, state: State, now: Time) {
-        self.count(delivery, state.word(), "");
+    pub(super) fn attempted(&self, delivery: &Delivery, state: State, now: Time) {
+        let channel = delivery.payload.channel();
+        let outcome = match state {
+            State::Sent => "accepted",
+            State::Failed => "permanent",
+            State::Uncertain | State::Held => "uncertain",
+            _ => "transient",
+        };
+        metrics::counter!(names::ATTEMPTS, label::RULE => delivery.rule.clone(), label::CHANNEL => channel,
+            label::OUTCOME => outcome)
+        .increment(1);
+        if state == State::Failed {
+            metrics::counter!(names::DEAD_LETTERS, label::RULE => delivery.rule.clone(), label::CHANNEL => channel)
+                .increment(1);
+        }
         if state == State::Sent && delivery.attempts == 1 {
-            metrics::histogram!(names::LATENESS, "channel" => delivery.payload.channel())
+            metrics::histogram!(names::LATENESS, label::CHANNEL => channel)
                 .record(now.since(delivery.due_at).0.max(0) as f64 / 1000.0);
         }
     }
@@ -245,7 +258,7 @@ async fn guarded(shared: &Shared, delivery: Delivery) -> Result<(), StoreError> 
     let result = match AssertUnwindSafe(attempt(shared, delivery)).catch_unwind().await {
         Ok(result) => result,
         Err(_) => {
-            metrics::counter!(names::PANICS).increment(1);
+            metrics::counter!(names::PANICS, label::PART => "delivery").increment(1);
             tracing::error!(delivery = %kept.id, "an attempt panicked");
             panicked(shared, kept.clone()).await
         }

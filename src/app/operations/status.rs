@@ -1,10 +1,10 @@
 //! `status`, readiness and metrics.
 
 use super::{failure, rules};
-use crate::app::core::Core;
+use crate::app::core::{Core, DaemonParts};
 use crate::domain::{Span, State};
 use crate::http::{LaneView, NextTick, Readiness, Result, RuleStanding, RulesStatus, Status, StoreStatus};
-use crate::telemetry::names;
+use crate::telemetry::names::{self, label};
 
 /// The worker looks for work every second; this long without a look means that it hangs.
 const WORKER_SILENT: Span = Span::seconds(30);
@@ -36,7 +36,7 @@ pub(super) async fn status(core: &Core) -> Result<Status> {
         lanes: lanes.into_iter().map(|lane| LaneView { lane: lane.lane.to_string(), next_due: lane.next_due }).collect(),
         rules: RulesStatus { count: views.len() as u64, paused },
         next_tick,
-        last_reload: core.daemon.as_ref().and_then(super::super::core::DaemonParts::last_reload),
+        last_reload: core.daemon.as_ref().and_then(DaemonParts::last_reload),
     })
 }
 
@@ -56,12 +56,14 @@ pub(super) fn readiness(core: &Core) -> Readiness {
 /// The metrics, with the gauges read now.
 #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
 pub(super) async fn metrics(core: &Core) -> String {
+    metrics::gauge!(names::PAUSED).set(if core.pauses.all() { 1.0 } else { 0.0 });
+    metrics::gauge!(names::READY).set(if readiness(core).ready { 1.0 } else { 0.0 });
     if let Ok(stats) = core.store.stats().await {
         metrics::gauge!(names::CUSTOMERS).set(stats.customers as f64);
         metrics::gauge!(names::STORE_BYTES).set(stats.disk_bytes as f64);
         for state in State::ALL {
             let count = stats.deliveries.iter().find(|(known, _)| known == state).map_or(0, |(_, count)| *count);
-            metrics::gauge!(names::OUTBOX, "state" => state.word()).set(count as f64);
+            metrics::gauge!(names::QUEUE, label::STATE => state.word()).set(count as f64);
         }
     }
     core.daemon.as_ref().and_then(|daemon| daemon.metrics.as_ref()).map_or_else(String::new, |handle| handle.render())

@@ -9,17 +9,21 @@ mod planner;
 mod runner;
 
 use crate::domain::TickMember;
-use crate::telemetry::names;
+use crate::telemetry::names::{self, label};
 
 pub(crate) use planner::Planner;
 pub(crate) use runner::{Progress, TickRunner};
 
 /// Counts a finished tick of one rule in the metrics.
 fn record(member: &TickMember) {
-    let rule = member.rule.clone();
-    metrics::counter!(names::MATCHED, "rule" => rule.clone()).increment(member.counts.matched);
-    metrics::counter!(names::ENROLLED, "rule" => rule.clone()).increment(member.counts.enrolled);
-    for (reason, count) in &member.counts.held {
-        metrics::counter!(names::HELD, "rule" => rule.clone(), "reason" => reason.word()).increment(*count);
+    let (rule, counts) = (&member.rule, &member.counts);
+    metrics::counter!(names::TICKS, label::RULE => rule.clone()).increment(1);
+    metrics::counter!(names::EVALUATIONS, label::RULE => rule.clone()).increment(counts.evaluated);
+    metrics::counter!(names::MATCHES, label::RULE => rule.clone()).increment(counts.matched);
+    for (holdout, count) in [("false", counts.enrolled), ("true", counts.held_out)] {
+        metrics::counter!(names::ENROLLMENTS, label::RULE => rule.clone(), label::HOLDOUT => holdout).increment(count);
+    }
+    for (reason, count) in &counts.held {
+        metrics::counter!(names::HOLDS, label::RULE => rule.clone(), label::REASON => reason.word()).increment(*count);
     }
 }

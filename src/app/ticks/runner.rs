@@ -6,6 +6,7 @@ use crate::delivery::{Pauses, World};
 use crate::domain::{CustomerNumber, Reason, RuleState, Tick, Time};
 use crate::engine;
 use crate::store::{DecisionBatch, Store, StoreError, Urgency, View};
+use crate::telemetry::names::{self, label};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -148,6 +149,7 @@ impl TickRunner {
                 if engine::over_brake(rule, state, count, customers, tick.at) {
                     let limit = engine::limit(rule, state, customers, tick.at);
                     tracing::error!(rule = rule.id, deliveries = count, limit, "the brake paused the rule: nothing of this tick goes out until `retaind rules resume`");
+                    metrics::counter!(names::BRAKES, label::RULE => rule.id.clone()).increment(1);
                     state.paused = Some(Reason::Brake);
                     state.paused_at = Some(now);
                     // The worker must know before anything of the tick becomes due.
