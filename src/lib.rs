@@ -3,4 +3,6 @@
 pub mod clock;
 pub mod domain;
 pub mod http;
+pub mod schedule;
 pub mod store;
+pub mod telemetry;
