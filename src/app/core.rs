@@ -8,7 +8,7 @@ use crate::http::ReloadStatus;
 use crate::store::{Result, Store};
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
@@ -34,6 +34,8 @@ pub(crate) struct DaemonParts {
     pub(crate) started_at: Time,
     /// Says that the schedules may have changed.
     pub(crate) replan: Arc<Replan>,
+    /// The instant of the tick loop's last look that was finished.
+    pub(crate) looked_at: AtomicI64,
     pub(crate) last_reload: Mutex<Option<ReloadStatus>>,
     /// Renders the metrics.
     pub(crate) metrics: Option<crate::telemetry::Metrics>,
@@ -88,6 +90,17 @@ impl Core {
         self.store.set_rule_states(vec![(rule.to_owned(), state)]).await?;
         self.pauses.set_rule(rule, reason);
         Ok(())
+    }
+
+    /// Whether everything due at `now` was worked off: planned, decided, sent or put off.
+    pub(crate) async fn is_idle(&self, now: Time) -> Result<bool> {
+        let Some(daemon) = &self.daemon else { return Ok(true) };
+        let progress = daemon.worker.progress();
+        let looked = Time(daemon.looked_at.load(Ordering::SeqCst));
+        if looked < now || progress.last_pass < now || progress.in_hand > 0 {
+            return Ok(false);
+        }
+        Ok(self.store.open_ticks().await?.is_empty() && self.store.lanes().await?.iter().all(|lane| lane.next_due > now))
     }
 
     /// Wakes the worker, if there is one.

@@ -7,6 +7,7 @@ use super::ticks::{Planner, Progress, TickRunner};
 use super::{build, reload, supervisor};
 use crate::channels::webhook::{Poster, PosterSettings};
 use crate::clock::Clock;
+use crate::domain::Time;
 use crate::delivery::{Pauses, Worker};
 use crate::http::Operations;
 use crate::schedule::{Ticker, Wake};
@@ -16,6 +17,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -57,6 +59,7 @@ pub(crate) async fn start(
         worker: worker.clone(),
         started_at: now,
         replan: Arc::new(Replan::default()),
+        looked_at: AtomicI64::new(Time::MIN.0),
         last_reload: std::sync::Mutex::default(),
         metrics,
     };
@@ -174,7 +177,9 @@ async fn tick_loop(core: Arc<Core>, worker: Worker, mut stop: watch::Receiver<bo
         }
     }
     if let Some(ticker) = ticker {
-        ticker.stop().await;
+        if let Err(error) = ticker.stop().await {
+            tracing::debug!(%error, "the scheduler did not stop");
+        }
     }
     Ok(())
 }
@@ -188,7 +193,11 @@ async fn look(
     let world = core.world.load_full();
     let now = core.clock.now();
     planner.plan(core.store.as_ref(), &world, &core.pauses, now).await?;
-    runner.run(&world, now, pages).await
+    let completed = runner.run(&world, now, pages).await?;
+    if let Some(daemon) = &core.daemon {
+        daemon.looked_at.store(now.0, Ordering::SeqCst);
+    }
+    Ok(completed)
 }
 
 /// What is done now and then.
