@@ -4,6 +4,7 @@ pub mod calendar;
 pub mod catcher;
 pub mod channels;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod http;
 pub mod ingest;
