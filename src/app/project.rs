@@ -82,9 +82,7 @@ fn read_schema(folder: &Path, settings: &Settings, loaded: &mut Loaded) -> Schem
     match fs::symlink_metadata(&file) {
         // A project that declares nothing has no schema file.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let (schema, problems) = config::read_schema(&file, b"{}", settings);
-            loaded.diagnostics.extend(problems);
-            schema
+            config::schema_of_no_file(settings)
         }
         _ => match read_file(&file) {
             Ok(bytes) => {
@@ -94,7 +92,7 @@ fn read_schema(folder: &Path, settings: &Settings, loaded: &mut Loaded) -> Schem
             }
             Err(why) => {
                 loaded.diagnostics.push(unreadable(&file, &why));
-                config::read_schema(&file, b"{}", settings).0
+                config::schema_of_no_file(settings)
             }
         },
     }
@@ -151,14 +149,13 @@ fn read_rules(
         }
     }
     loaded.rule_files = files.len();
-    let endpoints = settings.endpoints.keys().cloned().collect();
     let names = rules::Names {
         schema,
         topics: &settings.topics,
-        endpoints: &endpoints,
+        endpoints: settings.endpoint_names(),
         templates,
         business_zone: &settings.business.timezone,
-        can_mail: settings.email.is_some(),
+        can_mail: settings.can_mail(),
     };
     let (rules, problems) = rules::compile(&files, &names);
     loaded.diagnostics.extend(problems);

@@ -3,14 +3,18 @@
 use super::daemon::{self, read_project, require};
 use super::{StartError, reload, supervisor};
 use crate::clock::SystemClock;
-use crate::http::{AdminListener, Operations};
-use crate::store::SledStore;
+use crate::http::AdminListener;
 use crate::store::OpenMode;
-use crate::telemetry;
+use crate::telemetry::Metrics;
 use anyhow::Context;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// How long answers under way may take after SIGTERM.
+const ADMIN_GRACE: Duration = Duration::from_secs(2);
 
 /// Runs the daemon until it is told to stop.
 ///
@@ -21,17 +25,15 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let recorder = telemetry::install_metrics();
+    let recorder = Metrics::install();
     supervisor::starting_takes(120);
-    let store = open(&project.settings, OpenMode::Create).await?;
-    let admin_settings = project.settings.http.admin.clone();
+    let store = super::open_store(&project.settings, OpenMode::Create).await?;
+    let address = super::admin_address(&project.settings)?;
+    let listener = AdminListener::bind(&address).await.context("the admin interface cannot be offered")?;
     let mut daemon =
         daemon::start(project, settings_file, Arc::new(store), Arc::new(SystemClock), Some(recorder)).await?;
-    let operations: Arc<dyn Operations> = daemon.operations();
-    let admin = match super::admin::bind(&admin_settings).await? {
-        Some(address) => Some(AdminListener::bind(&address, operations).await.context("the admin socket cannot be made")?),
-        None => None,
-    };
+    let (stop_admin, admin_stopped) = oneshot::channel::<()>();
+    let admin = tokio::spawn(listener.serve(daemon.operations(), async move { drop(admin_stopped.await) }, ADMIN_GRACE));
     supervisor::ready();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
     let ended = loop {
@@ -53,8 +55,10 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
         return Err(StartError::Store(error).into());
     }
     tracing::info!("stopping");
-    if let Some(admin) = admin {
-        admin.stop().await;
+    drop(stop_admin);
+    let drained = daemon.drain().await;
+    if let Err(error) = admin.await.context("the admin interface broke")? {
+        tracing::warn!(%error, "the admin interface failed");
     }
-    daemon.drain().await
+    drained
 }
