@@ -131,7 +131,7 @@ pub(crate) const CLOCK_READS: &[&[&str]] =
 
 /// Folder and file names that say nothing.
 pub(crate) const EMPTY_NAMES: &[&str] =
-    &["util", "utils", "common", "helper", "helpers", "manager", "managers", "core", "misc", "shared", "stuff"];
+    &["util", "utils", "common", "helper", "helpers", "manager", "managers", "core", "misc"];
 
 /// The most lines that a file may have.
 pub(crate) const MOST_LINES: usize = 600;
