@@ -5,7 +5,6 @@ use super::project::Project;
 use crate::channels::{email, webhook};
 use crate::config::{self, Email, Tls, Transport};
 use crate::delivery::{Sender, World};
-use crate::rules::RuleSet;
 use crate::templates::Business;
 use anyhow::Context;
 use std::collections::BTreeMap;
@@ -35,7 +34,8 @@ fn build(project: &Project) -> anyhow::Result<World> {
     let mut interest = project.rules.interest.clone();
     interest.purchase = project.schema.purchase.clone();
     Ok(World {
-        rules: RuleSet { rules: project.rules.rules.clone(), interest },
+        rules: project.rules.clone(),
+        interest: Arc::new(interest),
         templates: project.templates.clone(),
         payloads: project.payloads.clone(),
         schema: project.schema.clone(),

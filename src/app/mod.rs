@@ -28,7 +28,8 @@ use crate::config::{Admin, Settings};
 use crate::delivery::Pauses;
 use crate::domain::Diagnostic;
 use crate::http::{AdminAddress, Operations};
-use crate::store::{OpenMode, SledStore, StoreError};
+use crate::store::StoreError;
+use crate::store::sled::{OpenMode, SledSettings, SledStore};
 use arc_swap::ArcSwap;
 use std::path::Path;
 use std::sync::Arc;
@@ -130,7 +131,10 @@ impl Closer {
 /// Opens the store of the settings.
 async fn open_store(settings: &Settings, mode: OpenMode) -> anyhow::Result<SledStore> {
     let path = settings.store.path.clone();
-    let cache = settings.store.cache;
-    let opened = tokio::task::spawn_blocking(move || SledStore::open(&path, mode, cache)).await?;
+    let mut sled = SledSettings::default();
+    if let Some(mebibytes) = settings.store.cache {
+        sled.cache_bytes = mebibytes << 20;
+    }
+    let opened = tokio::task::spawn_blocking(move || SledStore::open_with(&path, mode, sled)).await?;
     Ok(opened.map_err(StartError::Store)?)
 }

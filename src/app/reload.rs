@@ -57,7 +57,7 @@ pub(super) async fn reload(core: &Arc<Core>) -> Result<ReloadReport> {
         removed: before.difference(&after).cloned().collect(),
         diagnostics: loaded.diagnostics.iter().map(Problem::from).collect(),
     };
-    let changed_interest = world.rules.interest.fingerprint() != old.rules.interest.fingerprint();
+    let changed_interest = world.interest.fingerprint() != old.interest.fingerprint();
     core.world.store(Arc::new(world));
     daemon.replan.ask();
     daemon.worker.wake();
@@ -72,14 +72,14 @@ pub(super) async fn reload(core: &Arc<Core>) -> Result<ReloadReport> {
 /// from the log themselves, so nothing waits for this.
 pub(super) async fn rebuild(core: Arc<Core>) {
     let world = core.world.load_full();
-    let fingerprint = world.rules.interest.fingerprint();
+    let fingerprint = world.interest.fingerprint();
     let mut after: Option<CustomerNumber> = None;
     loop {
         // Another reload has its own run.
-        if core.world.load().rules.interest.fingerprint() != fingerprint {
+        if core.world.load().interest.fingerprint() != fingerprint {
             return;
         }
-        match core.store.rebuild(after, REBUILD, &world.rules.interest, core.clock.now()).await {
+        match core.store.rebuild(after, REBUILD, &world.interest, core.clock.now()).await {
             Ok(Some(last)) => after = Some(last),
             Ok(None) => return,
             Err(error) => {

@@ -4,7 +4,7 @@ use super::daemon::{self, read_project, require};
 use super::{StartError, reload, supervisor};
 use crate::clock::SystemClock;
 use crate::http::AdminListener;
-use crate::store::OpenMode;
+use crate::store::sled::OpenMode;
 use crate::telemetry::Metrics;
 use anyhow::Context;
 use std::path::Path;

@@ -12,6 +12,7 @@ use crate::store::{DeliveryChange, SlotChange, StoreError, Urgency, View};
 use crate::telemetry::fields;
 use crate::templates::Message;
 use jiff::tz::TimeZone;
+use std::sync::Arc;
 
 /// What is known of the customer at the moment of sending.
 struct Recipient {
@@ -99,7 +100,7 @@ enum Passed {
 /// Asks every gate anew, on the customer as stored now.
 async fn pass_gates(shared: &Shared, world: &World, delivery: &Delivery) -> Result<Passed, StoreError> {
     let now = shared.clock.now();
-    let view = View { interest: world.rules.interest.clone().into(), now, backtest: false };
+    let view = View { interest: Arc::clone(&world.interest), now, backtest: false };
     let Some(stored) = shared.store.customer_by_number(delivery.customer, &view).await? else {
         return Ok(Passed::Stopped(Gate::Cancel(Reason::NotWanted)));
     };

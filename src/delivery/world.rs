@@ -1,7 +1,7 @@
 //! What the worker knows of the project: swapped as a whole at a reload.
 
 use crate::channels::{email::Mailer, webhook};
-use crate::domain::{Policy, Reason, Schema};
+use crate::domain::{Interest, Policy, Reason, Schema};
 use crate::rules::RuleSet;
 use crate::templates::{Business, Templates};
 use jiff::tz::TimeZone;
@@ -13,6 +13,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub struct World {
     /// The rules.
     pub rules: RuleSet,
+    /// What is kept of each customer's events: what the rules name.
+    pub interest: Arc<Interest>,
     /// The templates.
     pub templates: Templates,
     /// Webhook bodies by (rule, step).

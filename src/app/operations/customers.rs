@@ -11,7 +11,7 @@ use std::sync::Arc;
 const HISTORY: usize = 50;
 
 fn view(core: &Core) -> View {
-    let interest = Arc::new(core.world.load().rules.interest.clone());
+    let interest = Arc::clone(&core.world.load().interest);
     View { interest, now: core.clock.now(), backtest: false }
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn import(
                 under_way.push_back((
                     batch.rows,
                     tokio::spawn(async move {
-                        store.ingest(batch.items, &interest.rules.interest, Urgency::Background).await
+                        store.ingest(batch.items, &interest.interest, Urgency::Background).await
                     }),
                 ));
                 if under_way.len() >= UNDER_WAY {

@@ -45,7 +45,7 @@ pub(super) async fn plan(core: &Core, request: PlanRequest) -> Result<PlanReport
         at,
         backtest,
     };
-    let view = View { interest: Arc::new(world.rules.interest.clone()), now: at, backtest };
+    let view = View { interest: Arc::clone(&world.interest), now: at, backtest };
     let mut totals: Vec<RulePlan> = rules.iter().map(|rule| empty(&rule.id, request.customers)).collect();
     let mut pages = Box::pin(judge_all(Arc::clone(&core.store), view, None, move |page| judge.page(&page)));
     while let Some(page) = pages.next().await {

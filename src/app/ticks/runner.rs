@@ -47,7 +47,7 @@ impl TickRunner {
         now: Time,
         progress: &dyn Progress,
     ) -> Result<bool, StoreError> {
-        let view = View { interest: Arc::new(world.rules.interest.clone()), now: tick.at, backtest: false };
+        let view = View { interest: Arc::clone(&world.interest), now: tick.at, backtest: false };
         let key = self.store.delivery_key();
         let judge = Arc::new(Judge::new(Arc::clone(world), Arc::clone(&self.pauses), tick.clone(), key));
         let each = Arc::clone(&judge);
