@@ -1,0 +1,43 @@
+//! The figures that `docs/PERFORMANCE.md` tells, each beside the raw ceiling measured in the same run.
+//!
+//! `cargo bench --bench figures` runs all of them, `cargo bench --bench figures -- import mail` some. Sizes come from the
+//! environment: `RETAIND_BENCH_CUSTOMERS`, `RETAIND_BENCH_DELIVERIES`; `RETAIND_BENCH_DIR` says on which disk.
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![expect(clippy::cast_precision_loss, reason = "counts and bytes of a benchmark are far below 2^52")]
+
+mod bare;
+mod decide;
+mod fill;
+mod import;
+mod machine;
+mod people;
+mod scratch;
+mod table;
+
+use std::process::ExitCode;
+
+type Figure = (&'static str, fn() -> anyhow::Result<()>);
+
+/// Every figure, in the order in which all of them run.
+const FIGURES: &[Figure] = &[("import", import::run), ("decide", decide::run)];
+
+fn main() -> ExitCode {
+    match chosen().and_then(|figures| figures.iter().try_for_each(|(_, run)| run())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("{error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The figures named on the command line, or all. `--bench` and the like are cargo's own.
+fn chosen() -> anyhow::Result<Vec<&'static Figure>> {
+    let names: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let known = |name: &String| FIGURES.iter().find(|figure| figure.0 == name);
+    if let Some(unknown) = names.iter().find(|name| known(name).is_none()) {
+        let all: Vec<&str> = FIGURES.iter().map(|figure| figure.0).collect();
+        anyhow::bail!("there is no figure {unknown:?}; there are {}", all.join(", "));
+    }
+    Ok(if names.is_empty() { FIGURES.iter().collect() } else { names.iter().filter_map(known).collect() })
+}
