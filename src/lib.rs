@@ -2,5 +2,6 @@
 
 pub mod calendar;
 pub mod clock;
+pub mod condition;
 pub mod domain;
 pub mod store;
