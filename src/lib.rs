@@ -4,5 +4,6 @@ pub mod calendar;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod rules;
 pub mod store;
 pub mod yaml;
