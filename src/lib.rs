@@ -2,6 +2,7 @@
 
 pub mod calendar;
 pub mod clock;
+pub mod condition;
 pub mod config;
 pub mod domain;
 pub mod rules;
