@@ -49,7 +49,7 @@ project=$work/project
 started=()
 finish() {
   code=$?
-  for pid in "${started[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
+  for pid in "${started[@]}"; do { kill -KILL "$pid" && wait "$pid"; } 2>/dev/null || true; done
   # The daemon lives in a session of its own; its id was written before it became the daemon.
   if [ -f "$work/pid" ] && [ "$(readlink "/proc/$(cat "$work/pid")/exe" 2>/dev/null)" = "$binary" ]; then
     kill -KILL "$(cat "$work/pid")" 2>/dev/null || true
@@ -97,13 +97,14 @@ exec '$binary' run >>'$work/daemon.log' 2>&1
 END
 chmod +x "$daemon"
 
-# A rule begins with the first start that knows it; this start comes before the first tick.
+# A rule begins with the first start that knows it; this start comes before the first tick, and the kills come with it.
 "$daemon" &
 first=$!
 started+=("$first")
 expect ready "$project"
 kill -TERM "$first"
 wait "$first"
+expect tick "$work"
 
 settled="python3 '$here/expect.py' settled '$work' --binary '$binary'"
 SIGNAL=$signal STOP_WHEN=$settled bash "$tools/killloop.sh" "$kills" "$min_ms" "$max_ms" "$work/kills" -- "$daemon" \

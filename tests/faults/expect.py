@@ -230,6 +230,14 @@ def cmd_ready(args):
     wait_until(lambda: daemon_listens(args.project), "the daemon's start")
 
 
+def cmd_tick(args):
+    """Waits for the first tick; it must not have passed."""
+    left = json.loads((args.work / "plan.json").read_text())["ticks"][0] - time.time()
+    if left < 0:
+        sys.exit(f"the first start took {-left:.1f} s longer than there was before the first tick; give --lead more")
+    time.sleep(max(0, left - 0.5))
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -242,6 +250,7 @@ def arguments():
 
     command("secret")
     command("customers", "work")
+    command("tick", "work")
     command("ready", "project")
     command("ports").add_argument("number", type=int)
     command("listening").add_argument("ports", type=int, nargs="+")
@@ -249,7 +258,7 @@ def arguments():
         one = command(name, "work")
         one.add_argument("--kills", type=int, required=True)
         one.add_argument("--between", type=int, nargs=2, required=True, metavar=("MIN_MS", "MAX_MS"))
-        one.add_argument("--lead", type=int, default=8, help="seconds before the first tick")
+        one.add_argument("--lead", type=int, default=15, help="seconds before the first tick")
         one.add_argument("--mail-port", type=int)
         one.add_argument("--hook-port", type=int)
     settled = command("settled", "work")

@@ -4,5 +4,6 @@ mod architecture;
 mod cdnow;
 mod check;
 mod project;
+mod readme;
 mod run;
 mod world;

@@ -267,7 +267,8 @@ fn commands_reach_a_running_daemon() {
     let shop = Shop::with(PEOPLE);
     let daemon = shop.project.start();
     shop.mailbox.wait(2);
-    assert!(shop.project.json(&["status"]).is_object());
+    let status = shop.project.json(&["status"]);
+    assert_eq!((&status["running"], &status["pid"]), (&true.into(), &daemon.pid().into()), "{status:#}");
     assert!(shop.project.json(&["customers", "show", "ana"]).to_string().contains("ana@customers.test"));
     assert!(shop.project.json(&["rules", "list"]).to_string().contains("hello"));
     let plan = shop.project.json(&["plan", "--rule", "hello"]);
