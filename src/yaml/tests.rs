@@ -13,111 +13,107 @@ fn problems(bytes: &[u8]) -> Vec<String> {
     parse(Path::new("a.yaml"), bytes).expect_err("it must be refused").iter().map(Diagnostic::to_string).collect()
 }
 
+/// Documents, and everything that is said of each.
+const REFUSED: &[(&str, &[&str])] = &[
+    ("", &["a.yaml:1:1: error[empty-file]: the file says nothing; help: write at least one key, or remove the file"]),
+    (
+        "# only a comment\n",
+        &["a.yaml:1:1: error[empty-file]: the file says nothing; help: write at least one key, or remove the file"],
+    ),
+    (
+        "---\n",
+        &["a.yaml:1:1: error[empty-file]: the file says nothing; help: write at least one key, or remove the file"],
+    ),
+    (
+        "a: &x 1\nb: *x\n",
+        &[
+            "a.yaml:1:4: error[yaml-anchor]: an anchor (`&name`) is not allowed; help: write the value out, or put a text that begins with & in quotes",
+            "a.yaml:2:4: error[yaml-alias]: an alias (`*name`) is not allowed; help: write the value out, or put a text that begins with * in quotes",
+        ],
+    ),
+    (
+        "when: !customer.wholesale\n",
+        &[
+            "a.yaml:1:7: error[yaml-tag]: a tag (`!name`) is not allowed; help: a `!` at the start is a tag in YAML; put the whole text in quotes: '!customer.wholesale'",
+        ],
+    ),
+    (
+        "when:\n  - !has(customer.x) && 1 > 0\n",
+        &[
+            "a.yaml:2:5: error[yaml-tag]: a tag (`!name`) is not allowed; help: a `!` at the start is a tag in YAML; put the whole text in quotes: '!has(customer.x) && 1 > 0'",
+        ],
+    ),
+    (
+        "a: 1\nb: {c: 1, c: 2}\na: 3\n",
+        &[
+            "a.yaml:2:11: error[duplicate-key]: the key `c` stands twice in this map, first on line 2; help: keep one of the two",
+            "a.yaml:3:1: error[duplicate-key]: the key `a` stands twice in this map, first on line 1; help: keep one of the two",
+        ],
+    ),
+    (
+        "a:\n  <<: {b: 1}\n",
+        &["a.yaml:2:3: error[yaml-merge]: a merge key (`<<`) is not allowed; help: write the keys out"],
+    ),
+    (
+        "a: 1\n---\nb: 2\n",
+        &[
+            "a.yaml:2:1: error[yaml-documents]: a second document begins here; help: keep one document in a file: remove this line and what follows it",
+        ],
+    ),
+    ("a:\n\tb: 1\n", &["a.yaml:2:1: error[yaml-tab]: a tab in the indentation; help: indent with spaces"]),
+    ("a: \0\n", &["a.yaml:1:4: error[nul]: a NUL character; help: remove it; the file may not be a text file at all"]),
+    (
+        "step: {email: x, when: count(\"a\", 30d) > 1}\n",
+        &[
+            "a.yaml:1:35: error[yaml-cut]: `30d) > 1` has no value; help: inside { } a comma ends a value: put a text with a comma in quotes, or write each key on a line of its own",
+        ],
+    ),
+    (
+        "id: {{ customer.id }}\n",
+        &["a.yaml:1:6: error[yaml-key]: a map cannot be a key; help: put a text that holds {{ }} in quotes"],
+    ),
+    ("? [a]\n: b\n", &["a.yaml:1:3: error[yaml-key]: a list cannot be a key; help: write a name before the colon"]),
+    (
+        "a: b: c\n",
+        &[
+            "a.yaml:1:5: error[yaml-syntax]: this is not valid YAML: mapping values are not allowed in this context; help: a colon and a blank begin a value: put a text that holds `: ` in quotes, and check the indentation",
+        ],
+    ),
+    (
+        "when: \"x\" == y\n",
+        &[
+            "a.yaml:1:11: error[yaml-syntax]: this is not valid YAML: invalid trailing content after double-quoted scalar; help: the text goes on behind its closing quote: put the whole of it in '…'",
+        ],
+    ),
+    (
+        "m: {when: a in [1]}\n",
+        &[
+            "a.yaml:1:16: error[yaml-syntax]: this is not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'; help: inside [ ] and { } put a text that holds , [ ] { } or : in quotes",
+        ],
+    ),
+    (
+        "č: 1\nb: @x\n",
+        &[
+            "a.yaml:2:4: error[yaml-syntax]: this is not valid YAML: unexpected character: `@'; help: put a text that begins with this character in quotes",
+        ],
+    ),
+    (
+        "n: .inf\n",
+        &[
+            "a.yaml:1:4: error[bad-number]: the number .inf cannot be used; help: write a decimal number of at most 32 digits, or put it in quotes if it is a text",
+        ],
+    ),
+    (
+        "a: \u{1}\n",
+        &[
+            "a.yaml:1:4: error[control-character]: a control character (U+0001); help: remove it; the file may not be a text file at all",
+        ],
+    ),
+];
+
 #[test]
 fn what_is_refused_says_where_and_what_to_do() {
-    let table: &[(&str, &[&str])] = &[
-        (
-            "",
-            &["a.yaml:1:1: error[empty-file]: the file says nothing; help: write at least one key, or remove the file"],
-        ),
-        (
-            "# only a comment\n",
-            &["a.yaml:1:1: error[empty-file]: the file says nothing; help: write at least one key, or remove the file"],
-        ),
-        (
-            "---\n",
-            &["a.yaml:1:1: error[empty-file]: the file says nothing; help: write at least one key, or remove the file"],
-        ),
-        (
-            "a: &x 1\nb: *x\n",
-            &[
-                "a.yaml:1:4: error[yaml-anchor]: an anchor (`&name`) is not allowed; help: write the value out, or put a text that begins with & in quotes",
-                "a.yaml:2:4: error[yaml-alias]: an alias (`*name`) is not allowed; help: write the value out, or put a text that begins with * in quotes",
-            ],
-        ),
-        (
-            "when: !customer.wholesale\n",
-            &[
-                "a.yaml:1:7: error[yaml-tag]: a tag (`!name`) is not allowed; help: a `!` at the start is a tag in YAML; put the whole text in quotes: '!customer.wholesale'",
-            ],
-        ),
-        (
-            "when:\n  - !has(customer.x) && 1 > 0\n",
-            &[
-                "a.yaml:2:5: error[yaml-tag]: a tag (`!name`) is not allowed; help: a `!` at the start is a tag in YAML; put the whole text in quotes: '!has(customer.x) && 1 > 0'",
-            ],
-        ),
-        (
-            "a: 1\nb: {c: 1, c: 2}\na: 3\n",
-            &[
-                "a.yaml:2:11: error[duplicate-key]: the key `c` stands twice in this map, first on line 2; help: keep one of the two",
-                "a.yaml:3:1: error[duplicate-key]: the key `a` stands twice in this map, first on line 1; help: keep one of the two",
-            ],
-        ),
-        (
-            "a:\n  <<: {b: 1}\n",
-            &["a.yaml:2:3: error[yaml-merge]: a merge key (`<<`) is not allowed; help: write the keys out"],
-        ),
-        (
-            "a: 1\n---\nb: 2\n",
-            &[
-                "a.yaml:2:1: error[yaml-documents]: a second document begins here; help: keep one document in a file: remove this line and what follows it",
-            ],
-        ),
-        ("a:\n\tb: 1\n", &["a.yaml:2:1: error[yaml-tab]: a tab in the indentation; help: indent with spaces"]),
-        (
-            "a: \0\n",
-            &["a.yaml:1:4: error[nul]: a NUL character; help: remove it; the file may not be a text file at all"],
-        ),
-        (
-            "step: {email: x, when: count(\"a\", 30d) > 1}\n",
-            &[
-                "a.yaml:1:35: error[yaml-cut]: `30d) > 1` has no value; help: inside { } a comma ends a value: put a text with a comma in quotes, or write each key on a line of its own",
-            ],
-        ),
-        (
-            "id: {{ customer.id }}\n",
-            &["a.yaml:1:6: error[yaml-key]: a map cannot be a key; help: put a text that holds {{ }} in quotes"],
-        ),
-        ("? [a]\n: b\n", &["a.yaml:1:3: error[yaml-key]: a list cannot be a key; help: write a name before the colon"]),
-        (
-            "a: b: c\n",
-            &[
-                "a.yaml:1:5: error[yaml-syntax]: this is not valid YAML: mapping values are not allowed in this context; help: a colon and a blank begin a value: put a text that holds `: ` in quotes, and check the indentation",
-            ],
-        ),
-        (
-            "when: \"x\" == y\n",
-            &[
-                "a.yaml:1:11: error[yaml-syntax]: this is not valid YAML: invalid trailing content after double-quoted scalar; help: the text goes on behind its closing quote: put the whole of it in '…'",
-            ],
-        ),
-        (
-            "m: {when: a in [1]}\n",
-            &[
-                "a.yaml:1:16: error[yaml-syntax]: this is not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'; help: inside [ ] and { } put a text that holds , [ ] { } or : in quotes",
-            ],
-        ),
-        (
-            "č: 1\nb: @x\n",
-            &[
-                "a.yaml:2:4: error[yaml-syntax]: this is not valid YAML: unexpected character: `@'; help: put a text that begins with this character in quotes",
-            ],
-        ),
-        (
-            "n: .inf\n",
-            &[
-                "a.yaml:1:4: error[bad-number]: the number .inf cannot be used; help: write a decimal number of at most 32 digits, or put it in quotes if it is a text",
-            ],
-        ),
-        (
-            "a: \u{1}\n",
-            &[
-                "a.yaml:1:4: error[control-character]: a control character (U+0001); help: remove it; the file may not be a text file at all",
-            ],
-        ),
-    ];
-    for (text, expected) in table {
+    for (text, expected) in REFUSED {
         assert_eq!(problems(text.as_bytes()), *expected, "{text:?}");
     }
 }

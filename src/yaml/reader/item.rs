@@ -5,6 +5,7 @@ use crate::domain::{Diagnostic, Number, Place, Span, nearest};
 use crate::yaml::{Key, Kind, Node};
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::str::FromStr;
 
 /// A value on its way to its type. Each getter answers `None` after it has noted what is wrong.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +70,12 @@ impl<'r> Item<'r> {
         self.reader.report(Diagnostic::error(code, self.place(), message).help(help));
     }
 
+    /// The value as it stands in the file.
+    #[must_use]
+    pub fn written(self) -> &'r str {
+        &self.reader.document().text[self.node.span.clone()]
+    }
+
     fn wrong<T>(self, wanted: &str, help: Option<String>) -> Option<T> {
         let message = match &self.node.kind {
             Kind::Null => format!("`{}` is empty, it must be {wanted}", self.name),
@@ -91,8 +98,7 @@ impl<'r> Item<'r> {
             }
             Kind::Text(text) => Some(text),
             Kind::Bool(_) | Kind::Number(_) => {
-                let written = &self.reader.document().text[self.node.span.clone()];
-                self.wrong("a text", Some(format!("put it in quotes: \"{written}\"")))
+                self.wrong("a text", Some(format!("put it in quotes: \"{}\"", self.written())))
             }
             _ => self.wrong("a text", None),
         }
@@ -183,6 +189,20 @@ impl<'r> Item<'r> {
         known: impl Iterator<Item = &'k str> + Clone,
     ) {
         self.error_with_help(code, message, suggestion(word, known));
+    }
+
+    /// A text that spells a `T`; `wanted` says what that is, `help` how to write it.
+    #[must_use]
+    pub fn parsed<T: FromStr>(self, wanted: &str, help: &str) -> Option<T> {
+        let text = match &self.node.kind {
+            Kind::Bool(_) | Kind::Number(_) => self.written(),
+            _ => self.text()?,
+        };
+        let parsed = text.trim().parse().ok();
+        if parsed.is_none() {
+            self.error_with_help("bad-value", format!("`{text}` is no {wanted}"), help);
+        }
+        parsed
     }
 
     /// The items of a list.

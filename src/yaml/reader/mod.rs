@@ -2,6 +2,7 @@
 
 mod item;
 mod map;
+mod zone;
 
 pub use item::Item;
 pub use map::Map;
