@@ -11,4 +11,5 @@ pub mod ingest;
 pub mod schedule;
 pub mod store;
 pub mod telemetry;
+pub mod templates;
 pub mod yaml;
