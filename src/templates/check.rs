@@ -33,7 +33,9 @@ impl<'a> Checker<'a> {
     pub(super) fn check(&mut self, source: &str, place: &dyn Fn(Range<usize>) -> Place) -> Option<Needs> {
         let before = self.found.len();
         let tags = tags(source);
-        tags.iter().for_each(|tag| self.check_words(source, tag, place));
+        for tag in &tags {
+            self.check_words(source, tag, place);
+        }
         let mut needs = Needs::default();
         let engine = self.engine.clone();
         match engine.template_from_named_str("part.txt", source) {

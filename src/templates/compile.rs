@@ -35,6 +35,9 @@ pub fn compile(files: &[TemplateFile], names: &Names<'_>) -> (Templates, Vec<Dia
             }
         }
     }
+    // By file in the order given, then by place.
+    let order = |problem: &Diagnostic| files.iter().position(|file| file.path == problem.place.file);
+    found.sort_by_key(|problem| (order(problem), problem.place.span.start));
     (templates, found)
 }
 

@@ -109,6 +109,7 @@ fn print(missing: Missing, out: &mut Output<'_>, state: &mut State<'_, '_>, valu
             Err(Error::new(ErrorKind::InvalidOperation, "nothing to print"))
         }
         ValueKind::None => Ok(()),
+        ValueKind::Bool => escape_formatter(out, state, &Value::from(if value.is_true() { "true" } else { "false" })),
         ValueKind::Number if !value.is_integer() => escape_formatter(out, state, &Value::from(plain(value))),
         _ => escape_formatter(out, state, value),
     }

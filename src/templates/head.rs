@@ -30,7 +30,7 @@ pub(super) fn parts(file: &TemplateFile) -> Result<Parts, Vec<Diagnostic>> {
     let document = yaml::parse_part(&file.path, &text, head)?;
     let (subject, preheader, found) = read(&document);
     match subject {
-        Some(subject) if found.is_empty() => Ok(Parts { subject, preheader, body, document }),
+        Some(subject) if found.is_empty() => Ok(Parts { document, subject, preheader, body }),
         _ => Err(found),
     }
 }

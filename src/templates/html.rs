@@ -24,7 +24,9 @@ const IMAGE: &str = "max-width:100%;height:auto;border:0";
 /// The template of the body.
 pub(super) fn write(pieces: &[Piece], protected: &Protected<'_>) -> String {
     let mut writer = Writer { protected, out: String::new(), open: Vec::new() };
-    pieces.iter().for_each(|piece| writer.piece(piece));
+    for piece in pieces {
+        writer.piece(piece);
+    }
     writer.out
 }
 
@@ -45,14 +47,14 @@ impl Writer<'_> {
             }
             Piece::Text(text) | Piece::Statements(text) => self.text(text),
             Piece::Code(text) => {
-                self.out.push_str(&format!("<code style=\"{CODE}\">"));
+                self.out.extend(["<code style=\"", CODE, "\">"]);
                 self.text(text);
                 self.out.push_str("</code>");
             }
             Piece::SoftBreak => self.out.push('\n'),
             Piece::HardBreak if self.in_image() => self.out.push(' '),
             Piece::HardBreak => self.out.push_str("<br>\n"),
-            Piece::Rule => self.out.push_str(&format!("<hr style=\"{RULE}\">\n")),
+            Piece::Rule => self.out.extend(["<hr style=\"", RULE, "\">\n"]),
         }
     }
 
@@ -85,7 +87,7 @@ impl Writer<'_> {
             }
             Shape::Image { from } => {
                 let address = self.address(from);
-                self.out.push_str(&format!("<img style=\"{IMAGE}\" src=\"{address}\" alt=\""));
+                self.out.extend(["<img style=\"", IMAGE, "\" src=\"", &address, "\" alt=\""]);
                 self.open.push("\">");
             }
         }
@@ -99,7 +101,7 @@ impl Writer<'_> {
         self.out.push('<');
         self.out.push_str(opening);
         if !style.is_empty() {
-            self.out.push_str(&format!(" style=\"{style}\""));
+            self.out.extend([" style=\"", style, "\""]);
         }
         self.out.push('>');
         self.open.push(end);

@@ -78,7 +78,13 @@ impl Reading<'_> {
     fn take(&mut self, event: Event<'_>, range: Range<usize>) {
         let link_ended = self.link_ended.take();
         match event {
-            Event::Start(Tag::HtmlBlock) | Event::End(TagEnd::HtmlBlock) => {}
+            // Of these, only what stands inside an HTML block is told; the others need extensions that are off.
+            Event::Start(Tag::HtmlBlock)
+            | Event::End(TagEnd::HtmlBlock)
+            | Event::InlineMath(_)
+            | Event::DisplayMath(_)
+            | Event::FootnoteReference(_)
+            | Event::TaskListMarker(_) => {}
             Event::Start(tag) => self.open(tag, &range),
             Event::End(end) => {
                 if end == TagEnd::Link {
@@ -98,7 +104,6 @@ impl Reading<'_> {
                 let help = "write Markdown, or `&lt;` where `<` itself is meant";
                 self.error("raw-html", &range, "a message cannot hold HTML").help = Some(help.to_owned());
             }
-            Event::InlineMath(_) | Event::DisplayMath(_) | Event::FootnoteReference(_) | Event::TaskListMarker(_) => {}
         }
     }
 

@@ -73,20 +73,26 @@ fn reason(parts: &[&str], names: &Names<'_>) -> String {
 
 fn help(parts: &[&str], names: &Names<'_>) -> Option<String> {
     let known = known_names(names);
-    let name = parts.join(".");
-    let near = nearest(&name, known.iter().map(String::as_str)).or_else(|| {
-        // An attribute without `customer.`, a word without `words.`.
+    let Some(root) = parts.first().filter(|root| ROOTS.contains(root)) else {
+        return Some(help_without_root(parts, &known));
+    };
+    let members: Vec<&str> = known.iter().filter_map(|known| known.strip_prefix(*root)?.strip_prefix('.')).collect();
+    if let Some(near) = nearest(&parts[1..].join("."), members.iter().copied()) {
+        return Some(format!("did you mean `{root}.{near}`?"));
+    }
+    (!members.is_empty()).then(|| format!("write `{root}.` and one of: {}", members.join(", ")))
+}
+
+/// A name that is near as a whole, or one whose last word is the same: `first_name` for `customer.first_name`.
+fn help_without_root(parts: &[&str], known: &[String]) -> String {
+    let near = nearest(&parts.join("."), known.iter().map(String::as_str)).or_else(|| {
         let last = parts.last()?;
         known.iter().map(String::as_str).find(|known| known.rsplit('.').next() == Some(last))
     });
-    match (near, parts) {
-        (Some(near), _) => Some(format!("did you mean `{near}`?")),
-        (None, [root, ..]) if ROOTS.contains(root) => {
-            let members: Vec<&str> = known.iter().filter_map(|known| known.strip_prefix(&format!("{root}."))).collect();
-            (!members.is_empty()).then(|| format!("write `{root}.` and one of: {}", members.join(", ")))
-        }
-        _ => Some(format!("names begin with {}", ROOTS.map(|root| format!("`{root}.`")).join(", "))),
-    }
+    near.map_or_else(
+        || format!("names begin with {}", ROOTS.map(|root| format!("`{root}.`")).join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    )
 }
 
 /// Every name, written with dots.

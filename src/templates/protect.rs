@@ -120,27 +120,49 @@ impl<'s> Protected<'s> {
     /// are, and every other value is one part of it.
     pub(super) fn address(&self, to: &str) -> String {
         let mut out = String::new();
-        let mut begun = false;
+        let mut begun = Begun::default();
         for letter in to.chars() {
-            match self.tag(letter) {
-                Some(tag) if tag.kind == TagKind::Comment => continue,
-                Some(tag) if tag.kind == TagKind::Statement => {
+            let Some(tag) = self.tag(letter) else {
+                begun.now = true;
+                literal_text(letter, &mut out);
+                continue;
+            };
+            let inside = self.source[tag.inside(self.source)].trim();
+            match tag.kind {
+                TagKind::Comment => {}
+                TagKind::Statement => {
+                    begun.statement(inside);
                     out.push_str(&self.source[tag.span.clone()]);
-                    continue;
                 }
-                Some(tag) => {
-                    let inside = self.source[tag.inside(self.source)].trim();
-                    if begun && !inside.starts_with("words.") {
-                        out.push_str(&format!("{{{{ ({inside}) | {PART} }}}}"));
-                    } else {
-                        out.push_str(&format!("{{{{ {inside} }}}}"));
-                    }
+                TagKind::Print if begun.now && !inside.starts_with("words.") => {
+                    out.extend(["{{ (", inside, ") | ", PART, " }}"]);
                 }
-                None => literal_text(letter, &mut out),
+                TagKind::Print => {
+                    begun.now = true;
+                    out.extend(["{{ ", inside, " }}"]);
+                }
             }
-            begun = true;
         }
         out
+    }
+}
+
+/// Whether an address has begun, on each way through its statements.
+#[derive(Default)]
+struct Begun {
+    now: bool,
+    /// What held before each statement that is open.
+    before: Vec<bool>,
+}
+
+impl Begun {
+    fn statement(&mut self, inside: &str) {
+        match inside.split_whitespace().next() {
+            Some("if" | "for") => self.before.push(self.now),
+            Some("elif" | "else") => self.now = self.before.last().copied().unwrap_or(self.now),
+            Some("endif" | "endfor") => drop(self.before.pop()),
+            _ => {}
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use super::protect::{Protected, literal_text};
 /// The template of the body. Links stand as `text (address)`, buttons as `text: address`.
 pub(super) fn write(pieces: &[Piece], protected: &Protected<'_>) -> String {
     let mut writer = Writer { protected, out: String::new(), gap: Gap::None, open: Vec::new(), fresh: false };
-    pieces.iter().for_each(|piece| writer.piece(piece));
+    for piece in pieces {
+        writer.piece(piece);
+    }
     writer.out
 }
 
@@ -132,8 +134,8 @@ impl Writer<'_> {
         };
         match look {
             Look::Bare => {}
-            Look::Button => self.out.push_str(&format!(": {address}")),
-            Look::Plain => self.out.push_str(&format!(" ({address})")),
+            Look::Button => self.out.extend([": ", &address]),
+            Look::Plain => self.out.extend([" (", &address, ")"]),
         }
     }
 
