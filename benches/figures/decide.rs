@@ -1,10 +1,11 @@
 //! From decisions to durable deliveries, committed as a tick commits them, against bare sled writing the same rows.
 
 use crate::bare::{self, Bare};
+use crate::project::{NOBODY, Project, Rules};
 use crate::table::{Limit, Row, Unit, show};
-use crate::{fill, import, people, scratch};
+use crate::{fill, people, scratch};
 use retaind::domain::{
-    CapSlot, Class, CustomerNumber, Delivery, DeliveryKey, EXPIRES_AFTER, Enrollment, Payload, RuleMemory, State, Tick,
+    CapSlot, Class, Delivery, DeliveryKey, EXPIRES_AFTER, Enrollment, Interest, Payload, RuleMemory, State, Tick,
     TickCounts, TickMember, Time,
 };
 use retaind::store::sled::{OpenMode, SledStore};
@@ -26,10 +27,12 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let customers = scratch::customers()?;
     let decisions = scratch::size("RETAIND_BENCH_DELIVERIES", 60_000)?.min(customers);
     let folder = scratch::folder()?;
-    let (ours, bare) = (folder.path().join("ours"), folder.path().join("bare"));
-    fill::store(&ours, customers, &import::interest())?;
+    let project = Project::write(folder.path(), Rules::FiveWindowed, NOBODY)?;
+    let interest = Arc::new(project.load()?.rules.interest);
+    let (ours, bare) = (project.store(), folder.path().join("bare"));
+    fill::store(&ours, customers, &interest)?;
     scratch::copy(&ours, &bare)?;
-    let (made, seconds) = decide_all(&ours, decisions)?;
+    let (made, seconds) = decide_all(&ours, &interest, decisions)?;
     let ceiling = ceiling(&ours, &bare, &made)?;
     let rate = |seconds: f64| made.len() as f64 / seconds;
     let row = Row {
@@ -44,13 +47,14 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 /// Decides for the first customers; answers the deliveries and the seconds that the commits took.
-fn decide_all(folder: &Path, decisions: u64) -> anyhow::Result<(Vec<Delivery>, f64)> {
+fn decide_all(folder: &Path, interest: &Arc<Interest>, decisions: u64) -> anyhow::Result<(Vec<Delivery>, f64)> {
     let store = SledStore::open(folder, OpenMode::MustExist)?;
     scratch::runtime()?.block_on(async {
+        let view = View { interest: Arc::clone(interest), now: people::NOW, backtest: false };
         let (mut tick, mut made, mut seconds) = (tick(), Vec::new(), 0.0);
         store.plan(vec![tick.clone()], Vec::new()).await?;
         while (made.len() as u64) < decisions {
-            let page = page(&store, tick.cursor).await?;
+            let page = store.customers(tick.cursor, store.last_customer(), PAGE, &view).await?;
             anyhow::ensure!(!page.is_empty(), "the customers ran out");
             for part in page.chunks(COMMIT) {
                 let decided: Vec<Decision> =
@@ -72,11 +76,6 @@ fn decide_all(folder: &Path, decisions: u64) -> anyhow::Result<(Vec<Delivery>, f
         store.close().await?;
         Ok((made, seconds))
     })
-}
-
-async fn page(store: &SledStore, after: Option<CustomerNumber>) -> anyhow::Result<Vec<StoredCustomer>> {
-    let view = View { interest: Arc::new(import::interest()), now: people::NOW, backtest: false };
-    Ok(store.customers(after, store.last_customer(), PAGE, &view).await?)
 }
 
 fn tick() -> Tick {

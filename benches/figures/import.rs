@@ -2,18 +2,14 @@
 
 use crate::bare::{self, Bare};
 use crate::people::{self, EVENTS_EACH};
+use crate::project::{NOBODY, Project, Rules};
 use crate::scratch;
 use crate::table::{Limit, Row, Unit, show};
-use retaind::domain::{Arrival, EventInterest, Interest, Span};
-use retaind::store::sled::{OpenMode, SledStore};
-use retaind::store::{Store, Urgency};
-use std::collections::VecDeque;
+use retaind::app;
+use retaind::http::{ImportKind, ImportRequest, ImportSink};
+use retaind::store::sled::OpenMode;
 use std::path::Path;
-use std::sync::Arc;
 
-/// As `retaind import` has them: arrivals of one call of the store, and calls under way.
-const BATCH: usize = 500;
-const UNDER_WAY: usize = 2;
 /// So many events' rows are held in memory for the ceiling.
 const STRETCH: u64 = 100_000;
 
@@ -23,15 +19,16 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let (csv, ndjson) = (folder.path().join("customers.csv"), folder.path().join("events.ndjson"));
     people::write_customers(&csv, customers)?;
     people::write_events(&ndjson, customers)?;
-    let (ours, bare) = (folder.path().join("ours"), folder.path().join("bare"));
+    let project = Project::write(&folder.path().join("project"), Rules::FiveWindowed, NOBODY)?;
+    let (ours, bare) = (project.store(), folder.path().join("bare"));
 
-    let (first, seconds) = phase(&ours, people::read_customers(&csv)?)?;
-    let ceiling = customers_ceiling(&ours, &bare, customers, first)?;
-    let profiles = Phase { what: "customers", arrivals: customers, seconds, ceiling, per_round: first };
+    let (per_round, seconds) = phase(&project, &csv, ImportKind::Customers)?;
+    let ceiling = customers_ceiling(&ours, &bare, customers, per_round)?;
+    let profiles = Phase { what: "customers", arrivals: customers, seconds, ceiling, per_round };
 
-    let (second, seconds) = phase(&ours, people::read_events(&ndjson)?)?;
-    let ceiling = events_ceiling(&ours, &bare, customers, second)?;
-    let events = Phase { what: "events", arrivals: customers * EVENTS_EACH, seconds, ceiling, per_round: second };
+    let (per_round, seconds) = phase(&project, &ndjson, ImportKind::Events)?;
+    let ceiling = events_ceiling(&ours, &bare, customers, per_round)?;
+    let events = Phase { what: "events", arrivals: customers * EVENTS_EACH, seconds, ceiling, per_round };
     show(&format!("import of {customers} customers and {} events", events.arrivals), &[profiles.row(), events.row()]);
     Ok(())
 }
@@ -57,59 +54,28 @@ impl Phase {
     }
 }
 
-/// What rules with a window and a sum over purchases ask to be kept.
-pub(crate) fn interest() -> Interest {
-    let of_purchases = EventInterest {
-        sums: ["revenue".to_owned()].into(),
-        longest_window: Some(Span::days(90)),
-        ..EventInterest::default()
-    };
-    Interest { events: [("Order Completed".to_owned(), of_purchases)].into(), ..Interest::default() }
-}
-
-/// Imports into the store in a folder; answers how many rows a round of the committer had, and seconds.
-fn phase(
-    folder: &Path,
-    arrivals: impl Iterator<Item = anyhow::Result<Arrival>> + Send + 'static,
-) -> anyhow::Result<(usize, f64)> {
-    let store = Arc::new(SledStore::open(folder, OpenMode::Create)?);
-    let before = bare::rounds(folder)?;
+/// Imports a file into the project's store, as the command does where no daemon runs; answers how many rows a round of
+/// the committer had, and seconds.
+fn phase(project: &Project, file: &Path, kind: ImportKind) -> anyhow::Result<(usize, f64)> {
+    let before = bare::rounds(&project.store()).unwrap_or(0);
     let runtime = scratch::runtime()?;
-    let (count, seconds) = scratch::timed(|| runtime.block_on(import(store, arrivals)))?;
-    let rounds = bare::rounds(folder)? - before;
-    Ok((usize::try_from(count.div_ceil(rounds.max(1)))?, seconds))
+    let (arrivals, seconds) = scratch::timed(|| runtime.block_on(import(project, file, kind)))?;
+    let rows = arrivals * if kind == ImportKind::Events { 4 } else { 3 };
+    let rounds = bare::rounds(&project.store())? - before;
+    Ok((usize::try_from(rows.div_ceil(rounds.max(1)))?, seconds))
 }
 
-/// The three stages of `retaind import`: reading, parsing, storing. Answers how many rows were written.
-async fn import(
-    store: Arc<SledStore>,
-    arrivals: impl Iterator<Item = anyhow::Result<Arrival>> + Send + 'static,
-) -> anyhow::Result<u64> {
-    let (batches, mut parsed) = tokio::sync::mpsc::channel(UNDER_WAY);
-    let parser = tokio::task::spawn_blocking(move || -> anyhow::Result<()> {
-        let mut arrivals = arrivals.peekable();
-        while arrivals.peek().is_some() {
-            batches.blocking_send(arrivals.by_ref().take(BATCH).collect::<anyhow::Result<Vec<_>>>()?)?;
-        }
-        Ok(())
-    });
-    let (interest, mut under_way, mut rows) = (Arc::new(interest()), VecDeque::new(), 0);
-    while let Some(batch) = parsed.recv().await {
-        rows += batch.iter().map(|arrival| if matches!(arrival, Arrival::Event { .. }) { 4 } else { 3 }).sum::<u64>();
-        let (store, interest) = (Arc::clone(&store), Arc::clone(&interest));
-        under_way.push_back(tokio::spawn(async move { store.ingest(batch, &interest, Urgency::Background).await }));
-        if under_way.len() >= UNDER_WAY
-            && let Some(oldest) = under_way.pop_front()
-        {
-            oldest.await??;
-        }
-    }
-    for stored in under_way {
-        stored.await??;
-    }
-    parser.await??;
-    store.close().await?;
-    Ok(rows)
+async fn import(project: &Project, file: &Path, kind: ImportKind) -> anyhow::Result<u64> {
+    let (operations, closer) = app::offline(&project.settings(), OpenMode::Create).await?;
+    let (sink, mut lines) = ImportSink::channel();
+    let listening = tokio::spawn(async move { while lines.recv().await.is_some() {} });
+    let request = ImportRequest { kind, ignore_unknown: false, live: false };
+    let report = operations.import(request, Box::pin(tokio::fs::File::open(file).await?), sink).await?;
+    anyhow::ensure!(report.refused == 0 && report.duplicates == 0, "not all rows were stored: {report:?}");
+    listening.await?;
+    drop(operations);
+    closer.close().await?;
+    Ok(report.stored)
 }
 
 /// Name, customer and profile row of each customer.

@@ -7,28 +7,63 @@
 
 mod bare;
 mod decide;
+mod evaluate;
 mod fill;
 mod import;
 mod machine;
+mod memory;
 mod people;
+mod process;
+mod project;
 mod scratch;
+mod sending;
 mod table;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 type Figure = (&'static str, fn() -> anyhow::Result<()>);
 
 /// Every figure, in the order in which all of them run.
-const FIGURES: &[Figure] = &[("import", import::run), ("decide", decide::run)];
+const FIGURES: &[Figure] = &[
+    ("import", import::run),
+    ("decide", decide::run),
+    ("evaluate", evaluate::run),
+    ("mail", sending::mail),
+    ("webhooks", sending::webhooks),
+    ("memory", memory::run),
+];
 
 fn main() -> ExitCode {
-    match chosen().and_then(|figures| figures.iter().try_for_each(|(_, run)| run())) {
+    match part().and_then(|part| if part == Part::Another { Ok(()) } else { run() }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("{error:?}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// What this process is.
+#[derive(PartialEq, Eq)]
+enum Part {
+    /// The benchmark.
+    Benchmark,
+    /// A receiver or a daemon that the benchmark needs; it has ended.
+    Another,
+}
+
+fn part() -> anyhow::Result<Part> {
+    match std::env::args().nth(1).as_deref().and_then(|argument| argument.strip_prefix("--")) {
+        Some("receiver") => process::receive()?,
+        Some(daemon) if daemon.starts_with("daemon=") => process::run_daemon(Path::new(&daemon["daemon=".len()..]))?,
+        _ => return Ok(Part::Benchmark),
+    }
+    Ok(Part::Another)
+}
+
+fn run() -> anyhow::Result<()> {
+    chosen()?.iter().try_for_each(|(_, run)| run())
 }
 
 /// The figures named on the command line, or all. `--bench` and the like are cargo's own.

@@ -19,6 +19,7 @@ mod supervisor;
 mod ticks;
 mod webhook_body;
 
+pub use build::world;
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
 pub use project::{Loaded, Project, load};
 
@@ -104,7 +105,7 @@ pub async fn offline(settings_file: &Path, mode: OpenMode) -> anyhow::Result<(Ar
     let store: Arc<dyn crate::store::Store> = Arc::new(open_store(&project.settings, mode).await?);
     let core = core::Core {
         store: Arc::clone(&store),
-        world: Arc::new(ArcSwap::from_pointee(build::world(&project)?)),
+        world: Arc::new(ArcSwap::from_pointee(world(&project)?)),
         pauses: Arc::new(Pauses::default()),
         clock: Arc::new(SystemClock) as Arc<dyn Clock>,
         settings_file: settings_file.to_path_buf(),
