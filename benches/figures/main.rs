@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     match part().and_then(|part| if part == Part::Another { Ok(()) } else { run() }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            println!("{error:?}");
+            println!("{error:#}");
             ExitCode::FAILURE
         }
     }

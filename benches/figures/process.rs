@@ -34,7 +34,12 @@ pub(crate) fn smtp_sink() -> anyhow::Result<Option<(Process, u16)>> {
         return Ok(None);
     }
     let port = free_port()?;
-    let child = Command::new(SMTP_SINK).arg(format!("127.0.0.1:{port}")).arg("128").stdout(Stdio::null()).spawn()?;
+    let mut command = Command::new(SMTP_SINK);
+    if rustix::process::geteuid().is_root() {
+        // It insists on giving up root's rights.
+        command.args(["-u", "nobody"]);
+    }
+    let child = command.arg(format!("127.0.0.1:{port}")).arg("128").stdout(Stdio::null()).spawn()?;
     let process = Process(child);
     let begin = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {

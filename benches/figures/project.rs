@@ -83,7 +83,7 @@ fn settings(receivers: Receivers) -> String {
 fn rule_files(rules: Rules) -> anyhow::Result<Vec<(String, String)>> {
     let conditions: Vec<String> = match rules {
         Rules::One => {
-            let steps = "  - email: win-back\n  - webhook: {to: crm, type: customer.at_risk, data: {id: \"{{ customer.id }}\"}}\n";
+            let steps = "  - email: win-back\n  - id: crm\n    webhook: {to: crm, type: customer.at_risk, data: {id: \"{{ customer.id }}\"}}\n";
             return Ok(vec![("win-back".to_owned(), rule("win-back", "orders.count >= 1", steps)?)]);
         }
         Rules::Totals => (0..20).map(over_totals).collect(),
