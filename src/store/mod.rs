@@ -11,7 +11,6 @@ mod derive;
 mod error;
 pub mod sled;
 
-
 pub use error::{DuplicateKey, StoreError};
 
 use crate::domain::{
