@@ -84,7 +84,8 @@ impl Core {
     /// Pauses or resumes a rule, durably.
     pub(crate) async fn set_rule_paused(&self, rule: &str, reason: Option<Reason>) -> Result<()> {
         let mut states = self.store.rule_states().await?;
-        let mut state = states.iter_mut().find(|(name, _)| name == rule).map(|(_, state)| state.clone()).unwrap_or_default();
+        let mut state =
+            states.iter_mut().find(|(name, _)| name == rule).map(|(_, state)| state.clone()).unwrap_or_default();
         state.paused = reason;
         state.paused_at = reason.map(|_| self.clock.now());
         self.store.set_rule_states(vec![(rule.to_owned(), state)]).await?;
@@ -100,7 +101,8 @@ impl Core {
         if looked < now || progress.last_pass < now || progress.in_hand > 0 {
             return Ok(false);
         }
-        Ok(self.store.open_ticks().await?.is_empty() && self.store.lanes().await?.iter().all(|lane| lane.next_due > now))
+        Ok(self.store.open_ticks().await?.is_empty()
+            && self.store.lanes().await?.iter().all(|lane| lane.next_due > now))
     }
 
     /// Wakes the worker, if there is one.

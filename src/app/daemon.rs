@@ -7,8 +7,8 @@ use super::ticks::{Planner, Progress, TickRunner};
 use super::{build, reload, supervisor};
 use crate::channels::webhook::{Poster, PosterSettings};
 use crate::clock::Clock;
-use crate::domain::Time;
 use crate::delivery::{Pauses, Worker};
+use crate::domain::Time;
 use crate::http::Operations;
 use crate::schedule::{Ticker, Wake};
 use crate::store::{Store, StoreError};
@@ -53,8 +53,7 @@ pub(crate) async fn start(
     let poster = Poster::new(PosterSettings::default()).context("webhooks cannot be sent")?;
     let world = Arc::new(ArcSwap::from_pointee(world));
     let pauses = Arc::new(Pauses::default());
-    let worker =
-        Worker::new(Arc::clone(&store), Arc::clone(&world), Arc::clone(&pauses), Arc::clone(&clock), poster);
+    let worker = Worker::new(Arc::clone(&store), Arc::clone(&world), Arc::clone(&pauses), Arc::clone(&clock), poster);
     let daemon = DaemonParts {
         worker: worker.clone(),
         started_at: now,
@@ -176,10 +175,10 @@ async fn tick_loop(core: Arc<Core>, worker: Worker, mut stop: watch::Receiver<bo
             () = look_now => {}
         }
     }
-    if let Some(ticker) = ticker {
-        if let Err(error) = ticker.stop().await {
-            tracing::debug!(%error, "the scheduler did not stop");
-        }
+    if let Some(ticker) = ticker
+        && let Err(error) = ticker.stop().await
+    {
+        tracing::debug!(%error, "the scheduler did not stop");
     }
     Ok(())
 }
@@ -203,8 +202,8 @@ async fn look(
 /// What is done now and then.
 #[derive(Default)]
 struct Upkeep {
-    metrics_at: crate::domain::Time,
-    pruned_at: crate::domain::Time,
+    metrics_at: Time,
+    pruned_at: Time,
 }
 
 impl Upkeep {
@@ -221,8 +220,7 @@ impl Upkeep {
             match core.store.prune(now.minus(KEEP_FINISHED), 1000).await {
                 // A full page: more is waiting, so the next look goes on.
                 Ok(1000..) => {}
-                Ok(_) => self.pruned_at = now,
-                Err(StoreError::NoSpace(_) | StoreError::Conflict) => self.pruned_at = now,
+                Ok(_) | Err(StoreError::NoSpace(_) | StoreError::Conflict) => self.pruned_at = now,
                 Err(error) => return Err(error),
             }
         }
@@ -239,10 +237,9 @@ pub(crate) fn require(loaded: Loaded) -> Result<Project, super::StartError> {
             }
             Ok(project)
         }
-        None => Err(super::StartError::BadProject {
-            diagnostics: loaded.diagnostics,
-            bad_settings: loaded.bad_settings,
-        }),
+        None => {
+            Err(super::StartError::BadProject { diagnostics: loaded.diagnostics, bad_settings: loaded.bad_settings })
+        }
     }
 }
 

@@ -38,9 +38,7 @@ where
 /// What a page came to.
 #[derive(Debug)]
 pub(super) struct Page<T> {
-    /// The page lies above this number.
-    pub(super) after: CustomerNumber,
-    /// And reaches up to this one.
+    /// The page reaches up to this number.
     pub(super) end: CustomerNumber,
     /// What `judge` made of it.
     pub(super) result: T,
@@ -59,10 +57,9 @@ where
     F: Fn(Vec<StoredCustomer>) -> T + Send + Sync + 'static,
 {
     let task = tokio::spawn(async move {
-        let customers =
-            store.customers(Some(after), end, usize::try_from(PAGE).unwrap_or(usize::MAX), &view).await?;
+        let customers = store.customers(Some(after), end, usize::try_from(PAGE).unwrap_or(usize::MAX), &view).await?;
         let result = judge(customers);
-        Ok(Page { after, end, result })
+        Ok(Page { end, result })
     });
     task.await.unwrap_or(Err(StoreError::Closed))
 }

@@ -81,9 +81,7 @@ fn read_schema(folder: &Path, settings: &Settings, loaded: &mut Loaded) -> Schem
     let file = folder.join("schema.yaml");
     match fs::symlink_metadata(&file) {
         // A project that declares nothing has no schema file.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            config::schema_of_no_file(settings)
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => config::schema_of_no_file(settings),
         _ => match read_file(&file) {
             Ok(bytes) => {
                 let (schema, problems) = config::read_schema(&file, &bytes, settings);
@@ -194,7 +192,7 @@ fn entries(folder: &Path, loaded: &mut Loaded) -> Vec<String> {
         }
     };
     let mut names: Vec<String> = listing
-        .filter_map(std::result::Result::ok)
+        .filter_map(Result::ok)
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .filter(|name| !name.starts_with('.') && !name.ends_with('~'))
         .collect();

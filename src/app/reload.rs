@@ -30,14 +30,12 @@ pub(super) async fn reload(core: &Arc<Core>) -> Result<ReloadReport> {
     }
     let old = core.world.load_full();
     let templates = loaded.template_files as u64;
-    let world = match loaded.project {
-        Some(project) => build::world(&project).map_err(|error| {
-            Failure::new(FailureKind::Settings, "the settings cannot be used").because(error.as_ref())
-        }),
-        None => {
-            let kind = if loaded.bad_settings { FailureKind::Settings } else { FailureKind::Rules };
-            Err(Failure::new(kind, "the old rules stay in use").with(&loaded.diagnostics))
-        }
+    let world = if let Some(project) = &loaded.project {
+        build::world(project)
+            .map_err(|error| Failure::new(FailureKind::Settings, "the settings cannot be used").because(error.as_ref()))
+    } else {
+        let kind = if loaded.bad_settings { FailureKind::Settings } else { FailureKind::Rules };
+        Err(Failure::new(kind, "the old rules stay in use").with(&loaded.diagnostics))
     };
     let now = core.clock.now();
     let failed = world.is_err();

@@ -33,7 +33,8 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
     let mut daemon =
         daemon::start(project, settings_file, Arc::new(store), Arc::new(SystemClock), Some(recorder)).await?;
     let (stop_admin, admin_stopped) = oneshot::channel::<()>();
-    let admin = tokio::spawn(listener.serve(daemon.operations(), async move { drop(admin_stopped.await) }, ADMIN_GRACE));
+    let admin =
+        tokio::spawn(listener.serve(daemon.operations(), async move { drop(admin_stopped.await) }, ADMIN_GRACE));
     supervisor::ready();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
     let ended = loop {

@@ -29,7 +29,7 @@ fn render(
     at: Time,
     (rule, step): (&str, &str),
 ) -> Result<String, String> {
-    let found = world.rules.rule(rule).and_then(|rule| rule.steps.iter().find(|candidate| candidate.id == step));
+    let found = world.rules.get(rule).and_then(|rule| rule.steps.iter().find(|candidate| candidate.id == step));
     let Some(Action::Webhook { kind, .. }) = found.map(|step| &step.action) else {
         return Err("the step is not a webhook".to_owned());
     };

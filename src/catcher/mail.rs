@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// A mail that was accepted.
@@ -42,7 +43,7 @@ pub(super) struct Shared {
     kept: Kept<CaughtMail>,
     folder: Option<PathBuf>,
     connections: AtomicU64,
-    open: AtomicU64,
+    open: watch::Sender<u64>,
     most_open: AtomicU64,
 }
 
@@ -68,7 +69,7 @@ impl MailCatcher {
             kept: Kept::new(),
             folder,
             connections: AtomicU64::new(0),
-            open: AtomicU64::new(0),
+            open: watch::Sender::new(0),
             most_open: AtomicU64::new(0),
         });
         let accepting = tokio::spawn(accept(listener, shared.clone()));
@@ -107,7 +108,14 @@ impl MailCatcher {
     /// How many connections are open.
     #[must_use]
     pub fn open_connections(&self) -> u64 {
-        self.shared.open.load(Ordering::SeqCst)
+        *self.shared.open.borrow()
+    }
+
+    /// Comes back when so many connections are open.
+    pub async fn wait_for_open(&self, connections: u64) {
+        let mut open = self.shared.open.subscribe();
+        // The sender lives as long as `self`, so this ends by the count alone.
+        drop(open.wait_for(|open| *open == connections).await);
     }
 
     /// The most that were open at one time.
@@ -152,15 +160,17 @@ struct Open<'a>(&'a Shared);
 
 impl<'a> Open<'a> {
     fn new(shared: &'a Shared) -> Self {
-        let open = shared.open.fetch_add(1, Ordering::SeqCst) + 1;
-        shared.most_open.fetch_max(open, Ordering::SeqCst);
+        shared.open.send_modify(|open| {
+            *open += 1;
+            shared.most_open.fetch_max(*open, Ordering::SeqCst);
+        });
         Self(shared)
     }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::SeqCst);
+        self.0.open.send_modify(|open| *open -= 1);
     }
 }
 

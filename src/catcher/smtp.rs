@@ -230,8 +230,8 @@ fn header(message: &[u8], name: &str) -> Option<String> {
             Some(_) => break,
             None if line.is_empty() => break,
             None => {
-                let (key, value) = line.split_once(':')?;
-                found = key.eq_ignore_ascii_case(name).then(|| value.trim_start().to_owned());
+                let parts = line.split_once(':').filter(|(key, _)| key.eq_ignore_ascii_case(name));
+                found = parts.map(|(_, value)| value.trim_start().to_owned());
             }
         }
     }

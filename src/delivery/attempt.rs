@@ -112,7 +112,7 @@ async fn pass_gates(shared: &Shared, world: &World, delivery: &Delivery) -> Resu
     let zone = world.zone_of(&customer);
     let input = GateInput {
         delivery,
-        rule: world.rules.rule(&delivery.rule),
+        rule: world.rules.get(&delivery.rule).map(AsRef::as_ref),
         paused: shared.pauses.rule(&delivery.rule),
         customer: &customer,
         zone: &zone,

@@ -5,14 +5,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Waits after a receiver could not be reached at all, in a row.
-const BACKOFF: [Span; 6] = [
-    Span::seconds(1),
-    Span::seconds(2),
-    Span::seconds(5),
-    Span::seconds(15),
-    Span::seconds(60),
-    Span::minutes(5),
-];
+const BACKOFF: [Span; 6] =
+    [Span::seconds(1), Span::seconds(2), Span::seconds(5), Span::seconds(15), Span::seconds(60), Span::minutes(5)];
 
 /// A lane as the worker sees it.
 #[derive(Debug)]

@@ -15,4 +15,4 @@ mod world;
 
 pub use retry::{Next, after_outcome};
 pub use worker::{Progress, Worker};
-pub use world::{Pauses, World};
+pub use world::{Pauses, Sender, World};

@@ -94,9 +94,11 @@ fn wait(delivery: &Delivery, retry_after: Option<Span>) -> Span {
     };
     let index = (delivery.attempts.max(1) as usize - 1).min(table.len() - 1);
     let base = table[index];
-    let draw = delivery.id.0.iter().fold(u64::from(delivery.attempts), |draw, byte| {
-        draw.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte)
-    });
+    let draw = delivery
+        .id
+        .0
+        .iter()
+        .fold(u64::from(delivery.attempts), |draw, byte| draw.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte));
     let fifth = u64::try_from(base.0 / 5).unwrap_or(0).max(1);
     let jitter = i64::try_from(draw % fifth).unwrap_or(0);
     let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);

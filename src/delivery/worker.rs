@@ -28,7 +28,6 @@ const ENDPOINT_PLACES: usize = 16;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What attempts share.
-#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) store: Arc<dyn Store>,
     pub(super) world: Arc<ArcSwap<World>>,
@@ -115,9 +114,15 @@ pub struct Progress {
 }
 
 /// The outbox worker.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Worker {
     shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("progress", &self.progress()).finish_non_exhaustive()
+    }
 }
 
 impl Worker {

@@ -35,8 +35,7 @@ pub fn limit(rule: &Rule, state: &RuleState, customers: u64, now: Time) -> u64 {
 #[must_use]
 pub fn over_brake(rule: &Rule, state: &RuleState, deliveries: u64, customers: u64, now: Time) -> bool {
     let span = rule.pause_if.map_or(Span::days(1), |pause_if| pause_if.per);
-    let before: u64 =
-        state.volume.iter().filter(|(at, _)| now.since(*at) < span).map(|(_, count)| *count).sum();
+    let before: u64 = state.volume.iter().filter(|(at, _)| now.since(*at) < span).map(|(_, count)| *count).sum();
     before.saturating_add(deliveries) > limit(rule, state, customers, now)
 }
 

@@ -192,13 +192,7 @@ fn enroll(
     if held_out { Verdict::HeldOut } else { Verdict::Enrolled { emails, webhooks, capped } }
 }
 
-fn ask(
-    number: CustomerNumber,
-    firing: &Firing<'_>,
-    step: &Step,
-    facts: &Facts<'_>,
-    moment: &Moment<'_>,
-) -> Delivery {
+fn ask(number: CustomerNumber, firing: &Firing<'_>, step: &Step, facts: &Facts<'_>, moment: &Moment<'_>) -> Delivery {
     let (rule, customer) = (firing.rule, facts.customer);
     let payload = match &step.action {
         Action::Email { template, .. } => Payload::Email { template: template.clone() },
@@ -229,18 +223,14 @@ fn ask(
 }
 
 /// Reserves a place for a mail of a capped class, at the instant at which quiet hours let it out, or suppresses it.
-fn place_under_caps(
-    mut delivery: Delivery,
-    facts: &Facts<'_>,
-    moment: &Moment<'_>,
-    decided: &mut Decided,
-) -> Delivery {
+fn place_under_caps(mut delivery: Delivery, facts: &Facts<'_>, moment: &Moment<'_>, decided: &mut Decided) -> Delivery {
     let caps = moment.policy.caps.get(&delivery.class).map(Vec::as_slice).unwrap_or_default();
     if matches!(delivery.payload, Payload::Webhook { .. }) || caps.is_empty() {
         return delivery;
     }
     let quiet = moment.policy.quiet_hours.filter(|_| delivery.class == Class::Marketing);
-    let at = quiet.and_then(|hours| calendar::quiet_until(hours, facts.zone, delivery.due_at)).unwrap_or(delivery.due_at);
+    let at =
+        quiet.and_then(|hours| calendar::quiet_until(hours, facts.zone, delivery.due_at)).unwrap_or(delivery.due_at);
     let mut taken = facts.customer.slots.clone();
     taken.extend(decided.slots.iter().copied());
     if calendar::cap_reached(caps, &taken, delivery.class, Some(delivery.id), facts.zone, at).is_some() {

@@ -85,9 +85,7 @@ fn mail_gate(input: &GateInput<'_>, rule: &Rule) -> Option<Gate> {
     if rule.class == Class::Service {
         return None;
     }
-    if let Some(end) =
-        input.policy.quiet_hours.and_then(|hours| calendar::quiet_until(hours, input.zone, input.now))
-    {
+    if let Some(end) = input.policy.quiet_hours.and_then(|hours| calendar::quiet_until(hours, input.zone, input.now)) {
         return Some(Gate::Defer(end, Reason::QuietHours));
     }
     let caps = input.policy.caps.get(&rule.class).map(Vec::as_slice).unwrap_or_default();
@@ -100,7 +98,8 @@ fn mail_gate(input: &GateInput<'_>, rule: &Rule) -> Option<Gate> {
 pub fn is_listed(address: &str, only_to: &[String]) -> bool {
     let address = crate::domain::normalized_address(address);
     only_to.is_empty()
-        || only_to.iter().map(|entry| entry.to_lowercase()).any(|entry| {
-            if entry.starts_with('@') { address.ends_with(&entry) } else { address == entry }
-        })
+        || only_to
+            .iter()
+            .map(|entry| entry.to_lowercase())
+            .any(|entry| if entry.starts_with('@') { address.ends_with(&entry) } else { address == entry })
 }

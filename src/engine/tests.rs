@@ -52,9 +52,7 @@ fn one(text: &str) -> Arc<Rule> {
 fn buyer() -> Customer {
     let mut customer = Customer::new("wanjiru", Time(0));
     customer.attributes.insert("email".into(), Value::Text("wanjiru@customers.example".into()));
-    customer
-        .consent
-        .insert("marketing".into(), Consent { granted: true, at: Time(0), source: "test".into() });
+    customer.consent.insert("marketing".into(), Consent { granted: true, at: Time(0), source: "test".into() });
     customer.activity = Activity { orders: Orders { count: 2, ..Orders::default() }, ..Activity::default() };
     customer
 }
@@ -239,10 +237,7 @@ fn every_gate_stops_with_its_own_reason() {
     withdrawn.consent.clear();
     assert_eq!(ask(&delivery, &at(&withdrawn, &rule)), Gate::Suppress(Reason::NoConsent));
     assert_eq!(ask(&delivery, &At { rule: None, ..at(&customer, &rule) }), Gate::Cancel(Reason::RuleRemoved));
-    assert_eq!(
-        ask(&delivery, &At { paused: Some(Reason::Brake), ..at(&customer, &rule) }),
-        Gate::Hold(Reason::Brake)
-    );
+    assert_eq!(ask(&delivery, &At { paused: Some(Reason::Brake), ..at(&customer, &rule) }), Gate::Hold(Reason::Brake));
     assert_eq!(ask(&delivery, &At { suppressed: true, ..at(&customer, &rule) }), Gate::Suppress(Reason::Suppressed));
     let late = At { now: NOON.plus(Span::days(3)), ..at(&customer, &rule) };
     assert_eq!(ask(&delivery, &late), Gate::Cancel(Reason::Expired));

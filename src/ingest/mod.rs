@@ -15,6 +15,7 @@ mod lines;
 mod records;
 mod rejects;
 mod segment;
+mod text;
 
 pub use columns::Header;
 pub use customers::CustomersCsv;
@@ -22,6 +23,7 @@ pub use error::{HeaderProblem, IngestError};
 pub use events::EventsNdjson;
 pub use lines::{MAX_RECORD, SHOWN_RECORD};
 pub use rejects::Rejects;
+pub use text::{TextLine, text_lines};
 
 use crate::domain::{Arrival, Time};
 

@@ -90,6 +90,12 @@ pub enum Style {
 }
 
 impl Node {
+    /// A map without keys, for what is left out and would stand at that byte.
+    #[must_use]
+    pub const fn empty_map(at: usize) -> Self {
+        Self { kind: Kind::Map(Vec::new()), span: at..at, style: Style::Flow }
+    }
+
     /// How it is written.
     #[must_use]
     pub const fn style(&self) -> Style {

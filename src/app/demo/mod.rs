@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 const HOURS: i64 = 26;
 
 /// How long one hour's work may really take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What the demo is asked for.
 #[derive(Debug, Clone)]

@@ -24,7 +24,17 @@ const FIRST: [&str; 16] = [
     "Henry", "Olivia", "Samuel",
 ];
 const LAST: [&str; 12] = [
-    "Njoroge", "Otieno", "Mwangi", "Juric", "Horvat", "Kovac", "Petrosyan", "Sargsyan", "Hakobyan", "Miller", "Brown",
+    "Njoroge",
+    "Otieno",
+    "Mwangi",
+    "Juric",
+    "Horvat",
+    "Kovac",
+    "Petrosyan",
+    "Sargsyan",
+    "Hakobyan",
+    "Miller",
+    "Brown",
     "Clark",
 ];
 

@@ -82,9 +82,14 @@ impl fmt::Display for DemoReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} made-up customers with {} purchases.", self.customers, self.purchases)?;
         let hours = self.span.1.since(self.span.0).0 / 3_600_000;
-        writeln!(f, "{hours} hours from {} passed in {:.1} s; the clock was turned, the rest is the daemon's own code.\n", self.span.0, self.took.as_secs_f64())?;
+        writeln!(
+            f,
+            "{hours} hours from {} passed in {:.1} s; the clock was turned, the rest is the daemon's own code.\n",
+            self.span.0,
+            self.took.as_secs_f64()
+        )?;
         for (name, rule) in &self.rules {
-            self.rule(f, name, rule)?;
+            rule.write(f, name)?;
         }
         writeln!(f, "\nThe mail catcher accepted {} e-mails.", self.mails)?;
         writeln!(f, "The webhook receiver got {} calls, {} with a right signature.", self.hooks.0, self.hooks.1)?;
@@ -107,17 +112,17 @@ impl fmt::Display for DemoReport {
     }
 }
 
-impl DemoReport {
-    fn rule(&self, f: &mut fmt::Formatter<'_>, name: &str, rule: &RuleReport) -> fmt::Result {
-        write!(f, "{name}: {} matched, {} enrolled", rule.matched, rule.enrolled)?;
-        if rule.held_out > 0 {
-            write!(f, ", {} held out to measure the effect", rule.held_out)?;
+impl RuleReport {
+    fn write(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+        write!(f, "{name}: {} matched, {} enrolled", self.matched, self.enrolled)?;
+        if self.held_out > 0 {
+            write!(f, ", {} held out to measure the effect", self.held_out)?;
         }
-        for (reason, count) in rule.held.iter().filter(|(reason, _)| **reason != Reason::FrequencyCap) {
+        for (reason, count) in self.held.iter().filter(|(reason, _)| **reason != Reason::FrequencyCap) {
             write!(f, ", {count} kept out ({reason})")?;
         }
         writeln!(f)?;
-        for ((state, reason), count) in &rule.deliveries {
+        for ((state, reason), count) in &self.deliveries {
             match reason {
                 Some(reason) => writeln!(f, "  {count:>6} {state} ({reason})")?,
                 None => writeln!(f, "  {count:>6} {state}")?,
@@ -125,7 +130,9 @@ impl DemoReport {
         }
         Ok(())
     }
+}
 
+impl DemoReport {
     fn where_to_look(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let folder = self.folder.display();
         writeln!(f, "\nAll mails: {folder}/mails/   The project: {folder}")?;

@@ -3,9 +3,7 @@
 use super::{failure, page_size};
 use crate::app::core::Core;
 use crate::domain::{Delivery, DeliveryId, EXPIRES_AFTER, Payload, Reason, State, Time};
-use crate::http::{
-    Changed, DeliveryQuery, DeliverySelection, DeliveryView, Page, Result, Unchanged,
-};
+use crate::http::{Changed, DeliveryQuery, DeliverySelection, DeliveryView, Page, Result, Unchanged};
 use crate::store::{DeliveryChange, DeliveryFilter, SlotChange, StoreError, Urgency};
 
 /// Deliveries changed in one commit.
@@ -28,12 +26,7 @@ pub(super) async fn list(core: &Core, query: &DeliveryQuery) -> Result<Page<Deli
 }
 
 fn filter(query: &DeliveryQuery) -> DeliveryFilter {
-    DeliveryFilter {
-        state: query.state,
-        rule: query.rule.clone(),
-        customer: query.customer.clone(),
-        reason: None,
-    }
+    DeliveryFilter { state: query.state, rule: query.rule.clone(), customer: query.customer.clone(), reason: None }
 }
 
 pub(super) async fn change(core: &Core, selection: DeliverySelection, change: Change) -> Result<Changed> {
@@ -45,7 +38,8 @@ pub(super) async fn change(core: &Core, selection: DeliverySelection, change: Ch
             }
         }
         DeliverySelection::Filter(query) => {
-            report.changed = change_all(core, &filter(&query), |delivery, now| edit(delivery, change, now).ok()).await?;
+            report.changed =
+                change_all(core, &filter(&query), |delivery, now| edit(delivery, change, now).ok()).await?;
         }
     }
     core.wake();
@@ -124,12 +118,18 @@ fn edit(delivery: &Delivery, change: Change, now: Time) -> std::result::Result<D
         Change::Retry => {
             match delivery.state {
                 State::Held | State::Failed | State::Suppressed | State::Cancelled => {}
-                other => return Err(format!("it is {other}, and only held, failed, suppressed or cancelled ones can be retried")),
+                other => {
+                    return Err(format!(
+                        "it is {other}, and only held, failed, suppressed or cancelled ones can be retried"
+                    ));
+                }
             }
             if let Payload::Webhook { body, .. } = &delivery.payload
                 && body.is_empty()
             {
-                return Err("its body could not be rendered; mend the rule, it is decided anew at the next occasion".to_owned());
+                return Err(
+                    "its body could not be rendered; mend the rule, it is decided anew at the next occasion".to_owned()
+                );
             }
             changed.state = State::Queued;
             changed.due_at = now;

@@ -2,15 +2,15 @@
 //!
 //! Three stages run at once: the source is read, rows are parsed on a thread of their own, and batches are made durable.
 
-use super::suppressions::is_address;
 use super::failure;
+use super::suppressions::is_address;
 use crate::app::core::Core;
 use crate::domain::{Arrival, Schema, Suppression, Time, normalized_address};
 use crate::http::{
     Failure, FailureKind, Gone, ImportKind, ImportProgress, ImportReport, ImportRequest, ImportSink, ImportSource,
     RefusedRow, Result,
 };
-use crate::ingest::{CustomersCsv, EventsNdjson, ImportOptions, IngestError, Refused, Row};
+use crate::ingest::{CustomersCsv, EventsNdjson, ImportOptions, IngestError, Refused, Row, text_lines};
 use crate::store::{Urgency, Verdict};
 use std::collections::VecDeque;
 use std::io::Read;
@@ -57,9 +57,9 @@ pub(super) async fn import(
                 let (store, interest) = (Arc::clone(&core.store), Arc::clone(&world));
                 under_way.push_back((
                     batch.rows,
-                    tokio::spawn(async move {
-                        store.ingest(batch.items, &interest.interest, Urgency::Background).await
-                    }),
+                    tokio::spawn(
+                        async move { store.ingest(batch.items, &interest.interest, Urgency::Background).await },
+                    ),
                 ));
                 if under_way.len() >= UNDER_WAY {
                     settle(&mut under_way, &mut report, &sink, &bytes).await?;
@@ -163,11 +163,7 @@ fn send(batches: &mpsc::Sender<Batch<Arrival>>, parsed: &Parsed, items: Vec<Arri
 }
 
 fn refused_row(refused: Refused) -> RefusedRow {
-    RefusedRow {
-        line: refused.line,
-        reason: refused.reason,
-        row: String::from_utf8_lossy(&refused.raw).into_owned(),
-    }
+    RefusedRow { line: refused.line, reason: refused.reason, row: String::from_utf8_lossy(&refused.raw).into_owned() }
 }
 
 fn unusable(error: &IngestError) -> Failure {
@@ -202,10 +198,8 @@ fn parse_suppressions(
 ) -> Result<Parsed> {
     let mut parsed = Parsed::default();
     let mut items = Vec::new();
-    for (index, line) in crate::ingest::text_lines(reader).enumerate() {
-        let refuse = |line: u64, reason: String, row: String| sink.refused_blocking(RefusedRow { line, reason, row });
-        let number = index as u64 + 1;
-        let line = match line {
+    for line in text_lines(reader) {
+        let (number, line) = match line.map_err(|error| unusable(&error))? {
             Ok(line) => line,
             Err(refused) => {
                 parsed.rows += 1;
@@ -216,13 +210,14 @@ fn parse_suppressions(
         };
         let (address, reason) = line.split_once(',').unwrap_or((&line, ""));
         let address = normalized_address(address.trim_matches('"'));
-        if address.is_empty() || index == 0 && address == "address" {
+        if address.is_empty() || number == 1 && address == "address" {
             continue;
         }
         parsed.rows += 1;
         if !is_address(&address) {
             parsed.refused += 1;
-            refuse(number, format!("{address:?} is no e-mail address"), line.clone())?;
+            let reason = format!("{address:?} is no e-mail address");
+            sink.refused_blocking(RefusedRow { line: number, reason, row: line })?;
             continue;
         }
         let reason = reason.trim().trim_matches('"');

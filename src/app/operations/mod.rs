@@ -89,10 +89,8 @@ impl Operations for Ops {
     }
 
     async fn unsuppress(&self, address: &str) -> Result<()> {
-        match self.0.store.unsuppress(address).await.map_err(failure)? {
-            true => Ok(()),
-            false => Err(Failure::not_found("suppression of", address)),
-        }
+        let removed = self.0.store.unsuppress(address).await.map_err(failure)?;
+        if removed { Ok(()) } else { Err(Failure::not_found("suppression of", address)) }
     }
 
     async fn rules(&self) -> Result<Vec<RuleView>> {

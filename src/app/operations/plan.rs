@@ -32,7 +32,9 @@ pub(super) async fn plan(core: &Core, request: PlanRequest) -> Result<PlanReport
     let at = request.at.unwrap_or(now);
     let rules: Vec<Arc<Rule>> = match &request.rule {
         None => world.rules.rules.clone(),
-        Some(name) => vec![world.rules.rules.iter().find(|rule| rule.id == *name).cloned().ok_or_else(|| no_rule(&world, name))?],
+        Some(name) => {
+            vec![world.rules.rules.iter().find(|rule| rule.id == *name).cloned().ok_or_else(|| no_rule(&world, name))?]
+        }
     };
     let backtest = at < now.minus(Span::minutes(1));
     let judge = Judge {
@@ -115,7 +117,7 @@ impl Judge {
                 continue;
             }
             let zone = self.world.zone_of(customer);
-            let occurrence = crate::calendar::local(&zone, self.at);
+            let occurrence = crate::calendar::occurrence_at(&zone, self.at);
             for (rule, plan) in self.rules.iter().zip(&mut plans) {
                 let firing = Firing { rule, occurrence: &occurrence, paused: self.pauses.rule(&rule.id) };
                 let moment = Moment { at: self.at, tick: None, policy: &self.world.policy, key: &self.key };

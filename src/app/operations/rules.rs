@@ -14,7 +14,8 @@ pub(super) async fn list(core: &Core) -> Result<Vec<RuleView>> {
     let world = core.world.load_full();
     let states = core.store.rule_states().await.map_err(failure)?;
     let now = core.clock.now();
-    let state_of = |id: &str| states.iter().find(|(name, _)| name == id).map(|(_, state)| state.clone()).unwrap_or_default();
+    let state_of =
+        |id: &str| states.iter().find(|(name, _)| name == id).map(|(_, state)| state.clone()).unwrap_or_default();
     let zones = core.store.zones();
     Ok(world.rules.rules.iter().map(|rule| view(&world, rule, &state_of(&rule.id), &zones, now)).collect())
 }
@@ -82,7 +83,7 @@ pub(super) async fn resume(core: &Core, rule: &str) -> Result<RuleView> {
 
 fn known(core: &Core, rule: &str) -> Result<()> {
     let world = core.world.load_full();
-    world.rules.rule(rule).map(drop).ok_or_else(|| no_rule(&world, rule))
+    world.rules.get(rule).map(drop).ok_or_else(|| no_rule(&world, rule))
 }
 
 async fn one(core: &Core, rule: &str) -> Result<RuleView> {

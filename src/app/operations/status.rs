@@ -4,6 +4,7 @@ use super::{failure, rules};
 use crate::app::core::{Core, DaemonParts};
 use crate::domain::{Span, State};
 use crate::http::{LaneView, NextTick, Readiness, Result, RuleStanding, RulesStatus, Status, StoreStatus};
+use crate::telemetry::Metrics;
 use crate::telemetry::names::{self, label};
 
 /// The worker looks for work every second; this long without a look means that it hangs.
@@ -33,7 +34,10 @@ pub(super) async fn status(core: &Core) -> Result<Status> {
             disk_bytes: stats.disk_bytes,
         },
         deliveries: stats.deliveries.into_iter().collect(),
-        lanes: lanes.into_iter().map(|lane| LaneView { lane: lane.lane.to_string(), next_due: lane.next_due }).collect(),
+        lanes: lanes
+            .into_iter()
+            .map(|lane| LaneView { lane: lane.lane.to_string(), next_due: lane.next_due })
+            .collect(),
         rules: RulesStatus { count: views.len() as u64, paused },
         next_tick,
         last_reload: core.daemon.as_ref().and_then(DaemonParts::last_reload),
@@ -66,5 +70,5 @@ pub(super) async fn metrics(core: &Core) -> String {
             metrics::gauge!(names::QUEUE, label::STATE => state.word()).set(count as f64);
         }
     }
-    core.daemon.as_ref().and_then(|daemon| daemon.metrics.as_ref()).map_or_else(String::new, |handle| handle.render())
+    core.daemon.as_ref().and_then(|daemon| daemon.metrics.as_ref()).map_or_else(String::new, Metrics::render)
 }

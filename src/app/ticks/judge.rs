@@ -96,15 +96,17 @@ impl Judge {
                 paused: self.pauses.rule(&rule.id),
             })
             .collect();
-        let moment =
-            Moment { at: self.tick.at, tick: Some(self.tick.at), policy: &self.world.policy, key: &self.key };
+        let moment = Moment { at: self.tick.at, tick: Some(self.tick.at), policy: &self.world.policy, key: &self.key };
         let mut decided = engine::decide(stored.number, customer, zone, &firings, &moment);
         webhook_body::fill(&self.world, customer, zone, self.tick.at, &mut decided.deliveries);
         for ((index, _), verdict) in concerned.iter().zip(&decided.verdicts) {
             count(&mut counts[*index], verdict);
         }
         count_deliveries(&concerned, &decided, counts);
-        (!decided.is_empty()).then(|| Decision {
+        if decided.is_empty() {
+            return None;
+        }
+        Some(Decision {
             customer: stored.number,
             version: stored.version,
             memories: decided.memories,
@@ -183,4 +185,3 @@ pub(super) fn leave_out(decisions: &mut Vec<Decision>, existing: &[crate::store:
     }
     decisions.retain(|decision| !decision.enrollments.is_empty());
 }
-

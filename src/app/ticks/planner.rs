@@ -76,10 +76,8 @@ impl Planner {
         }
         let members = ticks.values().map(Vec::len).sum();
         if !moved.is_empty() || members > 0 {
-            let ticks = ticks
-                .into_iter()
-                .map(|(at, members)| Tick { at, members, cursor: None, complete: false })
-                .collect();
+            let ticks =
+                ticks.into_iter().map(|(at, members)| Tick { at, members, cursor: None, complete: false }).collect();
             if let Err(error) = store.plan(ticks, moved).await {
                 // What was remembered may be ahead of what is durable now.
                 self.forget();

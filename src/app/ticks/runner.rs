@@ -28,7 +28,12 @@ impl TickRunner {
 
     /// Works off every open tick that `go_on` still allows, and answers how many were completed. `progress` is called
     /// after every page.
-    pub(crate) async fn run(&self, world: &Arc<World>, now: Time, progress: &dyn Progress) -> Result<usize, StoreError> {
+    pub(crate) async fn run(
+        &self,
+        world: &Arc<World>,
+        now: Time,
+        progress: &dyn Progress,
+    ) -> Result<usize, StoreError> {
         let mut completed = 0;
         for tick in self.store.open_ticks().await? {
             if !self.work_off(world, tick, now, progress).await? {
@@ -145,10 +150,15 @@ impl TickRunner {
                 },
             );
             state.last_tick = Some((tick.at, counts));
-            if let Some(rule) = world.rules.rule(rule).filter(|_| count > 0) {
+            if let Some(rule) = world.rules.get(rule).filter(|_| count > 0) {
                 if engine::over_brake(rule, state, count, customers, tick.at) {
                     let limit = engine::limit(rule, state, customers, tick.at);
-                    tracing::error!(rule = rule.id, deliveries = count, limit, "the brake paused the rule: nothing of this tick goes out until `retaind rules resume`");
+                    tracing::error!(
+                        rule = rule.id,
+                        deliveries = count,
+                        limit,
+                        "the brake paused the rule: nothing of this tick goes out until `retaind rules resume`"
+                    );
                     metrics::counter!(names::BRAKES, label::RULE => rule.id.clone()).increment(1);
                     state.paused = Some(Reason::Brake);
                     state.paused_at = Some(now);
@@ -161,9 +171,15 @@ impl TickRunner {
             changed.push((rule.to_owned(), state.clone()));
         }
         for member in &tick.members {
-            tracing::info!(rule = member.rule, zone = member.zone, occurrence = member.occurrence,
-                matched = member.counts.matched, enrolled = member.counts.enrolled,
-                deliveries = member.counts.deliveries, "tick complete");
+            tracing::info!(
+                rule = member.rule,
+                zone = member.zone,
+                occurrence = member.occurrence,
+                matched = member.counts.matched,
+                enrolled = member.counts.enrolled,
+                deliveries = member.counts.deliveries,
+                "tick complete"
+            );
             super::record(member);
         }
         let batch =

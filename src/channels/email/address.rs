@@ -26,6 +26,11 @@ pub fn check_address(text: &str) -> Result<(), AddressError> {
     address(text).map(drop)
 }
 
+/// Checks `name@domain` or `Display Name <name@domain>`, as a sender is written in the settings.
+pub fn check_mailbox(text: &str) -> Result<(), AddressError> {
+    mailbox(text).map(drop)
+}
+
 /// Reads one address; the domain becomes its A-labels, the part before the @ stays as it is, also when it is not ASCII.
 pub(super) fn address(text: &str) -> Result<Address, AddressError> {
     let (local, domain) = text.trim().rsplit_once('@').ok_or(AddressError::Form)?;
@@ -47,6 +52,11 @@ pub(super) fn address(text: &str) -> Result<Address, AddressError> {
     Ok(Address::new_dangerous(local, domain))
 }
 
+/// Control characters, and the separators of lines and paragraphs that some programs take for line ends.
+pub(super) fn is_unsafe(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 /// `atext` of RFC 5322, and of RFC 6531 beyond ASCII, without what cannot be seen.
 fn is_atom(c: char) -> bool {
     if c.is_ascii() {
@@ -65,7 +75,7 @@ pub(super) fn mailbox(text: &str) -> Result<Mailbox, AddressError> {
     };
     let name = name.trim();
     let name = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name).trim();
-    if name.chars().any(|c| c.is_control() || matches!(c, '<' | '>')) {
+    if name.chars().any(|c| is_unsafe(c) || matches!(c, '<' | '>')) {
         return Err(AddressError::DisplayName);
     }
     let name = name.replace("\\\"", "\"");

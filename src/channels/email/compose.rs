@@ -1,9 +1,10 @@
 //! The message itself: RFC 5322, 2045 to 2047, 6532.
 
 use super::AddressError;
-use super::address::{address, mailbox};
-use crate::domain::{DeliveryId, Time};
+use super::address::{address, is_unsafe, mailbox};
+use crate::domain::{DeliveryId, Outcome, Time};
 use lettre::Address;
+use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, MultiPartKind, SinglePart};
 use std::time::{Duration, SystemTime};
@@ -50,7 +51,7 @@ impl Composed {
     #[must_use]
     pub fn needs_smtputf8(&self) -> bool {
         let ascii = |address: &Address| <_ as AsRef<str>>::as_ref(address).is_ascii();
-        !(ascii(&self.from) && ascii(&self.to)) || !self.message.is_ascii()
+        !(ascii(&self.from) && ascii(&self.to) && self.message.is_ascii())
     }
 }
 
@@ -78,6 +79,19 @@ pub enum ComposeError {
     /// A line came out longer than 998 octets.
     #[error("a header is too long")]
     LongLine,
+}
+
+impl ComposeError {
+    /// What this means for the delivery: a sender that cannot be used speaks of the settings, and the delivery waits for
+    /// better ones; everything else stays as it is.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        let detail = self.to_string();
+        match self {
+            Self::From(_) | Self::ReplyTo(_) => Outcome::Transient { detail, retry_after: None },
+            _ => Outcome::Permanent { detail, receiver_gone: matches!(self, Self::To(_)) },
+        }
+    }
 }
 
 /// A longer subject is cut, with an ellipsis.
@@ -115,7 +129,8 @@ pub fn compose(mail: &Mail) -> Result<Composed, ComposeError> {
         .from(from.clone())
         .to(Mailbox::new(None, to.clone()))
         .subject(subject(&mail.subject))
-        .message_id(Some(format!("<{}@{}>", mail.id, from.email.domain())));
+        .message_id(Some(format!("<{}@{}>", mail.id, from.email.domain())))
+        .envelope(envelope(&from.email, &to)?);
     if let Some(reply_to) = &mail.reply_to {
         builder = builder.reply_to(mailbox(reply_to).map_err(ComposeError::ReplyTo)?);
     }
@@ -129,6 +144,11 @@ pub fn compose(mail: &Mail) -> Result<Composed, ComposeError> {
         return Err(ComposeError::LongLine);
     }
     Ok(Composed { from: from.email, to, message })
+}
+
+/// Given and not left to lettre, which would read the headers again, with a stricter idea of addresses.
+fn envelope(from: &Address, to: &Address) -> Result<Envelope, ComposeError> {
+    Envelope::new(Some(from.clone()), vec![to.clone()]).map_err(|error| ComposeError::Build(error.to_string()))
 }
 
 fn parts(mail: &Mail, builder: lettre::message::MessageBuilder) -> Result<Message, ComposeError> {
@@ -155,11 +175,6 @@ fn subject(text: &str) -> String {
         return line.to_owned();
     }
     line.chars().take(SUBJECT_CHARS - 1).chain(['…']).collect()
-}
-
-/// Control characters, and the separators of lines and paragraphs that some programs take for line ends.
-fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 fn header(name: &str, value: &str) -> Option<HeaderValue> {

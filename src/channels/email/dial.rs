@@ -86,7 +86,7 @@ impl Dialer {
         let mut connection = said("greeting", greeted)?;
 
         if let Some(credentials) = &settings.credentials {
-            if !is_encrypted && !is_local {
+            if !may_say_password(is_encrypted, is_local) {
                 return Err(NoConnection::new("authentication", "refused by us: the connection is not encrypted"));
             }
             let password = credentials.password.expose_secret().to_owned();
@@ -118,12 +118,9 @@ impl Dialer {
             }
             return Ok((Stream::Plain(tcp), Greeting::Seen));
         }
-        let is_password_at_stake = settings.credentials.is_some() && !is_local;
-        let config = if settings.tls == TlsPolicy::Required || is_password_at_stake {
-            &self.verifying
-        } else {
-            &self.unverifying
-        };
+        let has_password = settings.credentials.is_some();
+        let config =
+            if must_verify(settings.tls, has_password, is_local) { &self.verifying } else { &self.unverifying };
         Ok((self.handshake(tcp, config, limit).await?, Greeting::Seen))
     }
 
@@ -137,6 +134,17 @@ impl Dialer {
         let tls = within("TLS handshake", limit, connector.connect(self.server.name.clone(), tcp)).await?;
         Ok(Stream::Encrypted(Box::new(tls)))
     }
+}
+
+/// Whether the server must prove after STARTTLS who it is: when the settings ask for that, or a password will be said to
+/// another machine.
+const fn must_verify(tls: TlsPolicy, has_password: bool, is_local: bool) -> bool {
+    matches!(tls, TlsPolicy::Required) || (has_password && !is_local)
+}
+
+/// Whether a password may be said: nobody listens between here and here.
+const fn may_say_password(is_encrypted: bool, is_local: bool) -> bool {
+    is_encrypted || is_local
 }
 
 fn hello(name: Option<&str>) -> Result<ClientId, MailError> {
@@ -240,7 +248,18 @@ fn end_of_reply(bytes: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::end_of_reply;
+    use super::{end_of_reply, may_say_password, must_verify};
+    use crate::channels::email::TlsPolicy;
+
+    #[test]
+    fn passwords_go_to_verified_servers_or_to_this_machine() {
+        assert!(!may_say_password(false, false), "clear text to another machine");
+        assert!(may_say_password(true, false) && may_say_password(false, true));
+        assert!(must_verify(TlsPolicy::Opportunistic, true, false));
+        assert!(!must_verify(TlsPolicy::Opportunistic, true, true));
+        assert!(!must_verify(TlsPolicy::Opportunistic, false, false));
+        assert!(must_verify(TlsPolicy::Required, false, true));
+    }
 
     #[test]
     fn replies_end_with_the_line_that_has_no_hyphen() {

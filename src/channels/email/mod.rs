@@ -23,7 +23,7 @@ mod settings;
 mod tests;
 mod wire;
 
-pub use address::{AddressError, check_address};
+pub use address::{AddressError, check_address, check_mailbox};
 pub use compose::{ComposeError, Composed, Mail, compose};
 pub use pool::{Connection, Mailer};
 pub use settings::{Credentials, MailerSettings, NotATransport, Rate, Timeouts, TlsPolicy, Transport};

@@ -39,7 +39,7 @@ pub struct Connection {
     pool: Arc<Pool>,
     /// `None` with a folder.
     session: Option<Session>,
-    _place: Option<OwnedSemaphorePermit>,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl fmt::Debug for Mailer {
@@ -73,11 +73,11 @@ impl Mailer {
         let pool = self.0.clone();
         // The semaphore is never closed, so a place always comes.
         let place = pool.places.clone().acquire_owned().await.ok();
-        let session = match (pool.take(), &pool.dialer) {
+        let session = match (pool.take().await, &pool.dialer) {
             (None, Some(dialer)) => Some(dialer.dial(&pool.settings).await?),
             (session, _) => session,
         };
-        let connection = Connection { pool, session, _place: place };
+        let connection = Connection { pool, session, place };
         connection.pool.wait_for_rate().await;
         Ok(connection)
     }
@@ -97,9 +97,8 @@ impl Connection {
         let composed = match compose(mail) {
             Ok(composed) => composed,
             Err(error) => {
-                let receiver_gone = matches!(error, super::ComposeError::To(_));
                 self.put_back();
-                return Outcome::Permanent { detail: error.to_string(), receiver_gone };
+                return error.outcome();
             }
         };
         let Some(session) = self.session.take() else {
@@ -111,8 +110,21 @@ impl Connection {
     /// Gives the connection back unused.
     pub fn put_back(mut self) {
         if let Some(session) = self.session.take() {
-            self.pool.keep(session);
+            self.give_back(session);
         }
+    }
+
+    fn give_back(mut self, session: Session) {
+        if session.carried < self.pool.settings.messages_per_connection {
+            self.pool.keep(session);
+            return;
+        }
+        // The place is free when the goodbye is said: no more connections are open than are permitted.
+        let place = self.place.take();
+        tokio::spawn(async move {
+            session.quit().await;
+            drop(place);
+        });
     }
 
     async fn store(&self, mail: &Mail, composed: Composed) -> Outcome {
@@ -123,7 +135,7 @@ impl Connection {
         }
     }
 
-    async fn hand_over(&self, mut session: Session, mail: &Composed) -> Outcome {
+    async fn hand_over(self, mut session: Session, mail: &Composed) -> Outcome {
         let settings = &self.pool.settings;
         let mut ending = session.send(mail, &settings.timeouts).await;
         if let (Ending::Stale, Some(dialer)) = (&ending, &self.pool.dialer) {
@@ -135,7 +147,7 @@ impl Connection {
         }
         match ending {
             Ending::Ready(outcome) => {
-                self.pool.keep(session);
+                self.give_back(session);
                 outcome
             }
             Ending::Broken(outcome) => outcome,
@@ -151,20 +163,16 @@ impl Pool {
     }
 
     /// The idle connection that was used last, unless it is too old; then all are.
-    fn take(&self) -> Option<Session> {
+    async fn take(&self) -> Option<Session> {
         let session = self.idle().sessions.pop()?;
         if session.idle_since.elapsed() < self.settings.idle_limit {
             return Some(session);
         }
-        tokio::spawn(session.quit());
+        session.quit().await;
         None
     }
 
     fn keep(self: &Arc<Self>, mut session: Session) {
-        if session.carried >= self.settings.messages_per_connection {
-            tokio::spawn(session.quit());
-            return;
-        }
         session.idle_since = Instant::now();
         let mut idle = self.idle();
         idle.sessions.push(session);

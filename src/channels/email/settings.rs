@@ -53,7 +53,7 @@ impl FromStr for Transport {
 fn host_and_port(text: &str, default: u16) -> Result<(String, u16), NotATransport> {
     let text = text.strip_suffix('/').unwrap_or(text);
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, rest)) if rest.is_empty() => (host, None),
+        Some((host, "")) => (host, None),
         Some((host, rest)) => (host, Some(rest.strip_prefix(':').ok_or(NotATransport)?)),
         None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
     };
@@ -119,7 +119,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), command: Duration::from_secs(30), message: Duration::from_secs(120) }
+        Self { connect: Duration::from_secs(10), command: Duration::from_secs(30), message: Duration::from_mins(2) }
     }
 }
 

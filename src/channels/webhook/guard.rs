@@ -30,8 +30,9 @@ const REFUSED_V4: [Ipv4Net; 15] = [
     v4(240, 0, 0, 4),     // reserved, and broadcast
 ];
 
-/// The only part of IPv6 that is given out to the public. What lies outside: loopback, unique local (fc00::/7),
-/// link-local (fe80::/10), multicast, and the forms that hold an IPv4 address (::ffff:0:0/96, 64:ff9b::/96).
+/// The only part of IPv6 that is given out to the public. What lies outside: loopback, unique local (`fc00::/7`),
+/// link-local (`fe80::/10`), multicast, and the forms that hold an IPv4 address (`::ffff:0:0/96`,
+/// `64:ff9b::/96`).
 const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
 
 /// Parts of it that are not for the public.
@@ -52,7 +53,7 @@ pub fn is_public(address: IpAddr) -> bool {
 }
 
 /// Whether the endpoint with these exemptions may be called at the address. An IPv4 address in IPv6's clothing
-/// (::ffff:a.b.c.d) is exempt where the IPv4 address is.
+/// (`::ffff:a.b.c.d`) is exempt where the IPv4 address is.
 pub(super) fn may_call(address: IpAddr, exempt: &[IpNet]) -> bool {
     let canonical = address.to_canonical();
     is_public(address) || exempt.iter().any(|net| net.contains(&address) || net.contains(&canonical))

@@ -60,7 +60,6 @@ impl<'r> Map<'r> {
     #[must_use]
     pub fn required(&self, name: &'static str) -> Option<Item<'r>> {
         if !self.has(name) {
-            self.learn(name);
             self.missing(name, None);
             return None;
         }
@@ -68,7 +67,8 @@ impl<'r> Map<'r> {
     }
 
     /// Notes that a key is missing, at the first key of the map.
-    pub fn missing(&self, name: &str, help: Option<&str>) {
+    pub fn missing(&self, name: &'static str, help: Option<&str>) {
+        self.learn(name);
         let reader = self.item.reader();
         let span = self.entries().first().map_or_else(|| self.item.node().span.clone(), |(key, _)| key.span.clone());
         let place = reader.document().place(span);
