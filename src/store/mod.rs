@@ -9,8 +9,11 @@
 
 mod derive;
 mod error;
+pub mod memory;
 pub mod sled;
 
+#[cfg(test)]
+mod contract;
 
 pub use error::{DuplicateKey, StoreError};
 
