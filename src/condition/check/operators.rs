@@ -144,29 +144,32 @@ impl Checker<'_> {
         }
         let (left, right) = (self.expression(&sides.0), self.expression(&sides.1));
         let (left, right) = (left?, right?);
-        use Arithmetic as A;
         let typed = match (operator, left, right) {
             (_, Typed::Number(a), Typed::Number(b)) => return self.numbers(operator, a, b, node),
-            (A::Plus, Typed::Moment(a), Typed::Length(b)) | (A::Plus, Typed::Length(b), Typed::Moment(a)) => {
+            (Arithmetic::Plus, Typed::Moment(a), Typed::Length(b))
+            | (Arithmetic::Plus, Typed::Length(b), Typed::Moment(a)) => {
                 Typed::Moment(Term::Own(Moment::After(Box::new((a, b)))).folded())
             }
-            (A::Minus, Typed::Moment(a), Typed::Length(b)) => {
+            (Arithmetic::Minus, Typed::Moment(a), Typed::Length(b)) => {
                 Typed::Moment(Term::Own(Moment::Before(Box::new((a, b)))).folded())
             }
-            (A::Minus, Typed::Moment(a), Typed::Moment(b)) => {
+            (Arithmetic::Minus, Typed::Moment(a), Typed::Moment(b)) => {
                 Typed::Length(Term::Own(Length::Between(Box::new((a, b)))).folded())
             }
-            (A::Plus, Typed::Length(a), Typed::Length(b)) => {
+            (Arithmetic::Plus, Typed::Length(a), Typed::Length(b)) => {
                 Typed::Length(Term::Own(Length::Plus(Box::new((a, b)))).folded())
             }
-            (A::Minus, Typed::Length(a), Typed::Length(b)) => {
+            (Arithmetic::Minus, Typed::Length(a), Typed::Length(b)) => {
                 Typed::Length(Term::Own(Length::Minus(Box::new((a, b)))).folded())
             }
-            (A::Times, Typed::Length(a), Typed::Number(b)) | (A::Times, Typed::Number(b), Typed::Length(a)) => {
+            (Arithmetic::Times, Typed::Length(a), Typed::Number(b))
+            | (Arithmetic::Times, Typed::Number(b), Typed::Length(a)) => {
                 return self.scaled(Length::Times(Box::new((a, b))), node);
             }
-            (A::Over, Typed::Length(a), Typed::Number(b)) => return self.scaled(Length::Over(Box::new((a, b))), node),
-            (A::Over, Typed::Length(a), Typed::Length(b)) => {
+            (Arithmetic::Over, Typed::Length(a), Typed::Number(b)) => {
+                return self.scaled(Length::Over(Box::new((a, b))), node);
+            }
+            (Arithmetic::Over, Typed::Length(a), Typed::Length(b)) => {
                 if b.change() == Change::Linear {
                     return self.not_linear(node);
                 }
@@ -292,8 +295,9 @@ fn cure(one: &Typed, (other, node): (&Typed, &Node)) -> Option<String> {
         (Typed::Day(_), Typed::Moment(_)) => {
             Some("write `date(...)` round the time, or count with `days_since(...)`".into())
         }
-        (Typed::Moment(_), Typed::Number(_)) => Some("count how long ago: `days_since(...) > 60`".into()),
-        (Typed::Day(_), Typed::Number(_)) => Some("count how long ago: `days_since(...) > 60`".into()),
+        (Typed::Moment(_) | Typed::Day(_), Typed::Number(_)) => {
+            Some("count how long ago: `days_since(...) > 60`".into())
+        }
         (Typed::Number(_), Typed::Text(_)) if text.parse::<Number>().is_ok() => {
             Some(format!("write `{text}` without quotes"))
         }

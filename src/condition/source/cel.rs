@@ -11,12 +11,20 @@ use std::ops::Range;
 /// How deep the parser may recurse; one level of ours takes it several of its own grammar.
 const RECURSION: u16 = 200;
 
+/// Stack of the parser, enough for [`super::DEEPEST`] levels in a build without optimisation; only what is touched is
+/// ever taken.
+const STACK: usize = 64 << 20;
+
 /// Parses a text whose shape was checked.
 pub(super) fn parse(source: &str, tokens: &[Token<'_>]) -> Result<Node, Vec<Problem>> {
     let whole = 0..source.len();
     let parser = || cel::parser::Parser::new().max_recursion_depth(RECURSION).parse_with_source_info(source);
-    let parsed = std::panic::catch_unwind(parser)
-        .map_err(|_| vec![Problem::error(whole.clone(), "syntax", "the condition cannot be read")])?;
+    // The generated parser needs tens of kilobytes of stack for each level. The thread's end also holds its panics.
+    let parsed = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, parser).ok()?;
+        thread.join().ok()
+    });
+    let parsed = parsed.ok_or_else(|| vec![Problem::error(whole.clone(), "syntax", "the condition cannot be read")])?;
     let (tree, info) =
         parsed.map_err(|errors| errors.errors.iter().map(|error| problem(error, source)).collect::<Vec<_>>())?;
     let reader = Reader { tokens, info: &info, mates: mates(tokens) };
