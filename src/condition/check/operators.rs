@@ -3,7 +3,7 @@
 use super::super::Problem;
 use super::super::source::{Arithmetic, Comparison, Kind as Syntax, Node};
 use super::super::tree::{Change, Compared, Flag, Length, Membership, Moment, Num, Term, change_of};
-use super::names::is_customer;
+use super::names::{ROOTS, is_customer};
 use super::{Checked, Checker, Typeable, Typed};
 use crate::domain::{Number, nearest};
 use std::ops::Range;
@@ -245,8 +245,10 @@ impl Checker<'_> {
     fn hyphen(&self, operator: Arithmetic, sides: &(Node, Node), node: &Node) -> Option<Problem> {
         let (left, right) = sides;
         let glued = left.span.end == node.at.start && node.at.end == right.span.start;
-        let (Syntax::Select(operand, first), Syntax::Name(second)) = (&left.kind, &right.kind) else { return None };
-        let is_trap = operator == Arithmetic::Minus && glued && is_customer(operand) && second != "now";
+        let (Syntax::Select(operand, first), Some((second, name))) = (&left.kind, leading_name(right)) else {
+            return None;
+        };
+        let is_trap = operator == Arithmetic::Minus && glued && is_customer(operand) && !ROOTS.contains(&second);
         if !is_trap {
             return None;
         }
@@ -258,7 +260,17 @@ impl Checker<'_> {
                 || format!("call the attribute `{first}_{second}` in schema.yaml"),
                 |name| format!("write `customer.{name}`"),
             );
-        Some(Problem::error(left.at.start..right.span.end, "hyphen", message).help(help))
+        Some(Problem::error(left.at.start..name.span.end, "hyphen", message).help(help))
+    }
+}
+
+/// The name that an expression begins with, unless that name calls a function.
+fn leading_name(node: &Node) -> Option<(&str, &Node)> {
+    match &node.kind {
+        Syntax::Name(name) => Some((name, node)),
+        Syntax::Select(inner, _) => leading_name(inner),
+        Syntax::Call(call) => leading_name(call.target.as_deref()?),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::Problem;
 use super::scan::{Class, Token};
-use super::{Arithmetic, Call, Comparison, Kind, Node, Operator};
+use super::{Arithmetic, Call, Comparison, Kind, Node, Operator, shape};
 use crate::domain::Number;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SourceInfo, operators};
@@ -42,6 +42,9 @@ fn problem(error: &cel::ParseError, source: &str) -> Problem {
     let start = (before + within).min(source.len());
     let end = source[start..].chars().next().map_or(start, |c| start + c.len_utf8());
     let message = error.msg.lines().next().unwrap_or_default().trim_start_matches("Syntax error: ");
+    if message.to_lowercase().contains("recursion") {
+        return shape::too_deep(start..end);
+    }
     Problem::error(start..end, "syntax", format!("the condition cannot be read: {message}"))
 }
 

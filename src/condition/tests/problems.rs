@@ -110,6 +110,7 @@ fn traps_are_answered_with_what_to_write() {
             "write `1 <= orders.count && orders.count <= 2`",
         ),
         ("customer.e-mail == 'x'", "hyphen", "e-mail", "write `customer.email`"),
+        ("customer.e-mail.contains('x')", "hyphen", "e-mail", "write `customer.email`"),
         ("customer.first-name == 'x'", "hyphen", "first-name", "write `customer.first_name`"),
         ("customer.tester and true", "syntax", "and", "write `&&`"),
         ("customer.tester OR true", "syntax", "OR", "write `||`"),
@@ -245,7 +246,9 @@ fn what_is_too_long_or_too_deep_is_refused_and_never_overflows() {
         let found = problems(&deep);
         assert_eq!(found[0].code, "too-deep", "{}: {found:?}", &deep[..20]);
     }
-    assert!(problems(&format!("{}orders.count > 1{}", "(".repeat(40), ")".repeat(40))).is_empty());
+    assert!(problems(&format!("{}orders.count > 1{}", "(".repeat(60), ")".repeat(60))).is_empty());
+    let nested = format!("{}customer.limit{} > 1", "default(".repeat(62), ", 1)".repeat(62));
+    assert!(problems(&nested).iter().all(|problem| problem.code == "too-deep"), "{:?}", problems(&nested));
     let chain = vec!["orders.count > 1"; 200].join(" && ");
     assert!(problems(&chain).is_empty(), "a chain of && is not deep");
 }
@@ -292,5 +295,15 @@ fn no_text_makes_the_compiler_panic() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn expressions_as_deep_as_is_allowed_compile() {
+    let nested = (0..20).fold("customer.limit".to_owned(), |inner, _| format!("default({inner}, 1)"));
+    let choices = format!("({}false)", "customer.tester ? true : ".repeat(20));
+    let negated = format!("{}customer.tester{}", "!(".repeat(30), ")".repeat(30));
+    for source in [format!("{nested} > 1"), choices, negated] {
+        assert!(!problems(&source).iter().any(is_error), "{source}: {:?}", problems(&source));
     }
 }
