@@ -1,6 +1,6 @@
 //! `steps:`, what a rule does.
 
-use super::rule::positive_span;
+use super::rule::{a_map, positive_span};
 use super::{Action, Names, Step, when};
 use crate::domain::{Diagnostic, EXPIRES_AFTER, nearest};
 use crate::yaml::{Document, Item, Map, Node};
@@ -18,7 +18,8 @@ pub(super) fn read(item: Item<'_>, document: &Arc<Document>, names: &Names<'_>) 
     let steps: Vec<Option<Step>> = items
         .into_iter()
         .map(|item| {
-            let step = item.map().and_then(|map| step(map, document, names))?;
+            let help = format!("write `- email: {}`", item.node().as_text().unwrap_or("TEMPLATE"));
+            let step = a_map(item, "a step", &help).and_then(|map| step(map, document, names))?;
             unique(item, &step.id, &mut seen).then_some(step)
         })
         .collect();
@@ -99,7 +100,7 @@ fn mail(item: Item<'_>, names: &Names<'_>) -> Option<(Action, String)> {
 
 /// A webhook call, and the id of a step that has none of its own.
 fn call(item: Item<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<(Action, String)> {
-    let map = item.map()?;
+    let map = a_map(item, "`webhook`", "write {to: ENDPOINT, type: NAME}")?;
     let to = map.required("to").and_then(|item| endpoint(item, names));
     let kind = map.required("type").and_then(event_type);
     let data = match map.optional("data") {

@@ -99,10 +99,10 @@ impl<'r> Map<'r> {
         let known = self.known.borrow();
         let reader = self.item.reader();
         for (key, _) in self.entries().iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
-            let free = known.iter().copied().filter(|name| !self.has(name));
+            let free: Vec<_> = known.iter().copied().filter(|name| !self.has(name)).collect();
+            let help = if free.is_empty() { "remove it".into() } else { suggestion(&key.name, free.iter().copied()) };
             let place = reader.document().place(key.span.clone());
-            let problem = Diagnostic::error("unknown-key", place, format!("unknown key `{}`", key.name));
-            reader.report(problem.help(suggestion(&key.name, free)));
+            reader.report(Diagnostic::error("unknown-key", place, format!("unknown key `{}`", key.name)).help(help));
         }
     }
 }
