@@ -7,11 +7,18 @@ use crate::yaml::{Document, Item, Map, Node};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The most steps of one rule.
+const MOST_STEPS: usize = 100;
+
 /// Reads all steps; `None` when one of them is wrong.
 pub(super) fn read(item: Item<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<Vec<Step>> {
     let items = item.list()?;
     if items.is_empty() {
         item.error_with_help("empty-value", "`steps` is empty", "add a step: `- email: TEMPLATE`");
+        return None;
+    }
+    if items.len() > MOST_STEPS {
+        item.error("too-large", format!("`steps` has {} entries, more than {MOST_STEPS}", items.len()));
         return None;
     }
     let mut seen = BTreeMap::new();
@@ -41,7 +48,7 @@ fn unique(item: Item<'_>, id: &str, seen: &mut BTreeMap<String, usize>) -> bool 
 fn step(map: Map<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<Step> {
     let (email, webhook) = (map.optional("email"), map.optional("webhook"));
     let id = map.optional("id").map(step_id);
-    let condition = map.get("when").map(|item| when::read(item, names.schema));
+    let condition = map.get("when").map(|item| when::whole(item, names.schema));
     let expires = map.optional("expires").map_or(Some(EXPIRES_AFTER), positive_span);
     map.not_yet(&["day", "hour"]);
     let action = match (map.has("email"), map.has("webhook")) {

@@ -5,21 +5,43 @@
 
 use crate::condition::{self, Predicate, Scope};
 use crate::domain::{Diagnostic, Schema, nearest};
-use crate::yaml::{Item, Kind, Map, Style};
+use crate::yaml::{Item, Kind, Map, Node, Style};
+
+/// The most conditions of one `when`, so that a file of 1 MiB cannot hold up a reload.
+const MOST_CONDITIONS: usize = 200;
 
 const EVERYONE: &str = "everyone";
 
 /// The rule's own `when`, which must be there.
 pub(super) fn required(map: &Map<'_>, schema: &Schema) -> Option<Predicate> {
     if let Some(item) = map.get("when") {
-        return read(item, schema);
+        return whole(item, schema);
     }
     map.missing("when", Some("write a condition, or `when: everyone`"));
     None
 }
 
-/// Reads one `when`; `None` when any part of it is wrong.
-pub(super) fn read(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
+/// Reads the whole of a `when`; `None` when any part of it is wrong.
+pub(super) fn whole(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
+    let count = texts(item.node());
+    if count > MOST_CONDITIONS {
+        let message = format!("`when` has {count} conditions, more than {MOST_CONDITIONS}");
+        item.error_with_help("too-large", message, "use `in [...]` for lists of values, or an attribute that says it");
+        return None;
+    }
+    read(item, schema)
+}
+
+/// How many texts stand in a value, at any depth.
+fn texts(node: &Node) -> usize {
+    match &node.kind {
+        Kind::List(items) => items.iter().map(texts).sum(),
+        Kind::Map(entries) => entries.iter().map(|(_, node)| texts(node)).sum(),
+        _ => 1,
+    }
+}
+
+fn read(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
     match &item.node().kind {
         Kind::Null => empty(item),
         Kind::Text(text) if text.trim().is_empty() => empty(item),
