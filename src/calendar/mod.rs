@@ -11,7 +11,7 @@ mod day;
 mod gate;
 mod plan;
 
-pub use cron::{Cron, CronError, Occurrence};
+pub use cron::{Cron, CronError, Occurrence, occurrence_at};
 pub use day::{at_local, day_of, day_start, days_between, local, zone};
 pub use gate::{cap_reached, quiet_until};
 pub use plan::{AHEAD, FIRED_AT_ONCE, GRACE, Plan, plan};

@@ -90,6 +90,12 @@ impl Cron {
     }
 }
 
+/// The occurrence that a tick at this instant would have: the zone's wall time without offset.
+#[must_use]
+pub fn occurrence_at(zone: &TimeZone, at: Time) -> String {
+    written(local(zone, at))
+}
+
 fn written(wall: DateTime) -> String {
     let (date, hour, minute, second) = (wall.date(), wall.hour(), wall.minute(), wall.second());
     if second == 0 {
