@@ -18,6 +18,11 @@ mod operations;
 mod router;
 mod wire;
 
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;
+
 pub use failure::{Failure, FailureKind, Problem};
 pub use listener::{AdminAddress, AdminListener, ListenError};
 pub use operations::{BlockingReader, Gone, ImportSink, ImportSource, Operations, Result};
