@@ -28,6 +28,9 @@ mod status;
 mod suppressions;
 mod table;
 
+#[cfg(test)]
+mod tests;
+
 pub use composition::{
     Checked, Composition, DemoCall, DemoHeld, DemoMail, DemoReport, DemoRequest, Offline, Refusal, StoreAccess,
 };
