@@ -7,7 +7,9 @@
 //! the tick is complete.
 //! Deliberately not here: what a rule is, when something is due, what an attempt's outcome means.
 
+mod derive;
 mod error;
+pub mod sled;
 
 pub use error::{DuplicateKey, StoreError};
 
@@ -139,6 +141,17 @@ pub struct DeliveryFilter {
     pub reason: Option<Reason>,
 }
 
+impl DeliveryFilter {
+    /// Whether a delivery passes all conditions.
+    #[must_use]
+    pub fn passes(&self, delivery: &Delivery) -> bool {
+        self.state.is_none_or(|state| state == delivery.state)
+            && self.rule.as_ref().is_none_or(|rule| *rule == delivery.rule)
+            && self.customer.as_ref().is_none_or(|customer| *customer == delivery.customer_id)
+            && self.reason.is_none_or(|reason| Some(reason) == delivery.reason)
+    }
+}
+
 /// Counts for `status` and metrics.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -212,7 +225,7 @@ pub trait Store: Send + Sync + 'static {
     async fn planned(&self) -> Result<Vec<Planned>>;
 
     /// Makes ticks and moves planning on, in one commit. A tick that exists at the same instant takes in the new
-    /// members; members it already has are left alone.
+    /// members, and if there are any it is open again from its first customer; members it already has are left alone.
     async fn plan(&self, ticks: Vec<Tick>, planned: Vec<Planned>) -> Result<()>;
 
     /// States of all rules that have one, by name.
@@ -221,8 +234,8 @@ pub trait Store: Send + Sync + 'static {
     /// Sets states of rules.
     async fn set_rule_states(&self, states: Vec<(String, RuleState)>) -> Result<()>;
 
-    /// The earliest due instant of each lane that has waiting deliveries not under a lease and not of an incomplete
-    /// tick.
+    /// The earliest instant at which each lane has something to claim, as far as is stored: waiting deliveries of no
+    /// incomplete tick count from their due instant, those under a lease from its end.
     async fn lanes(&self) -> Result<Vec<LaneStatus>>;
 
     /// Takes up to `limit` deliveries of the lane that are due at `now`, durable, of no incomplete tick and under no

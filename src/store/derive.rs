@@ -1,0 +1,108 @@
+//! What follows from records, the same in every store. Pure.
+
+use super::View;
+use crate::domain::{Activity, Customer, Delivery, Event, Interest, ProfileRow, Span, Tick, Time};
+
+/// Attributes and consent as the rows say, oldest first.
+pub(super) fn fold<'r>(customer: &mut Customer, rows: impl IntoIterator<Item = &'r ProfileRow>) {
+    customer.attributes.clear();
+    customer.consent.clear();
+    customer.updated_at = Time::MIN;
+    for row in rows {
+        customer.update(row);
+    }
+}
+
+/// Totals for a reader: whole windows, however many events fall into them.
+pub(super) fn totals<'e>(events: impl IntoIterator<Item = &'e Event>, interest: &Interest, now: Time) -> Activity {
+    Activity::over(events, interest, now, longest_window(interest).map(|window| now.minus(window)))
+}
+
+fn longest_window(interest: &Interest) -> Option<Span> {
+    interest.events.values().filter_map(|wanted| wanted.longest_window).max()
+}
+
+/// Whether kept totals are not those that a reader at `now` is to see. `fingerprint` is the interest's.
+pub(super) fn needs_log(activity: &Activity, interest: &Interest, fingerprint: u64, now: Time) -> bool {
+    activity.is_stale(interest, fingerprint, now)
+        || activity.orders.last_at.is_some_and(|at| at > now)
+        || activity.totals.iter().any(|totals| totals.last_at > now)
+}
+
+/// Whether the stored totals themselves are out of date, so that writing them anew helps.
+pub(super) fn needs_rebuild(activity: &Activity, fingerprint: u64, now: Time) -> bool {
+    activity.fingerprint != fingerprint || activity.uncounted_from.is_some_and(|at| at <= now)
+}
+
+/// Leaves out what the rules remembered later than a backtest's instant.
+pub(super) fn forget_later(customer: &mut Customer, view: &View) {
+    if view.backtest {
+        customer.memory.retain(|_, memory| memory.enrolled_at <= view.now);
+        customer.slots.retain(|slot| slot.at <= view.now);
+    }
+}
+
+/// Whether attributes and consent have to be read from the profile rows for this reader.
+pub(super) fn needs_rows(customer: &Customer, view: &View) -> bool {
+    view.backtest && customer.updated_at > view.now
+}
+
+/// The tick that stands after a page was decided. Members that the decider did not know of stay, and since nobody
+/// was decided for them yet, they send the tick back to its first customer.
+pub(super) fn decided_tick(stored: Option<Tick>, mut decided: Tick) -> Tick {
+    let knows = |tick: &Tick, rule: &str, zone: &str| tick.members.iter().any(|m| m.rule == rule && m.zone == zone);
+    let missed: Vec<_> = stored
+        .map(|tick| tick.members)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|member| !knows(&decided, &member.rule, &member.zone))
+        .collect();
+    if !missed.is_empty() {
+        decided.members.extend(missed);
+        decided.cursor = None;
+        decided.complete = false;
+    }
+    decided
+}
+
+/// The tick that stands after planning: members that are new begin with the first customer.
+pub(super) fn planned_tick(stored: Option<Tick>, planned: Tick) -> Tick {
+    let Some(stored) = stored else { return planned };
+    decided_tick(Some(planned), stored)
+}
+
+/// When a finished delivery was last touched, as far as its record tells: what pruning goes by.
+pub(super) fn finished_at(delivery: &Delivery) -> Time {
+    let seen = [delivery.sent_at, delivery.attempted_at, Some(delivery.due_at)];
+    seen.into_iter().flatten().fold(delivery.created_at, Time::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{decided_tick, planned_tick};
+    use crate::domain::{CustomerNumber, Tick, TickCounts, TickMember, Time};
+
+    fn tick(rules: &[&str], cursor: Option<u64>) -> Tick {
+        let member = |rule: &&str| TickMember {
+            rule: (*rule).to_owned(),
+            zone: "UTC".into(),
+            of_customers: false,
+            occurrence: "2026-11-22T10:00".into(),
+            counts: TickCounts::default(),
+        };
+        let members = rules.iter().map(member).collect();
+        Tick { at: Time(0), members, cursor: cursor.map(CustomerNumber), complete: false }
+    }
+
+    #[test]
+    fn a_member_planned_late_sees_every_customer() {
+        assert_eq!(planned_tick(Some(tick(&["a"], Some(9))), tick(&["a", "b"], None)), tick(&["a", "b"], None));
+        assert_eq!(decided_tick(Some(tick(&["a", "b"], None)), tick(&["a"], Some(9))), tick(&["a", "b"], None));
+    }
+
+    #[test]
+    fn planning_again_what_is_planned_changes_nothing() {
+        assert_eq!(planned_tick(Some(tick(&["a", "b"], Some(9))), tick(&["b"], None)), tick(&["a", "b"], Some(9)));
+        assert_eq!(decided_tick(Some(tick(&["a"], None)), tick(&["a"], Some(9))), tick(&["a"], Some(9)));
+    }
+}

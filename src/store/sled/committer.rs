@@ -1,0 +1,283 @@
+//! The one thread that writes.
+//!
+//! It takes what waits, compares what each commit relies upon, merges what passes into one batch, applies it, makes it
+//! durable, tells memory, and wakes who waits.
+
+use super::disk::Disk;
+use super::draft::{Change, Was};
+use super::fault::Fault;
+use super::live::{Counts, Effect};
+use super::queue::Job;
+use super::reader::Reader;
+use super::shared::Shared;
+use super::{lock, open, rows};
+use ::sled::IVec;
+use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// How often a store that met an error is tried again.
+const TRY_AGAIN: Duration = Duration::from_millis(200);
+/// Keys of so many rounds are remembered.
+const REMEMBERED: usize = 64;
+
+/// Works until the queue is closed, then lets the files go.
+pub(super) fn run(shared: &Arc<Shared>, disk: Disk) {
+    let round = lock(&shared.live).counts.round;
+    let mut committer = Committer { shared, disk, round, recent: Recent::new(round) };
+    while let Some(jobs) = shared.queue.next_round(TRY_AGAIN) {
+        let done = catch_unwind(AssertUnwindSafe(|| committer.turn(jobs)));
+        if done.is_err() {
+            committer.stop(Fault::Damaged("writing it failed in an unforeseen way".into()));
+        }
+    }
+    committer.finish();
+}
+
+struct Committer<'s> {
+    shared: &'s Shared,
+    disk: Disk,
+    /// The last round that was begun.
+    round: u64,
+    recent: Recent,
+}
+
+/// Why a round was not made, and whether the tree may hold some of it.
+struct Failure {
+    fault: Fault,
+    begun: bool,
+}
+
+impl Committer<'_> {
+    fn turn(&mut self, jobs: Vec<Job>) {
+        self.recover();
+        if jobs.is_empty() {
+            return;
+        }
+        if let Err(fault) = self.shared.check() {
+            return self.answer(jobs.into_iter().map(|job| (job, Err(fault.clone()))).collect());
+        }
+        let mut round = Round { number: self.round + 1, ..Round::default() };
+        let admitted = self.shared.look(|reader| {
+            Ok(jobs
+                .into_iter()
+                .map(|job| {
+                    let admitted = round.admit(&job.change, &self.recent, reader);
+                    (job, admitted)
+                })
+                .collect::<Vec<_>>())
+        });
+        let Ok(mut verdicts) = admitted else { return };
+        if !round.rows.is_empty()
+            && let Err(fault) = self.make(round)
+        {
+            for (_, verdict) in &mut verdicts {
+                // Those who did not pass might pass now; they will see.
+                *verdict = Err(fault.clone());
+            }
+        }
+        self.answer(verdicts);
+    }
+
+    /// Makes a round durable and tells memory.
+    fn make(&mut self, round: Round) -> Result<(), Fault> {
+        let number = round.number;
+        let written = self.write(round);
+        if let Err(failure) = written {
+            return Err(self.failed(number, failure));
+        }
+        if let Err(fault) = self.disk.mark_now_and_then(number) {
+            tracing::debug!(?fault, "the store's mark could not be renewed");
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, round: Round) -> Result<(), Failure> {
+        let progress = &self.shared.progress;
+        let (counts, batch) = self.batch(&round).map_err(|fault| Failure { fault, begun: false })?;
+        self.disk.check_room(round.size).map_err(|fault| Failure { fault, begun: false })?;
+        lock(&self.shared.live).due.begin(round.effects.iter().filter_map(Effect::made_due));
+        self.round = round.number;
+        progress.started.store(round.number, Ordering::SeqCst);
+        self.apply(batch).map_err(|fault| Failure { fault, begun: true })?;
+        self.recent.remember(round.number, round.rows.keys());
+        progress.applied.store(round.number, Ordering::SeqCst);
+        self.flush().map_err(|fault| Failure { fault, begun: true })?;
+        lock(&self.shared.live).publish(counts, round.effects);
+        progress.settled.send_replace(round.number);
+        Ok(())
+    }
+
+    /// All rows of the round and the counts after it.
+    fn batch(&self, round: &Round) -> Result<(Counts, ::sled::Batch), Fault> {
+        let mut counts = lock(&self.shared.live).counts.clone();
+        round.effects.iter().for_each(|effect| counts.apply(effect));
+        counts.round = round.number;
+        counts.versions = self.shared.versions.load(Ordering::SeqCst);
+        let mut batch = ::sled::Batch::default();
+        for (key, value) in &round.rows {
+            match value {
+                Some(value) => batch.insert(key.clone(), value.clone()),
+                None => batch.remove(key.clone()),
+            }
+        }
+        batch.insert(Counts::key(), rows::write(&counts)?);
+        Ok((counts, batch))
+    }
+
+    fn apply(&self, batch: ::sled::Batch) -> Result<(), Fault> {
+        let db = self.shared.db.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(db.as_ref().ok_or(Fault::Closed)?.apply_batch(batch)?)
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
+        let db = self.shared.db.read().unwrap_or_else(PoisonError::into_inner);
+        db.as_ref().ok_or(Fault::Closed)?.flush()?;
+        self.disk.sync()
+    }
+
+    /// A round failed. If the tree may hold some of it, the tree is not to be read until it was opened anew.
+    fn failed(&self, round: u64, failure: Failure) -> Fault {
+        if failure.begun {
+            tracing::error!(fault = ?failure.fault, "the store could not be written");
+            *lock(&self.shared.fault) = Some(failure.fault.clone());
+            self.shared.progress.generation.fetch_add(1, Ordering::SeqCst);
+            let wakes = if failure.fault.is_final() { u64::MAX } else { round };
+            self.shared.progress.settled.send_replace(wakes);
+        }
+        failure.fault
+    }
+
+    /// Nothing more can be done.
+    fn stop(&self, fault: Fault) {
+        self.failed(u64::MAX, Failure { fault, begun: true });
+    }
+
+    /// After an error that may pass: opens the tree anew, as it was durable, once there is room.
+    fn recover(&mut self) {
+        let passing = lock(&self.shared.fault).as_ref().is_some_and(|fault| !fault.is_final());
+        if !passing || self.disk.check_room(0).is_err() {
+            return;
+        }
+        match open::again(self.shared) {
+            Ok(disk) => {
+                self.disk = disk;
+                self.recent = Recent::new(self.round);
+                self.shared.progress.generation.fetch_add(1, Ordering::SeqCst);
+                *lock(&self.shared.fault) = None;
+                tracing::info!("the store can be written again");
+            }
+            Err(fault @ (Fault::NoSpace | Fault::Io(_))) => {
+                tracing::debug!(?fault, "the store can not be written yet");
+            }
+            Err(fault) => self.stop(fault),
+        }
+    }
+
+    fn answer(&self, verdicts: Vec<(Job, Result<(), Fault>)>) {
+        for (job, verdict) in verdicts {
+            self.shared.intake(job.urgency).overlay.remove(job.id, &job.change.rows);
+            // Who waited may have gone.
+            drop(job.answer.send(verdict));
+            drop(job.place);
+        }
+    }
+
+    /// The queue is closed: lets the files go.
+    fn finish(&self) {
+        let db = self.shared.db.write().unwrap_or_else(PoisonError::into_inner).take();
+        let closed = catch_unwind(AssertUnwindSafe(|| drop(db)));
+        let healthy = self.shared.check().is_ok() && closed.is_ok();
+        lock(&self.shared.fault).get_or_insert(Fault::Closed);
+        let durable = lock(&self.shared.live).counts.round;
+        if healthy && let Err(fault) = super::disk::write_mark(&self.shared.folder, durable) {
+            tracing::debug!(?fault, "the store's mark could not be renewed");
+        }
+        self.shared.progress.settled.send_replace(u64::MAX);
+    }
+}
+
+/// Commits that passed, merged.
+#[derive(Default)]
+struct Round {
+    number: u64,
+    rows: HashMap<IVec, Option<IVec>>,
+    effects: Vec<Effect>,
+    size: u64,
+}
+
+impl Round {
+    /// Takes a commit in if all it relies upon is so.
+    fn admit(&mut self, change: &Change, recent: &Recent, reader: Reader<'_>) -> Result<(), Fault> {
+        let mut known = Vec::new();
+        for (key, was) in &change.reads {
+            let untouched = !self.rows.contains_key(key) && recent.untouched_since(change.read_at, key);
+            if untouched || self.holds(key, was, reader)? {
+                continue;
+            }
+            match was {
+                Was::Unheard(duplicate) => known.push(duplicate.clone()),
+                _ => return Err(Fault::Conflict),
+            }
+        }
+        if !known.is_empty() {
+            return Err(Fault::Duplicate(known));
+        }
+        self.size += change.size();
+        self.rows.extend(change.rows.iter().cloned());
+        self.effects.extend(change.effects.iter().cloned());
+        Ok(())
+    }
+
+    fn holds(&self, key: &IVec, was: &Was, reader: Reader<'_>) -> Result<bool, Fault> {
+        let row = match self.rows.get(key) {
+            Some(row) => row.clone(),
+            None => reader.get(key)?,
+        };
+        Ok(match was {
+            Was::Absent | Was::Unheard(_) => row.is_none(),
+            Was::Present => row.is_some(),
+            Was::Version(version) => row.and_then(|row| rows::version(&row)) == Some(*version),
+        })
+    }
+}
+
+/// Hashes of the keys that the last rounds wrote, so that most of what commits rely upon need not be read again.
+struct Recent {
+    hasher: RandomState,
+    written: HashMap<u64, u64>,
+    rounds: VecDeque<(u64, Vec<u64>)>,
+    /// Nothing is known of this round and those before.
+    forgotten: u64,
+}
+
+impl Recent {
+    fn new(forgotten: u64) -> Self {
+        Self { hasher: RandomState::new(), written: HashMap::new(), rounds: VecDeque::new(), forgotten }
+    }
+
+    fn remember<'k>(&mut self, round: u64, keys: impl Iterator<Item = &'k IVec>) {
+        let keys: Vec<u64> = keys.map(|key| self.hasher.hash_one(key)).collect();
+        self.written.extend(keys.iter().map(|key| (*key, round)));
+        self.rounds.push_back((round, keys));
+        if self.rounds.len() > REMEMBERED
+            && let Some((oldest, keys)) = self.rounds.pop_front()
+        {
+            self.forgotten = oldest;
+            for key in keys {
+                if self.written.get(&key) == Some(&oldest) {
+                    self.written.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// Whether it is certain that nobody wrote the key after that round.
+    fn untouched_since(&self, round: u64, key: &IVec) -> bool {
+        round >= self.forgotten && self.written.get(&self.hasher.hash_one(key)).is_none_or(|written| *written <= round)
+    }
+}

@@ -1,0 +1,223 @@
+//! Committing decisions, planning ticks, and what else is written in one piece: rule states, suppressions, flags.
+
+use super::draft::{Change, Draft, Was};
+use super::fault::Fault;
+use super::keys::{self, DueKey, Kind};
+use super::live::Effect;
+use super::reader::Reader;
+use super::shared::Shared;
+use super::{lock, rows};
+use crate::domain::{Customer, Delivery, Enrollment, Planned, RuleState, Suppression, Tick, Time, normalized_address};
+use crate::store::{Decision, DecisionBatch, DuplicateKey, derive};
+
+/// Prepares a page of decisions. Whether customers are as they were comes first, then what exists already.
+pub(super) fn decide(shared: &Shared, mut draft: Draft<'_>, batch: &DecisionBatch) -> Result<(Change, ()), Fault> {
+    for decision in &batch.decisions {
+        let key = keys::customer(decision.customer);
+        if draft.get(&key)?.and_then(|row| rows::version(&row)) != Some(decision.version) {
+            return Err(Fault::Conflict);
+        }
+        draft.rely(key, Was::Version(decision.version));
+    }
+    let mut known = Vec::new();
+    for decision in &batch.decisions {
+        remember(shared, &mut draft, decision)?;
+        for enrollment in &decision.enrollments {
+            known.extend(enroll(&mut draft, decision, enrollment)?);
+        }
+        for delivery in &decision.deliveries {
+            known.extend(queue(shared, &mut draft, delivery)?);
+        }
+    }
+    if !known.is_empty() {
+        return Err(Fault::Duplicate(known));
+    }
+    if let Some(tick) = &batch.tick {
+        replace_tick(shared, &mut draft, tick, derive::decided_tick)?;
+    }
+    for (rule, state) in &batch.rules {
+        draft.put(keys::rule(rule), rows::write(state)?);
+    }
+    Ok((draft.finish(), ()))
+}
+
+fn remember(shared: &Shared, draft: &mut Draft<'_>, decision: &Decision) -> Result<(), Fault> {
+    if decision.memories.is_empty() && decision.slots.is_empty() {
+        return Ok(());
+    }
+    let key = keys::customer(decision.customer);
+    let row = draft.get(&key)?.ok_or(Fault::Conflict)?;
+    let (_, mut customer): (u64, Customer) = rows::read_versioned(&row)?;
+    customer.memory.extend(decision.memories.iter().cloned());
+    decision.slots.iter().for_each(|slot| customer.reserve(*slot));
+    draft.put(key, rows::write_versioned(shared.next_version(), &customer)?);
+    Ok(())
+}
+
+fn enroll(draft: &mut Draft<'_>, decision: &Decision, enrollment: &Enrollment) -> Result<Option<DuplicateKey>, Fault> {
+    let (rule, occurrence) = (&enrollment.rule, &enrollment.occurrence);
+    let key = keys::enrollment(decision.customer, rule, occurrence);
+    let duplicate = DuplicateKey::Enrollment(rule.clone(), decision.customer.0, occurrence.clone());
+    if draft.get(&key)?.is_some() {
+        return Ok(Some(duplicate));
+    }
+    draft.rely(key.clone(), Was::Unheard(duplicate));
+    draft.put(key, rows::write(enrollment)?);
+    Ok(None)
+}
+
+fn queue(shared: &Shared, draft: &mut Draft<'_>, delivery: &Delivery) -> Result<Option<DuplicateKey>, Fault> {
+    let key = keys::delivery(delivery.id);
+    let duplicate = DuplicateKey::Delivery(delivery.id);
+    if draft.get(&key)?.is_some() {
+        return Ok(Some(duplicate));
+    }
+    draft.rely(key, Was::Unheard(duplicate));
+    put_delivery(shared, draft, None, delivery)?;
+    Ok(None)
+}
+
+/// Writes a delivery with its index row in place of what it was.
+pub(super) fn put_delivery(
+    shared: &Shared,
+    draft: &mut Draft<'_>,
+    old: Option<&Delivery>,
+    new: &Delivery,
+) -> Result<(), Fault> {
+    if let Some(row) = old.and_then(keys::index_row) {
+        draft.remove(row);
+    }
+    if let Some(key) = old.and_then(DueKey::of) {
+        draft.effect(Effect::WaitsNoMore(key));
+    }
+    if let Some(row) = keys::index_row(new) {
+        draft.put(row, rows::mark());
+    }
+    if let Some(key) = DueKey::of(new) {
+        draft.effect(Effect::Waits(key));
+    }
+    draft.effect(Effect::Moved { from: old.map(|old| old.state), to: Some(new.state) });
+    draft.put(keys::delivery(new.id), rows::write_versioned(shared.next_version(), new)?);
+    Ok(())
+}
+
+fn replace_tick(
+    shared: &Shared,
+    draft: &mut Draft<'_>,
+    tick: &Tick,
+    merge: fn(Option<Tick>, Tick) -> Tick,
+) -> Result<(), Fault> {
+    let key = keys::tick(tick.at);
+    let stored: Option<(u64, Tick)> = draft.get(&key)?.map(|row| rows::read_versioned(&row)).transpose()?;
+    draft.rely(key.clone(), stored.as_ref().map_or(Was::Absent, |(version, _)| Was::Version(*version)));
+    let tick = merge(stored.map(|(_, tick)| tick), tick.clone());
+    draft.put(key, rows::write_versioned(shared.next_version(), &tick)?);
+    draft.effect(Effect::Tick { at: tick.at, complete: tick.complete });
+    Ok(())
+}
+
+/// Prepares ticks and how far is planned.
+pub(super) fn plan(
+    shared: &Shared,
+    mut draft: Draft<'_>,
+    (ticks, planned): &(Vec<Tick>, Vec<Planned>),
+) -> Result<(Change, ()), Fault> {
+    for tick in ticks {
+        replace_tick(shared, &mut draft, tick, derive::planned_tick)?;
+    }
+    for planned in planned {
+        draft.put(keys::planned(planned), rows::write(planned)?);
+    }
+    Ok((draft.finish(), ()))
+}
+
+/// Ticks that are not complete, earliest first.
+pub(super) fn open_ticks(shared: &Shared, reader: Reader<'_>) -> Result<Vec<Tick>, Fault> {
+    let open: Vec<Time> = lock(&shared.live).open_ticks.iter().copied().collect();
+    let mut ticks = Vec::with_capacity(open.len());
+    for at in open {
+        if let Some(row) = reader.get(&keys::tick(at))? {
+            ticks.push(rows::read_versioned::<Tick>(&row)?.1);
+        }
+    }
+    // One may have been completed since it was listed.
+    ticks.retain(|tick| !tick.complete);
+    Ok(ticks)
+}
+
+/// How far each schedule is planned.
+pub(super) fn planned(reader: Reader<'_>) -> Result<Vec<Planned>, Fault> {
+    reader.prefix(&Kind::Planned.all()).map(|row| rows::read(&row?.1)).collect()
+}
+
+/// States of rules.
+pub(super) fn rule_states(reader: Reader<'_>) -> Result<Vec<(String, RuleState)>, Fault> {
+    let rows = reader.prefix(&Kind::Rule.all()).map(|row| {
+        let (key, value) = row?;
+        Ok((keys::text(&key).unwrap_or_default(), rows::read(&value)?))
+    });
+    rows.collect()
+}
+
+/// Prepares states of rules.
+pub(super) fn set_rule_states(mut draft: Draft<'_>, states: &[(String, RuleState)]) -> Result<(Change, ()), Fault> {
+    for (rule, state) in states {
+        draft.put(keys::rule(rule), rows::write(state)?);
+    }
+    Ok((draft.finish(), ()))
+}
+
+/// Writes a suppression if there is none of that address; answers whether it was new.
+pub(super) fn suppress(draft: &mut Draft<'_>, suppression: &Suppression) -> Result<bool, Fault> {
+    let key = keys::suppression(&suppression.address);
+    if draft.get(&key)?.is_some() {
+        return Ok(false);
+    }
+    draft.rely(key.clone(), Was::Absent);
+    let normal = Suppression { address: normalized_address(&suppression.address), ..suppression.clone() };
+    draft.put(key, rows::write(&normal)?);
+    Ok(true)
+}
+
+/// Prepares suppressions; answers how many are new.
+pub(super) fn suppress_all(mut draft: Draft<'_>, suppressions: &[Suppression]) -> Result<(Change, u64), Fault> {
+    let mut new = 0;
+    for suppression in suppressions {
+        new += u64::from(suppress(&mut draft, suppression)?);
+    }
+    Ok((draft.finish(), new))
+}
+
+/// Prepares a suppression's end; answers whether there was one.
+pub(super) fn unsuppress(mut draft: Draft<'_>, address: &str) -> Result<(Change, bool), Fault> {
+    let key = keys::suppression(address);
+    let present = draft.get(&key)?.is_some();
+    draft.rely(key.clone(), if present { Was::Present } else { Was::Absent });
+    if present {
+        draft.remove(key);
+    }
+    Ok((draft.finish(), present))
+}
+
+/// A page of suppressions.
+pub(super) fn suppressions(reader: Reader<'_>, after: Option<&str>, limit: usize) -> Result<Vec<Suppression>, Fault> {
+    let prefix = Kind::Suppression.all();
+    let from = after.map_or_else(
+        || prefix.clone(),
+        |after| {
+            let mut key = keys::suppression(after);
+            key.push(0);
+            key
+        },
+    );
+    reader.from(&prefix, from).take(limit).map(|row| rows::read(&row?.1)).collect()
+}
+
+/// Prepares a flag's setting or clearing.
+pub(super) fn set_flag(mut draft: Draft<'_>, name: &str, value: Option<&str>) -> Result<(Change, ()), Fault> {
+    match value {
+        Some(value) => draft.put(keys::flag(name), rows::write(&value.to_owned())?),
+        None => draft.remove(keys::flag(name)),
+    }
+    Ok((draft.finish(), ()))
+}

@@ -1,0 +1,272 @@
+//! Storing what arrives.
+//!
+//! Arrivals of one lane are prepared one batch after the other; while one is being made durable the next is prepared
+//! upon it. Where somebody else changed a customer meanwhile, the batch and all that stood upon it are prepared again.
+
+use super::draft::{Change, Draft, Was};
+use super::fault::Fault;
+use super::keys::{self, Kind};
+use super::live::Effect;
+use super::queue::BACKGROUND_ROWS;
+use super::shared::{Shared, Shown};
+use super::totals::{self, Wanted};
+use super::{lock, rows};
+use crate::domain::{Arrival, Customer, CustomerNumber, Event, ProfileRow, Time};
+use crate::store::{Urgency, Verdict, derive};
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::oneshot;
+
+/// How many batches of one call may be on their way.
+const AHEAD: usize = 4;
+/// An arrival seldom makes more rows than this.
+const ROWS_EACH: usize = 6;
+/// Arrivals of one batch, however few rows they make.
+const ARRIVALS: usize = 1000;
+
+#[derive(Debug)]
+struct Input {
+    arrivals: Vec<Arrival>,
+    wanted: Wanted,
+    urgency: Urgency,
+}
+
+/// A batch on its way.
+struct Piece {
+    range: Range<usize>,
+    verdicts: Vec<Verdict>,
+    answer: oneshot::Receiver<Result<(), Fault>>,
+}
+
+impl Piece {
+    /// Waits for it; its range, if it has to be done again.
+    async fn settle(self, verdicts: &mut [Verdict]) -> Result<Option<Range<usize>>, Fault> {
+        match self.answer.await.map_err(|_| Fault::Closed)? {
+            Ok(()) => {
+                verdicts[self.range].copy_from_slice(&self.verdicts);
+                Ok(None)
+            }
+            Err(Fault::Conflict) => Ok(Some(self.range)),
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+impl Shared {
+    /// Stores arrivals; see [`crate::store::Store::ingest`].
+    pub(super) async fn ingest(
+        self: &Arc<Self>,
+        arrivals: Vec<Arrival>,
+        wanted: Wanted,
+        urgency: Urgency,
+    ) -> Result<Vec<Verdict>, Fault> {
+        let total = arrivals.len();
+        let mut verdicts = vec![Verdict::Stored; total];
+        let input = Arc::new(Input { arrivals, wanted, urgency });
+        let (mut ahead, mut next) = (VecDeque::new(), 0);
+        while next < total || !ahead.is_empty() {
+            while next < total && ahead.len() < AHEAD {
+                let piece = self.send(&input, next..total).await?;
+                next = piece.range.end;
+                ahead.push_back(piece);
+            }
+            let mut again = Vec::new();
+            if let Some(piece) = ahead.pop_front() {
+                again.extend(piece.settle(&mut verdicts).await?);
+            }
+            if !again.is_empty() {
+                for piece in ahead.drain(..) {
+                    again.extend(piece.settle(&mut verdicts).await?);
+                }
+            }
+            for range in again {
+                self.send_again(&input, range, &mut verdicts).await?;
+            }
+        }
+        Ok(verdicts)
+    }
+
+    async fn send_again(
+        self: &Arc<Self>,
+        input: &Arc<Input>,
+        mut range: Range<usize>,
+        verdicts: &mut [Verdict],
+    ) -> Result<(), Fault> {
+        while !range.is_empty() {
+            let piece = self.send(input, range.clone()).await?;
+            let end = piece.range.end;
+            if piece.settle(verdicts).await?.is_none() {
+                range.start = end;
+            }
+        }
+        Ok(())
+    }
+
+    /// Prepares the first arrivals of a range, as many as one commit takes, and hands them to the committer.
+    async fn send(self: &Arc<Self>, input: &Arc<Input>, range: Range<usize>) -> Result<Piece, Fault> {
+        self.check()?;
+        let turn = self.intake(input.urgency).turn.lock().await;
+        let (work, from) = (Arc::clone(input), range.start);
+        let (change, verdicts) = self
+            .blocking(move |shared| {
+                let read_at = shared.progress.applied.load(Ordering::SeqCst);
+                let overlay = &shared.intake(work.urgency).overlay;
+                shared.look(|reader| prepare(shared, Draft::new(reader, Some(overlay), read_at), &work, range))
+            })
+            .await?;
+        let answer = self.submit(change, input.urgency, Shown::Yes).await?;
+        drop(turn);
+        Ok(Piece { range: from..from + verdicts.len(), verdicts, answer })
+    }
+}
+
+fn prepare(
+    shared: &Shared,
+    draft: Draft<'_>,
+    input: &Input,
+    range: Range<usize>,
+) -> Result<(Change, Vec<Verdict>), Fault> {
+    let most = match input.urgency {
+        Urgency::Interactive => usize::MAX,
+        Urgency::Background => BACKGROUND_ROWS,
+    };
+    let mut work = Work { shared, draft, wanted: &input.wanted, customers: HashMap::new() };
+    let mut verdicts = Vec::new();
+    for arrival in &input.arrivals[range] {
+        let full = work.rows() + ROWS_EACH > most || verdicts.len() >= ARRIVALS && most < usize::MAX;
+        if full && !verdicts.is_empty() {
+            break;
+        }
+        verdicts.push(work.take(arrival)?);
+    }
+    Ok((work.finish()?, verdicts))
+}
+
+/// A customer in hand.
+struct Known {
+    number: CustomerNumber,
+    customer: Customer,
+    version: u64,
+    /// Whether there are profile rows, as far as known.
+    has_rows: Option<bool>,
+    changed: bool,
+}
+
+struct Work<'w, 't> {
+    shared: &'w Shared,
+    draft: Draft<'t>,
+    wanted: &'w Wanted,
+    customers: HashMap<String, Known>,
+}
+
+impl Work<'_, '_> {
+    fn rows(&self) -> usize {
+        self.draft.len() + self.customers.len()
+    }
+
+    fn take(&mut self, arrival: &Arrival) -> Result<Verdict, Fault> {
+        match arrival {
+            Arrival::Profile { customer, row, dated } => self.profile(customer, row, *dated),
+            Arrival::Event { customer, event } => self.event(customer, event),
+        }
+    }
+
+    /// The customer of that id, made if unknown, out of the map while it is worked on.
+    fn known(&mut self, id: &str, arrived_at: Time) -> Result<Known, Fault> {
+        if let Some(known) = self.customers.remove(id) {
+            return Ok(known);
+        }
+        let name = keys::name(id);
+        let Some(row) = self.draft.get(&name)? else { return self.newcomer(id, arrived_at) };
+        let number = rows::read(&row)?;
+        let key = keys::customer(number);
+        // Gone meanwhile: then the name is, too.
+        let row = self.draft.get(&key)?.ok_or(Fault::Conflict)?;
+        let (version, customer) = rows::read_versioned(&row)?;
+        self.draft.rely(key, Was::Version(version));
+        Ok(Known { number, customer, version, has_rows: None, changed: false })
+    }
+
+    fn newcomer(&mut self, id: &str, arrived_at: Time) -> Result<Known, Fault> {
+        let number = CustomerNumber(self.shared.numbers.fetch_add(1, Ordering::SeqCst) + 1);
+        let name = keys::name(id);
+        self.draft.rely(name.clone(), Was::Absent);
+        self.draft.put(name, rows::write(&number)?);
+        self.draft.effect(Effect::Arrived(number.0));
+        let mut customer = Customer::new(id, arrived_at);
+        customer.activity.fingerprint = self.wanted.fingerprint;
+        Ok(Known { number, customer, version: 0, has_rows: Some(false), changed: true })
+    }
+
+    fn profile(&mut self, id: &str, row: &ProfileRow, dated: bool) -> Result<Verdict, Fault> {
+        let mut known = self.known(id, row.received_at)?;
+        let mut row = row.clone();
+        if !dated {
+            row.effective_at = if self.has_rows(&known)? { row.received_at } else { Time::MIN };
+        }
+        known.version = self.shared.next_version();
+        self.draft.put(keys::profile(known.number, row.effective_at, known.version), rows::write(&row)?);
+        if row.effective_at >= known.customer.updated_at {
+            known.customer.update(&row);
+        } else {
+            let rows = self.draft.prefix(&keys::of_customer(Kind::Profile, known.number))?;
+            let rows = rows.iter().map(|(_, row)| rows::read(row)).collect::<Result<Vec<_>, _>>()?;
+            derive::fold(&mut known.customer, &rows);
+        }
+        self.zone(&row)?;
+        (known.has_rows, known.changed) = (Some(true), true);
+        self.customers.insert(id.to_owned(), known);
+        Ok(Verdict::Stored)
+    }
+
+    fn has_rows(&self, known: &Known) -> Result<bool, Fault> {
+        if let Some(has_rows) = known.has_rows {
+            return Ok(has_rows);
+        }
+        if known.customer.updated_at > Time::MIN {
+            return Ok(true);
+        }
+        Ok(!self.draft.prefix(&keys::of_customer(Kind::Profile, known.number))?.is_empty())
+    }
+
+    fn zone(&mut self, row: &ProfileRow) -> Result<(), Fault> {
+        let zone = row.attributes.get("timezone").and_then(Option::as_ref).and_then(|zone| zone.as_text());
+        let Some(zone) = zone.filter(|zone| !zone.is_empty()) else { return Ok(()) };
+        let key = keys::zone(zone);
+        if !lock(&self.shared.live).zones.contains(zone) && self.draft.get(&key)?.is_none() {
+            self.draft.put(key, rows::mark());
+            self.draft.effect(Effect::Zone(zone.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, id: &str, event: &Event) -> Result<Verdict, Fault> {
+        let fingerprint = event.fingerprint(id);
+        let seen = keys::seen(&fingerprint);
+        if self.draft.get(&seen)?.is_some() {
+            // The answer counts only if that other commit does.
+            self.draft.rely(seen, Was::Present);
+            return Ok(Verdict::Duplicate);
+        }
+        let mut known = self.known(id, event.received_at)?;
+        self.draft.rely(seen.clone(), Was::Absent);
+        self.draft.put(seen, rows::write(&known.number)?);
+        self.draft.put(keys::event(known.number, event.at, &fingerprint), rows::write(event)?);
+        let arrived = (event, fingerprint);
+        totals::take_in(&mut self.draft, known.number, &mut known.customer.activity, arrived, self.wanted)?;
+        known.version = self.shared.next_version();
+        known.changed = true;
+        self.customers.insert(id.to_owned(), known);
+        Ok(Verdict::Stored)
+    }
+
+    fn finish(mut self) -> Result<Change, Fault> {
+        for known in self.customers.into_values().filter(|known| known.changed) {
+            let row = rows::write_versioned(known.version, &known.customer)?;
+            self.draft.put(keys::customer(known.number), row);
+        }
+        Ok(self.draft.finish())
+    }
+}

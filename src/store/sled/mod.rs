@@ -1,0 +1,294 @@
+//! The embedded store, on sled.
+//!
+//! What it is for: [`SledStore`], one folder that one process owns.
+//! Invariants: one tree, so that one batch commits all that belongs together; one committer thread writes; a commit
+//! names the version of each record that it read; what anyone acts upon is durable, by `fdatasync` and not by sled's
+//! `flush` alone; after a failed `fdatasync` nothing is done any more.
+//! Deliberately not here: copies for backup and moving a store to another format.
+
+mod committer;
+mod decide;
+mod disk;
+mod draft;
+mod due;
+mod fault;
+mod ingest;
+mod keys;
+mod live;
+mod lock;
+mod open;
+mod outbox;
+mod queue;
+mod read;
+mod reader;
+mod rows;
+mod shared;
+mod totals;
+
+#[cfg(test)]
+mod tests;
+
+pub use open::{OpenMode, SledSettings, set_aside};
+
+use super::{
+    DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Result, Stats, Store, StoreError, StoredCustomer,
+    Urgency, Verdict, View,
+};
+use crate::domain::{
+    Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
+    Span, State, Suppression, Tick, Time,
+};
+use async_trait::async_trait;
+use fault::Fault;
+use read::Glass;
+use reader::Reader;
+use shared::Shared;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use totals::Wanted;
+
+/// A store in a folder of its own. Dropped, it makes durable what was begun and lets the folder go.
+#[derive(Debug)]
+pub struct SledStore {
+    shared: Arc<Shared>,
+    committer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// A panic while the lock was held left nothing half done: what is changed under it is changed in one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl SledStore {
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Shared, Reader<'_>) -> std::result::Result<T, Fault> + Send + 'static,
+    ) -> Result<T> {
+        self.shared.read(read).await.map_err(|fault| self.shared.error(fault))
+    }
+
+    async fn commit<T: Send + 'static>(
+        &self,
+        urgency: Urgency,
+        work: impl Fn(&Shared, draft::Draft<'_>) -> std::result::Result<(draft::Change, T), Fault> + Clone + Send + 'static,
+    ) -> Result<T> {
+        self.shared.commit_anew(urgency, work).await.map_err(|fault| self.shared.error(fault))
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        if let Some(committer) = lock(&self.committer).take()
+            && committer.join().is_err()
+        {
+            tracing::error!("the store's committer ended in an unforeseen way");
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SledStore {
+    fn delivery_key(&self) -> DeliveryKey {
+        self.shared.delivery_key.clone()
+    }
+
+    async fn ingest(&self, arrivals: Vec<Arrival>, interest: &Interest, urgency: Urgency) -> Result<Vec<Verdict>> {
+        let stored = self.shared.ingest(arrivals, Wanted::new(interest), urgency).await;
+        stored.map_err(|fault| self.shared.error(fault))
+    }
+
+    async fn customer(&self, id: &str, view: &View) -> Result<Option<StoredCustomer>> {
+        let (id, glass) = (id.to_owned(), Glass::new(view));
+        let read = move |_: &Shared, reader: Reader<'_>| match reader.number(&id)? {
+            Some(number) => glass.one(reader, number),
+            None => Ok(None),
+        };
+        self.read(read).await
+    }
+
+    async fn customer_by_number(&self, number: CustomerNumber, view: &View) -> Result<Option<StoredCustomer>> {
+        let glass = Glass::new(view);
+        self.read(move |_, reader| glass.one(reader, number)).await
+    }
+
+    async fn customers(
+        &self,
+        after: Option<CustomerNumber>,
+        up_to: CustomerNumber,
+        limit: usize,
+        view: &View,
+    ) -> Result<Vec<StoredCustomer>> {
+        let glass = Glass::new(view);
+        self.read(move |_, reader| glass.page(reader, after, up_to, limit)).await
+    }
+
+    fn last_customer(&self) -> CustomerNumber {
+        CustomerNumber(lock(&self.shared.live).counts.last_customer)
+    }
+
+    fn zones(&self) -> Vec<String> {
+        lock(&self.shared.live).zones.iter().cloned().collect()
+    }
+
+    async fn events(&self, customer: CustomerNumber, before: Option<Time>, limit: usize) -> Result<Vec<Event>> {
+        self.read(move |_, reader| read::events(reader, customer, before, limit)).await
+    }
+
+    async fn enrollments(&self, customer: CustomerNumber, limit: usize) -> Result<Vec<Enrollment>> {
+        self.read(move |_, reader| read::enrollments(reader, customer, limit)).await
+    }
+
+    async fn rebuild(
+        &self,
+        after: Option<CustomerNumber>,
+        limit: usize,
+        interest: &Interest,
+        now: Time,
+    ) -> Result<Option<CustomerNumber>> {
+        let rebuilt = self.shared.rebuild(after, limit, Wanted::new(interest), now).await;
+        rebuilt.map_err(|fault| self.shared.error(fault))
+    }
+
+    async fn decide(&self, batch: DecisionBatch) -> Result<()> {
+        let (urgency, batch) = (batch.urgency, Arc::new(batch));
+        let decided = self.commit(urgency, move |shared, draft| decide::decide(shared, draft, &batch)).await;
+        if let Err(StoreError::Duplicate(_)) = &decided {
+            // What was seen to exist must be durable before anyone is told.
+            self.read(|_, _| Ok(())).await?;
+        }
+        decided
+    }
+
+    async fn open_ticks(&self) -> Result<Vec<Tick>> {
+        self.read(decide::open_ticks).await
+    }
+
+    async fn planned(&self) -> Result<Vec<Planned>> {
+        self.read(|_, reader| decide::planned(reader)).await
+    }
+
+    async fn plan(&self, ticks: Vec<Tick>, planned: Vec<Planned>) -> Result<()> {
+        let plan = Arc::new((ticks, planned));
+        self.commit(Urgency::Interactive, move |shared, draft| decide::plan(shared, draft, &plan)).await
+    }
+
+    async fn rule_states(&self) -> Result<Vec<(String, RuleState)>> {
+        self.read(|_, reader| decide::rule_states(reader)).await
+    }
+
+    async fn set_rule_states(&self, states: Vec<(String, RuleState)>) -> Result<()> {
+        let states: Arc<[_]> = states.into();
+        self.commit(Urgency::Interactive, move |_, draft| decide::set_rule_states(draft, &states)).await
+    }
+
+    async fn lanes(&self) -> Result<Vec<LaneStatus>> {
+        self.read(outbox::lanes).await
+    }
+
+    async fn claim(&self, lane: &Lane, now: Time, limit: usize, lease: Span) -> Result<Vec<Delivery>> {
+        let wanted = outbox::Wanted { lane: lane.clone(), now, limit, lease };
+        self.read(move |shared, reader| outbox::claim(shared, reader, &wanted)).await
+    }
+
+    async fn release(&self, deliveries: &[DeliveryId]) {
+        lock(&self.shared.live).due.release(deliveries);
+    }
+
+    async fn record(&self, changes: Vec<DeliveryChange>, urgency: Urgency) -> Result<()> {
+        let changes: Arc<[_]> = changes.into();
+        self.commit(urgency, move |shared, draft| outbox::record(shared, draft, &changes)).await
+    }
+
+    async fn recover(&self, now: Time) -> Result<u64> {
+        let mut total = 0;
+        loop {
+            let some = self.commit(Urgency::Interactive, move |shared, draft| outbox::recover(shared, draft, now));
+            match some.await? {
+                0 => return Ok(total),
+                some => total += some,
+            }
+        }
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>> {
+        self.read(move |_, reader| outbox::one(reader, id)).await
+    }
+
+    async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        after: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>> {
+        let filter = filter.clone();
+        self.read(move |_, reader| outbox::list(reader, &filter, after, limit)).await
+    }
+
+    async fn prune(&self, before: Time, limit: usize) -> Result<u64> {
+        let (limit, mut total) = (limit as u64, 0);
+        loop {
+            let left = limit - total;
+            let some = self.commit(Urgency::Background, move |_, draft| outbox::prune(draft, before, left)).await?;
+            total += some;
+            if some == 0 || total >= limit {
+                return Ok(total);
+            }
+        }
+    }
+
+    async fn suppression(&self, address: &str) -> Result<Option<Suppression>> {
+        let key = keys::suppression(address);
+        self.read(move |_, reader| reader.get(&key)?.map(|row| rows::read(&row)).transpose()).await
+    }
+
+    async fn suppressions(&self, after: Option<&str>, limit: usize) -> Result<Vec<Suppression>> {
+        let after = after.map(str::to_owned);
+        self.read(move |_, reader| decide::suppressions(reader, after.as_deref(), limit)).await
+    }
+
+    async fn suppress(&self, suppressions: Vec<Suppression>) -> Result<u64> {
+        let mut total = 0;
+        for some in suppressions.chunks(queue::BACKGROUND_ROWS) {
+            let some: Arc<[_]> = some.into();
+            total += self.commit(Urgency::Interactive, move |_, draft| decide::suppress_all(draft, &some)).await?;
+        }
+        Ok(total)
+    }
+
+    async fn unsuppress(&self, address: &str) -> Result<bool> {
+        let address = address.to_owned();
+        self.commit(Urgency::Interactive, move |_, draft| decide::unsuppress(draft, &address)).await
+    }
+
+    async fn flag(&self, name: &str) -> Result<Option<String>> {
+        let key = keys::flag(name);
+        self.read(move |_, reader| reader.get(&key)?.map(|row| rows::read(&row)).transpose()).await
+    }
+
+    async fn set_flag(&self, name: &str, value: Option<&str>) -> Result<()> {
+        let (name, value) = (name.to_owned(), value.map(str::to_owned));
+        self.commit(Urgency::Interactive, move |_, draft| decide::set_flag(draft, &name, value.as_deref())).await
+    }
+
+    async fn stats(&self) -> Result<Stats> {
+        self.read(|shared, _| {
+            let counts = lock(&shared.live).counts.clone();
+            let of = |state: State| counts.deliveries.get(state as usize).copied().unwrap_or(0);
+            let deliveries = State::ALL.iter().map(|state| (*state, of(*state))).collect();
+            Ok(Stats { customers: counts.customers, deliveries, disk_bytes: disk::bytes(&shared.folder)? })
+        })
+        .await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.shared.queue.close();
+        let Some(committer) = lock(&self.committer).take() else { return Err(StoreError::Closed) };
+        let joined = tokio::task::spawn_blocking(move || committer.join()).await;
+        match (self.shared.check(), joined) {
+            (Err(Fault::Closed), Ok(Ok(()))) => Ok(()),
+            (Err(fault), _) => Err(self.shared.error(fault)),
+            (Ok(()), _) => Err(StoreError::Closed),
+        }
+    }
+}

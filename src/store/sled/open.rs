@@ -1,0 +1,279 @@
+//! Opening a store: new, existing, in use, foreign, damaged.
+
+use super::committer;
+use super::disk::{self, Disk};
+use super::fault::Fault;
+use super::live::{Counts, Live};
+use super::lock::FolderLock;
+use super::queue::Queue;
+use super::reader::Reader;
+use super::shared::{Intake, Progress, Shared};
+use super::{SledStore, keys, lock, rows};
+use crate::domain::{DeliveryKey, Time};
+use crate::store::{Result, StoreError};
+use std::fs::{DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// Format of the store as a whole; a higher one is refused.
+const FORMAT: u32 = 1;
+/// How long to wait for an earlier holder's last thread to let sled's file go.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// Whether a store may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Where there is none, one is made: `run`, `import`, `init`, `demo`, `restore`.
+    Create,
+    /// There must be one: everything else.
+    MustExist,
+}
+
+/// How a store is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SledSettings {
+    /// Bytes of sled's page cache. It is no cap on memory: far below half of the data's size on disk, sled uses more
+    /// memory and not less, so the default of 1 GiB is seldom to be changed, and never to a small number.
+    pub cache_bytes: u64,
+}
+
+impl Default for SledSettings {
+    fn default() -> Self {
+        Self { cache_bytes: 1 << 30 }
+    }
+}
+
+impl SledStore {
+    /// Opens the store in a folder. Blocks, after a crash for as long as sled needs to read its log.
+    ///
+    /// A damaged store is left as it is: [`set_aside`] moves it away.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::OtherUser`], [`StoreError::InUse`], [`StoreError::Newer`],
+    /// [`StoreError::Damaged`], [`StoreError::NoSpace`], [`StoreError::Io`].
+    pub fn open(folder: &Path, mode: OpenMode) -> Result<Self> {
+        Self::open_with(folder, mode, SledSettings::default())
+    }
+
+    /// As [`SledStore::open`], with settings.
+    pub fn open_with(folder: &Path, mode: OpenMode, settings: SledSettings) -> Result<Self> {
+        prepare_folder(folder, mode)?;
+        let lock = FolderLock::take(folder)?;
+        let shared = Arc::new(open_shared(folder, mode, settings).map_err(|refusal| refusal.into_error(folder))?);
+        let disk = Disk::open(folder).map_err(|fault| fault.into_error(folder))?;
+        let thread = std::thread::Builder::new().name("retaind-commit".into()).spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                committer::run(&shared, disk);
+                // Held until sled has let its files go.
+                drop(lock);
+            }
+        });
+        Ok(Self { shared, committer: Mutex::new(Some(thread.map_err(StoreError::Io)?)) })
+    }
+}
+
+/// Moves the files of a store that cannot be opened into a new folder inside its own, named after `now`, and answers
+/// that folder. Whatever else is in the store's folder stays. Then a new store can be made there, or one restored.
+///
+/// # Errors
+/// [`StoreError::InUse`], [`StoreError::Io`].
+pub fn set_aside(folder: &Path, now: Time) -> Result<PathBuf> {
+    let _lock = FolderLock::take(folder)?;
+    let stamp: String = now.to_string().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    let aside = folder.join(format!("damaged-{stamp}"));
+    DirBuilder::new().mode(0o700).create(&aside).map_err(StoreError::Io)?;
+    for file in disk::store_files(folder).map_err(StoreError::Io)? {
+        if let Some(name) = file.file_name() {
+            std::fs::rename(&file, aside.join(name)).map_err(StoreError::Io)?;
+        }
+    }
+    Ok(aside)
+}
+
+fn prepare_folder(folder: &Path, mode: OpenMode) -> Result<()> {
+    match (std::fs::metadata(folder), mode) {
+        (Ok(found), _) => check_owner(folder, &found)?,
+        (Err(error), OpenMode::Create) if error.kind() == std::io::ErrorKind::NotFound => {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(StoreError::Io)?;
+        }
+        (Err(error), OpenMode::MustExist) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(StoreError::Missing(folder.to_owned()));
+        }
+        (Err(error), _) => return Err(StoreError::Io(error)),
+    }
+    check_files(folder, mode)
+}
+
+fn check_owner(folder: &Path, found: &std::fs::Metadata) -> Result<()> {
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(StoreError::OtherUser { path: folder.to_owned(), owner: found.uid() });
+    }
+    if found.is_dir() && found.mode() & 0o077 != 0 {
+        std::fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(StoreError::Io)?;
+    }
+    Ok(())
+}
+
+/// sled makes whatever is missing, so what must be there is looked for before.
+fn check_files(folder: &Path, mode: OpenMode) -> Result<()> {
+    let missing = ["db", "conf"].into_iter().find(|name| !folder.join(name).exists());
+    let marked = disk::read_mark(folder).map_err(|fault| fault.into_error(folder))?.is_some();
+    match (missing, marked, mode) {
+        (None, _, _) | (Some(_), false, OpenMode::Create) => Ok(()),
+        (Some(name), true, _) => {
+            Err(StoreError::Damaged { path: folder.to_owned(), detail: format!("the file `{name}` is gone") })
+        }
+        (Some(_), false, OpenMode::MustExist) => Err(StoreError::Missing(folder.to_owned())),
+    }
+}
+
+/// Why a store is not opened.
+enum Refusal {
+    Fault(Fault),
+    Missing,
+    Newer(u32),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Refusal {
+    fn into_error(self, folder: &Path) -> StoreError {
+        match self {
+            Self::Fault(fault) => fault.into_error(folder),
+            Self::Missing => StoreError::Missing(folder.to_owned()),
+            Self::Newer(found) => StoreError::Newer { path: folder.to_owned(), found, known: FORMAT },
+        }
+    }
+}
+
+fn open_shared(folder: &Path, mode: OpenMode, settings: SledSettings) -> std::result::Result<Shared, Refusal> {
+    let db = open_sled(folder, settings)?;
+    let (delivery_key, live) = guarded(|| {
+        let reader = Reader::new(&db);
+        let mark = disk::read_mark(folder)?;
+        match reader.get(&keys::meta("format"))? {
+            Some(row) => check_format(rows::read(&row)?)?,
+            None if mark.is_some() || !db.is_empty() => {
+                return Err(Fault::Damaged("what makes it a store is gone".into()).into());
+            }
+            None if mode == OpenMode::MustExist => return Err(Refusal::Missing),
+            None => make_new(folder, &db)?,
+        }
+        let live = Live::load(&reader)?;
+        if mark.is_some_and(|round| round > live.counts.round) {
+            return Err(Fault::Damaged("the end of its log is gone".into()).into());
+        }
+        disk::write_mark(folder, live.counts.round)?;
+        let key = reader.get(&keys::meta("delivery-key"))?;
+        let key = key.ok_or_else(|| Fault::Damaged("the key of its delivery ids is gone".into()))?;
+        Ok((DeliveryKey(rows::read::<Bytes>(&key)?.0), live))
+    })?;
+    Ok(shared(folder, settings, Opened { db, delivery_key, live }))
+}
+
+struct Opened {
+    db: ::sled::Db,
+    delivery_key: DeliveryKey,
+    live: Live,
+}
+
+fn shared(folder: &Path, settings: SledSettings, opened: Opened) -> Shared {
+    let counts = &opened.live.counts;
+    Shared {
+        folder: folder.to_owned(),
+        settings,
+        queue: Queue::new(),
+        progress: Progress {
+            started: AtomicU64::new(counts.round),
+            applied: AtomicU64::new(counts.round),
+            settled: watch::Sender::new(counts.round),
+            generation: AtomicU64::new(0),
+        },
+        fault: Mutex::new(None),
+        versions: AtomicU64::new(counts.versions),
+        numbers: AtomicU64::new(counts.last_customer),
+        jobs: AtomicU64::new(0),
+        intakes: [Intake::default(), Intake::default()],
+        delivery_key: opened.delivery_key,
+        live: Mutex::new(opened.live),
+        db: RwLock::new(Some(opened.db)),
+    }
+}
+
+#[derive(minicbor::Encode, minicbor::Decode)]
+#[cbor(transparent)]
+struct Bytes(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]);
+
+fn check_format(found: u32) -> std::result::Result<(), Refusal> {
+    if found > FORMAT { Err(Refusal::Newer(found)) } else { Ok(()) }
+}
+
+fn make_new(folder: &Path, db: &::sled::Db) -> std::result::Result<(), Fault> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|error| Fault::Io(Arc::new(std::io::Error::other(error))))?;
+    let mut batch = ::sled::Batch::default();
+    batch.insert(keys::meta("format"), rows::write(&FORMAT)?);
+    batch.insert(keys::meta("delivery-key"), rows::write(&Bytes(secret))?);
+    batch.insert(Counts::key(), rows::write(&Counts::default())?);
+    db.apply_batch(batch)?;
+    db.flush()?;
+    Disk::open(folder)?.sync()?;
+    // The names of the files, too.
+    Ok(std::fs::File::open(folder)?.sync_all()?)
+}
+
+/// sled, and our first reads, meet some damage by panicking.
+fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, Refusal>) -> std::result::Result<T, Refusal> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Fault::Damaged("reading it failed in an unforeseen way".into()).into()))
+}
+
+fn open_sled(folder: &Path, settings: SledSettings) -> std::result::Result<::sled::Db, Refusal> {
+    let since = Instant::now();
+    loop {
+        let config = ::sled::Config::new().path(folder).cache_capacity(settings.cache_bytes).flush_every_ms(None);
+        match guarded(|| Ok(config.open().map_err(Fault::from)?)) {
+            // Our own lock is held, so sled's can only be that of a thread that is just ending.
+            Err(Refusal::Fault(Fault::Io(error))) if is_lock(&error) && since.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(Refusal::Fault(Fault::Io(error))) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                return Err(Fault::Damaged("its log ends too early".into()).into());
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn is_lock(error: &std::io::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
+}
+
+/// Opens the tree anew after an error, as it was durable.
+pub(super) fn again(shared: &Shared) -> std::result::Result<Disk, Fault> {
+    let mut db = shared.db.write().unwrap_or_else(PoisonError::into_inner);
+    let closed = catch_unwind(AssertUnwindSafe(|| drop(db.take())));
+    if closed.is_err() {
+        tracing::debug!("sled did not close in good order");
+    }
+    let as_fault = |refusal| match refusal {
+        Refusal::Fault(fault) => fault,
+        Refusal::Missing | Refusal::Newer(_) => Fault::Damaged("it is not what it was".into()),
+    };
+    let opened = open_sled(&shared.folder, shared.settings).map_err(as_fault)?;
+    let live = guarded(|| Ok(Live::load(&Reader::new(&opened))?)).map_err(as_fault)?;
+    let disk = Disk::open(&shared.folder)?;
+    *lock(&shared.live) = live;
+    *db = Some(opened);
+    Ok(disk)
+}

@@ -1,0 +1,162 @@
+//! Reading customers for a reader's instant, and what belongs to them.
+
+use super::draft::{Change, Draft, Was};
+use super::fault::Fault;
+use super::keys::{self, Kind};
+use super::queue::BACKGROUND_ROWS;
+use super::reader::Reader;
+use super::rows;
+use super::shared::Shared;
+use super::totals::{self, Wanted};
+use crate::domain::{Customer, CustomerNumber, Enrollment, Event, Time};
+use crate::store::{StoredCustomer, Urgency, View, derive};
+use std::sync::Arc;
+
+/// A reader's view, with the fingerprint of its interest.
+#[derive(Debug, Clone)]
+pub(super) struct Glass {
+    view: View,
+    fingerprint: u64,
+}
+
+impl Glass {
+    /// Of that view.
+    pub(super) fn new(view: &View) -> Self {
+        Self { view: view.clone(), fingerprint: view.interest.fingerprint() }
+    }
+
+    fn customer(&self, reader: Reader<'_>, number: CustomerNumber, row: &[u8]) -> Result<StoredCustomer, Fault> {
+        let (version, mut customer): (u64, Customer) = rows::read_versioned(row)?;
+        let (view, now) = (&self.view, self.view.now);
+        if derive::needs_log(&customer.activity, &view.interest, self.fingerprint, now) {
+            customer.activity = derive::totals(&reader.events(number)?, &view.interest, now);
+        }
+        if derive::needs_rows(&customer, view) {
+            derive::fold(&mut customer, &reader.profile_rows(number, now)?);
+        }
+        derive::forget_later(&mut customer, view);
+        Ok(StoredCustomer { number, version, customer })
+    }
+
+    /// One customer.
+    pub(super) fn one(&self, reader: Reader<'_>, number: CustomerNumber) -> Result<Option<StoredCustomer>, Fault> {
+        let row = reader.get(&keys::customer(number))?;
+        row.map(|row| self.customer(reader, number, &row)).transpose()
+    }
+
+    /// A page of customers.
+    pub(super) fn page(
+        &self,
+        reader: Reader<'_>,
+        after: Option<CustomerNumber>,
+        up_to: CustomerNumber,
+        limit: usize,
+    ) -> Result<Vec<StoredCustomer>, Fault> {
+        let rows = customer_rows(reader, after, up_to).take(limit);
+        rows.map(|row| {
+            let (number, value) = row?;
+            self.customer(reader, number, &value)
+        })
+        .collect()
+    }
+}
+
+fn customer_rows(
+    reader: Reader<'_>,
+    after: Option<CustomerNumber>,
+    up_to: CustomerNumber,
+) -> impl Iterator<Item = Result<(CustomerNumber, ::sled::IVec), Fault>> + use<> {
+    let first = CustomerNumber(after.map_or(0, |after| after.0.saturating_add(1)));
+    let mut end = keys::customer(up_to);
+    // No key is longer, so this is the first one that is too high.
+    end.push(0);
+    let start = keys::customer(first).min(end.clone());
+    reader.between(start, Some(end)).map(|row| {
+        let (key, value) = row?;
+        let number = keys::customer_number(&key).ok_or_else(|| Fault::Damaged("a customer's key is cut".into()))?;
+        Ok((number, value))
+    })
+}
+
+/// A customer's latest events before an instant, newest first.
+pub(super) fn events(
+    reader: Reader<'_>,
+    number: CustomerNumber,
+    before: Option<Time>,
+    limit: usize,
+) -> Result<Vec<Event>, Fault> {
+    let prefix = keys::of_customer(Kind::Event, number);
+    let end = before.map_or_else(|| keys::after_prefix(&prefix), |before| Some(keys::events_from(number, before)));
+    reader.between(prefix, end).rev().take(limit).map(|row| rows::read(&row?.1)).collect()
+}
+
+/// A customer's latest enrollments, newest first.
+pub(super) fn enrollments(reader: Reader<'_>, number: CustomerNumber, limit: usize) -> Result<Vec<Enrollment>, Fault> {
+    let rows = reader.prefix(&keys::of_customer(Kind::Enrollment, number));
+    let mut all: Vec<Enrollment> = rows.map(|row| rows::read(&row?.1)).collect::<Result<_, _>>()?;
+    // The sort is stable, and the rows come by rule and occurrence.
+    all.sort_by_key(|enrollment| std::cmp::Reverse(enrollment.entered_at));
+    all.truncate(limit);
+    Ok(all)
+}
+
+impl Shared {
+    /// Brings stored totals under an interest; see [`crate::store::Store::rebuild`].
+    pub(super) async fn rebuild(
+        self: &Arc<Self>,
+        after: Option<CustomerNumber>,
+        limit: usize,
+        wanted: Wanted,
+        now: Time,
+    ) -> Result<Option<CustomerNumber>, Fault> {
+        let wanted = Arc::new(wanted);
+        let (mut after, mut left) = (after, limit);
+        while left > 0 {
+            let (from, under) = (after, Arc::clone(&wanted));
+            let done = self.commit_anew(Urgency::Background, move |shared, draft| {
+                rebuild_some(shared, draft, Stretch { after: from, limit: left, now }, &under)
+            });
+            let (looked_at, last) = done.await?;
+            if last.is_none() {
+                return Ok(None);
+            }
+            (after, left) = (last, left.saturating_sub(looked_at));
+        }
+        Ok(after)
+    }
+}
+
+/// Whose totals are looked at.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    after: Option<CustomerNumber>,
+    limit: usize,
+    now: Time,
+}
+
+type Looked = (usize, Option<CustomerNumber>);
+
+/// Makes totals anew for as many customers as one commit takes; answers how many were looked at and the last of them.
+fn rebuild_some(
+    shared: &Shared,
+    mut draft: Draft<'_>,
+    stretch: Stretch,
+    wanted: &Wanted,
+) -> Result<(Change, Looked), Fault> {
+    let (mut looked_at, mut last) = (0, None);
+    for row in customer_rows(draft.reader(), stretch.after, CustomerNumber(u64::MAX)).take(stretch.limit) {
+        let (number, value) = row?;
+        let (version, mut customer): (u64, Customer) = rows::read_versioned(&value)?;
+        if derive::needs_rebuild(&customer.activity, wanted.fingerprint, stretch.now) {
+            draft.rely(keys::customer(number), Was::Version(version));
+            customer.activity = totals::rebuild(&mut draft, number, stretch.now, wanted)?;
+            draft.put(keys::customer(number), rows::write_versioned(shared.next_version(), &customer)?);
+        }
+        looked_at += 1;
+        last = Some(number);
+        if draft.len() >= BACKGROUND_ROWS / 2 {
+            break;
+        }
+    }
+    Ok((draft.finish(), (looked_at, last)))
+}

@@ -1,0 +1,89 @@
+//! Reading rows of the tree.
+
+use super::due::DueRows;
+use super::fault::Fault;
+use super::keys::{self, DueKey, Group, Kind};
+use super::rows;
+use crate::domain::{CustomerNumber, DeliveryId, Event, ProfileRow, Time};
+use ::sled::IVec;
+
+/// A key with its value.
+pub(super) type Row = (IVec, IVec);
+
+/// The tree, to be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'t> {
+    tree: &'t ::sled::Tree,
+}
+
+impl<'t> Reader<'t> {
+    /// Of that tree.
+    pub(super) const fn new(tree: &'t ::sled::Tree) -> Self {
+        Self { tree }
+    }
+
+    /// One row.
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<IVec>, Fault> {
+        Ok(self.tree.get(key)?)
+    }
+
+    /// All rows whose key begins with `prefix`, in order; can be read from both ends.
+    pub(super) fn prefix(&self, prefix: &[u8]) -> impl DoubleEndedIterator<Item = Result<Row, Fault>> + use<> {
+        self.tree.scan_prefix(prefix).map(|row| Ok(row?))
+    }
+
+    /// Rows from `from` up to the last one whose key begins with `prefix`.
+    pub(super) fn from(
+        &self,
+        prefix: &[u8],
+        from: Vec<u8>,
+    ) -> impl DoubleEndedIterator<Item = Result<Row, Fault>> + use<> {
+        self.between(from, keys::after_prefix(prefix))
+    }
+
+    /// Rows from `from` to before `end`.
+    pub(super) fn between(
+        &self,
+        from: Vec<u8>,
+        end: Option<Vec<u8>>,
+    ) -> impl DoubleEndedIterator<Item = Result<Row, Fault>> + use<> {
+        use std::ops::Bound::{Excluded, Included, Unbounded};
+        let rows = self.tree.range::<Vec<u8>, _>((Included(from), end.map_or(Unbounded, Excluded)));
+        rows.map(|row| Ok(row?))
+    }
+
+    /// The number of an external id.
+    pub(super) fn number(&self, id: &str) -> Result<Option<CustomerNumber>, Fault> {
+        self.get(&keys::name(id))?.map(|row| rows::read(&row)).transpose()
+    }
+
+    /// A customer's events, oldest first.
+    pub(super) fn events(&self, number: CustomerNumber) -> Result<Vec<Event>, Fault> {
+        self.prefix(&keys::of_customer(Kind::Event, number)).map(|row| rows::read(&row?.1)).collect()
+    }
+
+    /// A customer's profile rows that took effect at or before `until`, in that order.
+    pub(super) fn profile_rows(&self, number: CustomerNumber, until: Time) -> Result<Vec<ProfileRow>, Fault> {
+        let prefix = keys::of_customer(Kind::Profile, number);
+        let end = keys::profile(number, until.plus(crate::domain::Span(1)), 0);
+        self.between(prefix, Some(end)).map(|row| rows::read(&row?.1)).collect()
+    }
+
+    /// The first due row at or after `from`.
+    pub(super) fn first_due(&self, from: &[u8]) -> Result<Option<DueKey>, Fault> {
+        let mut rows = self.from(&Kind::Due.all(), from.to_vec());
+        rows.next().transpose()?.map(|(key, _)| due_key(&key)).transpose()
+    }
+}
+
+fn due_key(key: &[u8]) -> Result<DueKey, Fault> {
+    DueKey::read(key).ok_or_else(|| Fault::Damaged("a due row cannot be read".into()))
+}
+
+impl DueRows for Reader<'_> {
+    fn read(&self, group: &Group, from: (Time, DeliveryId), limit: usize) -> Result<Vec<(Time, DeliveryId)>, Fault> {
+        let first = DueKey { group: group.clone(), due: from.0, id: from.1 };
+        let rows = self.from(&keys::due_group(group), first.row()).take(limit);
+        rows.map(|row| due_key(&row?.0).map(|key| (key.due, key.id))).collect()
+    }
+}
