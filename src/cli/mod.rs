@@ -20,6 +20,7 @@ mod error;
 mod import;
 mod listing;
 mod plan;
+mod program;
 mod reload;
 mod rules;
 mod run;
@@ -31,9 +32,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use composition::{
-    Checked, Composition, DemoCall, DemoHeld, DemoMail, DemoReport, DemoRequest, Offline, Refusal, StoreAccess,
-};
+pub use composition::{Checked, Composition, Offline, Refusal, StoreAccess};
+pub use program::Program;
 
 use args::{Arguments, Command};
 use clap::Parser;

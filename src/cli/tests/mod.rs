@@ -4,13 +4,12 @@ mod arguments;
 mod commands;
 mod imports;
 
-use super::composition::{
-    Checked, Composition, DemoCall, DemoHeld, DemoMail, DemoReport, DemoRequest, Offline, Refusal, StoreAccess,
-};
+use super::composition::{Checked, Composition, Offline, Refusal, StoreAccess};
 use super::console::Console;
 use super::execute;
+use crate::app::{DemoReport, DemoRequest};
 use crate::cli::args::Arguments;
-use crate::domain::{Diagnostic, Place, Reason};
+use crate::domain::{Diagnostic, Place};
 use crate::http::fake::Fake;
 use crate::http::{AdminAddress, AdminListener, Failure, FailureKind, Operations};
 use async_trait::async_trait;
@@ -182,26 +181,7 @@ impl Composition for Shop {
         self.admin(settings).map(drop)
     }
 
-    async fn demo(&self, request: DemoRequest, _: &(dyn Fn(&str) + Sync)) -> Result<DemoReport, Refusal> {
-        let mail = DemoMail {
-            rule: "win-back".into(),
-            customer: "7".into(),
-            to: "zoe@example.com".into(),
-            subject: "We miss you".into(),
-            file: "demo/mails/1.eml".into(),
-        };
-        let call =
-            DemoCall { rule: "win-back".into(), customer: "7".into(), kind: "customer.at_risk".into(), verified: true };
-        let held =
-            DemoHeld { rule: "win-back".into(), reason: Reason::NoConsent, customers: 3, example: Some("9".into()) };
-        Ok(DemoReport {
-            folder: "demo".into(),
-            seed: request.seed,
-            customers: request.customers.into(),
-            events: 2000,
-            mails: vec![mail; 11],
-            webhooks: vec![call],
-            held: vec![held],
-        })
+    async fn demo(&self, _: DemoRequest) -> Result<DemoReport, Refusal> {
+        Err(Failure::new(FailureKind::Internal, "no demo here").into())
     }
 }
