@@ -7,7 +7,7 @@
 //! Deliberately not here: deciding, sending, keeping, parsing; and how a person sees any of it.
 
 mod build;
-mod core;
+
 mod daemon;
 mod demo;
 mod operations;
@@ -15,6 +15,7 @@ mod pages;
 mod project;
 mod reload;
 mod run;
+mod shared;
 mod supervisor;
 mod ticks;
 mod webhook_body;
@@ -102,7 +103,7 @@ pub fn admin_address(settings: &Settings) -> anyhow::Result<AdminAddress> {
 pub async fn offline(settings_file: &Path, mode: OpenMode) -> anyhow::Result<(Arc<dyn Operations>, Closer)> {
     let project = daemon::require(daemon::read_project(settings_file).await?)?;
     let store: Arc<dyn crate::store::Store> = Arc::new(open_store(&project.settings, mode).await?);
-    let core = core::Core {
+    let core = shared::Shared {
         store: Arc::clone(&store),
         world: Arc::new(ArcSwap::from_pointee(build::world(&project)?)),
         pauses: Arc::new(Pauses::default()),

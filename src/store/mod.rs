@@ -9,8 +9,15 @@
 
 mod derive;
 mod error;
+pub mod memory;
 pub mod sled;
 
+<<<<<<< HEAD
+=======
+#[cfg(test)]
+mod contract;
+
+>>>>>>> store
 pub use error::{DuplicateKey, StoreError};
 
 use crate::domain::{

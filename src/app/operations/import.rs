@@ -4,7 +4,7 @@
 
 use super::failure;
 use super::suppressions::is_address;
-use crate::app::core::Core;
+use crate::app::shared::Shared;
 use crate::domain::{Arrival, Schema, Suppression, Time, normalized_address};
 use crate::http::{
     Failure, FailureKind, Gone, ImportKind, ImportProgress, ImportReport, ImportRequest, ImportSink, ImportSource,
@@ -35,7 +35,7 @@ struct Batch<T> {
 }
 
 pub(super) async fn import(
-    core: &Core,
+    core: &Shared,
     request: ImportRequest,
     source: ImportSource,
     sink: ImportSink,
@@ -171,7 +171,7 @@ fn unusable(error: &IngestError) -> Failure {
 }
 
 /// One address a line, or `address,reason`; a first line `address` or `address,reason` is a heading.
-async fn suppressions(core: &Core, reader: ChunkReader, sink: ImportSink, bytes: &AtomicU64) -> Result<ImportReport> {
+async fn suppressions(core: &Shared, reader: ChunkReader, sink: ImportSink, bytes: &AtomicU64) -> Result<ImportReport> {
     let now = core.clock.now();
     let refusals = sink.clone();
     let (batches, mut parsed) = mpsc::channel(UNDER_WAY);

@@ -4,7 +4,7 @@
 //! durable, tells memory, and wakes who waits.
 
 use super::disk::Disk;
-use super::draft::{Change, Was};
+use super::draft::{Change, Origin, Was};
 use super::fault::Fault;
 use super::live::{Counts, Effect};
 use super::queue::Job;
@@ -214,9 +214,9 @@ impl Round {
     /// Takes a commit in if all it relies upon is so.
     fn admit(&mut self, change: &Change, recent: &Recent, reader: Reader<'_>) -> Result<(), Fault> {
         let mut known = Vec::new();
-        for (key, was) in &change.reads {
+        for (key, was, origin) in &change.reads {
             let untouched = !self.rows.contains_key(key) && recent.untouched_since(change.read_at, key);
-            if untouched || self.holds(key, was, reader)? {
+            if *origin == Origin::Tree && untouched || self.holds(key, was, reader)? {
                 continue;
             }
             match was {

@@ -70,7 +70,7 @@ impl Disk {
 
     /// Renews the mark now and then. The round must be durable.
     pub(super) fn mark_now_and_then(&self, round: u64) -> Result<(), Fault> {
-        if round % MARK_EVERY == 0 { write_mark(&self.folder, round) } else { Ok(()) }
+        if round.is_multiple_of(MARK_EVERY) { write_mark(&self.folder, round) } else { Ok(()) }
     }
 }
 
