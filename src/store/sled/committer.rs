@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::live::{Counts, Effect};
 use super::queue::Job;
 use super::reader::Reader;
-use super::shared::Shared;
+use super::shared::{Shared, Shown};
 use super::{lock, open, rows};
 use ::sled::IVec;
 use std::collections::hash_map::RandomState;
@@ -184,7 +184,9 @@ impl Committer<'_> {
 
     fn answer(&self, verdicts: Vec<(Job, Result<(), Fault>)>) {
         for (job, verdict) in verdicts {
-            self.shared.intake(job.urgency).overlay.remove(job.id, &job.change.rows);
+            if job.shown == Shown::Yes {
+                self.shared.intake(job.urgency).overlay.remove(job.id, &job.change.rows);
+            }
             // Who waited may have gone.
             drop(job.answer.send(verdict));
             drop(job.place);
