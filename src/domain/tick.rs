@@ -100,7 +100,7 @@ pub struct RuleState {
     /// The trigger's text then; another trigger goes live anew.
     #[n(3)]
     pub trigger: String,
-    /// Deliveries per past day that had any, newest last, for the brake: (day's start, deliveries). At most 30.
+    /// Deliveries of the last thirty days for the brake, newest last: (latest tick of the hour, deliveries).
     #[n(4)]
     pub volume: Vec<(Time, u64)>,
     /// What was decided by the last complete tick.

@@ -1,1 +1,10 @@
+//! Proof from outside: the shape of the sources, and the built binary on files, sockets and signals.
 
+mod architecture;
+mod cdnow;
+mod check;
+mod ledgers;
+mod project;
+mod readme;
+mod run;
+mod world;

@@ -1,0 +1,96 @@
+//! From a project to what the worker works with.
+
+use super::StartError;
+use super::project::Project;
+use crate::channels::{email, webhook};
+use crate::config::{self, Email, Tls, Transport};
+use crate::delivery::{Sender, World};
+use crate::templates::Business;
+use anyhow::Context;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Deliveries in hand per connection: while one is on the wire, others are read, rendered and recorded.
+const IN_HAND_PER_CONNECTION: usize = 4;
+
+/// Builds the world of a project: reads its secrets, makes the pool for mail, checks the endpoints.
+///
+/// # Errors
+/// A secret that cannot be read, or an endpoint that may not be called; [`StartError::Settings`] (exit 78).
+pub(crate) fn world(project: &Project) -> anyhow::Result<World> {
+    build(project).map_err(|error| StartError::Settings(error).into())
+}
+
+fn build(project: &Project) -> anyhow::Result<World> {
+    let settings = &project.settings;
+    let sender = settings.email.as_ref().map(sender).transpose()?.flatten();
+    let connections = settings.email.as_ref().map_or(8, |email| usize::from(email.connections));
+    let mut endpoints = BTreeMap::new();
+    for (name, endpoint) in &settings.endpoints {
+        let built = endpoint_of(endpoint).with_context(|| format!("the endpoint {name:?} cannot be used"))?;
+        endpoints.insert(name.clone(), built);
+    }
+    let mut interest = project.rules.interest.clone();
+    interest.purchase = project.schema.purchase.clone();
+    Ok(World {
+        rules: project.rules.clone(),
+        interest: Arc::new(interest),
+        templates: project.templates.clone(),
+        payloads: project.payloads.clone(),
+        schema: project.schema.clone(),
+        words: settings.business.words.clone(),
+        business: Business {
+            name: settings.business.name.clone(),
+            address: settings.business.address.clone(),
+            locale: settings.business.locale.clone(),
+        },
+        zone_name: settings.business.timezone.iana_name().unwrap_or("UTC").to_owned(),
+        zone: settings.business.timezone.clone(),
+        policy: settings.policy.clone(),
+        sender,
+        endpoints,
+        mail_places: connections * IN_HAND_PER_CONNECTION,
+    })
+}
+
+fn sender(email: &Email) -> anyhow::Result<Option<Sender>> {
+    let Some(from) = &email.from else { return Ok(None) };
+    let transport = match &email.transport {
+        Transport::Smtp { host, port } => email::Transport::Smtp { host: host.clone(), port: *port },
+        Transport::Smtps { host, port } => email::Transport::Smtps { host: host.clone(), port: *port },
+        Transport::Folder(folder) => email::Transport::Folder(folder.clone()),
+    };
+    let mut mailer = email::MailerSettings::new(transport);
+    mailer.tls = match email.tls {
+        Tls::Opportunistic => email::TlsPolicy::Opportunistic,
+        Tls::Required => email::TlsPolicy::Required,
+        Tls::None => email::TlsPolicy::Off,
+    };
+    if let (Some(username), Some(password)) = (&email.username, &email.password) {
+        let password = password.reveal().context("email.password")?;
+        mailer.credentials = Some(email::Credentials { username: username.clone(), password });
+    }
+    mailer.connections = usize::from(email.connections);
+    mailer.rate = email.rate.map(|rate| email::Rate {
+        messages: rate.messages,
+        per: Duration::from_millis(u64::try_from(rate.per.0).unwrap_or(1000)),
+    });
+    Ok(Some(Sender {
+        from: from.to_string(),
+        reply_to: email.reply_to.as_ref().map(ToString::to_string),
+        only_to: email.only_to.clone(),
+        mailer: Arc::new(email::Mailer::new(mailer).context("mail cannot be sent")?),
+    }))
+}
+
+fn endpoint_of(endpoint: &config::Endpoint) -> anyhow::Result<webhook::Endpoint> {
+    let secrets = endpoint.secrets.iter().map(config::Secret::reveal).collect::<Result<Vec<_>, _>>()?;
+    let settings = webhook::EndpointSettings {
+        url: endpoint.url.clone(),
+        secrets,
+        allow_http: endpoint.allow_http,
+        allow_addresses: endpoint.allow_addresses.clone(),
+    };
+    Ok(webhook::Endpoint::new(&settings)?)
+}

@@ -1,0 +1,141 @@
+//! The composition root.
+//!
+//! What it is for: reading a project, building everything from it, the order of starting and stopping, reload, ticks, and
+//! the operations that the admin interface and the command line share.
+//! Invariants: nothing is sent before the store is open, what was being sent is found, and the rules are compiled; a
+//! reload swaps everything or nothing; the store is closed last.
+//! Deliberately not here: deciding, sending, keeping, parsing; and how a person sees any of it.
+
+mod build;
+
+mod daemon;
+mod demo;
+mod operations;
+mod pages;
+mod project;
+mod reload;
+mod run;
+mod shared;
+mod supervisor;
+mod ticks;
+mod webhook_body;
+
+pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
+pub use project::{Loaded, Project, load};
+
+use crate::channels::webhook::WebhookError;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Admin, Settings};
+use crate::delivery::Pauses;
+use crate::domain::Diagnostic;
+use crate::http::{AdminAddress, Operations};
+use crate::store::StoreError;
+use crate::store::sled::{OpenMode, SledSettings, SledStore};
+use arc_swap::ArcSwap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Why nothing could be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Files of the project have errors: exit 78 when the settings do, else 65.
+    #[error("the project has errors")]
+    BadProject {
+        /// All problems.
+        diagnostics: Vec<Diagnostic>,
+        /// Whether the settings are among them.
+        bad_settings: bool,
+    },
+    /// A setting is well written and cannot be used: exit 78.
+    #[error("the settings cannot be used")]
+    Settings(#[source] anyhow::Error),
+    /// The store failed: exit 74.
+    #[error("the store cannot be used")]
+    Store(#[source] StoreError),
+    /// Webhooks cannot be sent.
+    #[error("webhooks cannot be sent")]
+    Webhooks(#[source] WebhookError),
+}
+
+/// The exit code for an error of this room: 65 bad rules or templates, 74 store, 78 settings, 1 anything else.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    for cause in error.chain() {
+        if cause.downcast_ref::<StoreError>().is_some() {
+            return 74;
+        }
+        match cause.downcast_ref::<StartError>() {
+            Some(StartError::BadProject { bad_settings: true, .. } | StartError::Settings(_)) => return 78,
+            Some(StartError::BadProject { .. }) => return 65,
+            Some(StartError::Store(_)) => return 74,
+            Some(StartError::Webhooks(_)) | None => {}
+        }
+    }
+    1
+}
+
+/// Runs the daemon of a settings file until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What kept it from starting or stopped it; [`exit_code`] knows the code.
+pub async fn run(settings_file: &Path) -> anyhow::Result<()> {
+    run::run(settings_file).await
+}
+
+/// Where the daemon of these settings is found.
+///
+/// # Errors
+/// The token cannot be read.
+pub fn admin_address(settings: &Settings) -> anyhow::Result<AdminAddress> {
+    Ok(match &settings.http.admin {
+        Admin::Socket(path) => AdminAddress::Unix(path.clone()),
+        Admin::Port { address, token } => {
+            let token = token.reveal().map_err(|error| StartError::Settings(error.into()))?;
+            AdminAddress::Tcp { address: *address, token }
+        }
+    })
+}
+
+/// Operations without a daemon, on a store that is opened for one command.
+///
+/// # Errors
+/// The project has errors, or the store cannot be opened.
+pub async fn offline(settings_file: &Path, mode: OpenMode) -> anyhow::Result<(Arc<dyn Operations>, Closer)> {
+    let project = daemon::require(daemon::read_project(settings_file).await?)?;
+    let store: Arc<dyn crate::store::Store> = Arc::new(open_store(&project.settings, mode).await?);
+    let core = shared::Shared {
+        store: Arc::clone(&store),
+        world: Arc::new(ArcSwap::from_pointee(build::world(&project)?)),
+        pauses: Arc::new(Pauses::default()),
+        clock: Arc::new(SystemClock) as Arc<dyn Clock>,
+        settings_file: settings_file.to_path_buf(),
+        store_path: project.settings.store.path.clone(),
+        daemon: None,
+    };
+    core.load_pauses().await.map_err(StartError::Store)?;
+    Ok((Arc::new(operations::Ops(Arc::new(core))), Closer(store)))
+}
+
+/// Closes the store that [`offline`] opened.
+pub struct Closer(Arc<dyn crate::store::Store>);
+
+impl Closer {
+    /// Makes everything durable and lets the files go.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn close(self) -> anyhow::Result<()> {
+        self.0.close().await.map_err(|error| StartError::Store(error).into())
+    }
+}
+
+/// Opens the store of the settings.
+async fn open_store(settings: &Settings, mode: OpenMode) -> anyhow::Result<SledStore> {
+    let path = settings.store.path.clone();
+    let mut sled = SledSettings::default();
+    if let Some(mebibytes) = settings.store.cache {
+        sled.cache_bytes = mebibytes << 20;
+    }
+    let opened = tokio::task::spawn_blocking(move || SledStore::open_with(&path, mode, sled)).await?;
+    Ok(opened.map_err(StartError::Store)?)
+}

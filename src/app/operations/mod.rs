@@ -1,0 +1,131 @@
+//! The operations that the admin interface and the command line share.
+
+mod customers;
+mod deliveries;
+mod import;
+mod plan;
+mod rules;
+mod status;
+mod suppressions;
+
+use super::shared::Shared;
+use crate::domain::{DeliveryId, Suppression};
+use crate::http::{
+    Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
+    DeliveryView, Failure, FailureKind, ImportReport, ImportRequest, ImportSink, ImportSource, Operations, Page,
+    Paused, PlanReport, PlanRequest, Readiness, ReloadReport, Result, RuleView, Status, SuppressionAdded,
+    SuppressionQuery, SuppressionRequest,
+};
+use crate::store::StoreError;
+use async_trait::async_trait;
+use std::sync::Arc;
+
+/// Most rows of one page of a list.
+const LONGEST_PAGE: usize = 1000;
+
+/// The operations over a store and a project.
+#[derive(Clone)]
+pub(crate) struct Ops(pub(crate) Arc<Shared>);
+
+#[async_trait]
+impl Operations for Ops {
+    async fn plan(&self, request: PlanRequest) -> Result<PlanReport> {
+        plan::plan(&self.0, request).await
+    }
+
+    async fn status(&self) -> Result<Status> {
+        status::status(&self.0).await
+    }
+
+    async fn reload(&self) -> Result<ReloadReport> {
+        crate::app::reload::reload(&self.0).await
+    }
+
+    async fn pause(&self) -> Result<Paused> {
+        let before = self.0.set_paused(true).await.map_err(failure)?;
+        Ok(Paused { paused: true, before })
+    }
+
+    async fn resume(&self) -> Result<Paused> {
+        let before = self.0.set_paused(false).await.map_err(failure)?;
+        Ok(Paused { paused: false, before })
+    }
+
+    async fn import(&self, request: ImportRequest, source: ImportSource, sink: ImportSink) -> Result<ImportReport> {
+        import::import(&self.0, request, source, sink).await
+    }
+
+    async fn customers(&self, query: CustomerQuery) -> Result<Page<CustomerLine>> {
+        customers::list(&self.0, &query).await
+    }
+
+    async fn customer(&self, id: &str) -> Result<CustomerDetail> {
+        customers::show(&self.0, id).await
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<DeliveryView>> {
+        deliveries::list(&self.0, &query).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<DeliveryDetail> {
+        let found = self.0.store.delivery(id).await.map_err(failure)?;
+        found.as_ref().map(DeliveryDetail::from).ok_or_else(|| Failure::not_found("delivery", &id.to_string()))
+    }
+
+    async fn retry(&self, selection: DeliverySelection) -> Result<Changed> {
+        deliveries::change(&self.0, selection, deliveries::Change::Retry).await
+    }
+
+    async fn cancel(&self, selection: DeliverySelection) -> Result<Changed> {
+        deliveries::change(&self.0, selection, deliveries::Change::Cancel).await
+    }
+
+    async fn suppressions(&self, query: SuppressionQuery) -> Result<Page<Suppression>> {
+        suppressions::list(&self.0, &query).await
+    }
+
+    async fn suppress(&self, request: SuppressionRequest) -> Result<SuppressionAdded> {
+        suppressions::add(&self.0, request).await
+    }
+
+    async fn unsuppress(&self, address: &str) -> Result<()> {
+        let removed = self.0.store.unsuppress(address).await.map_err(failure)?;
+        if removed { Ok(()) } else { Err(Failure::not_found("suppression of", address)) }
+    }
+
+    async fn rules(&self) -> Result<Vec<RuleView>> {
+        rules::list(&self.0).await
+    }
+
+    async fn pause_rule(&self, rule: &str) -> Result<RuleView> {
+        rules::pause(&self.0, rule).await
+    }
+
+    async fn resume_rule(&self, rule: &str) -> Result<RuleView> {
+        rules::resume(&self.0, rule).await
+    }
+
+    async fn metrics(&self) -> String {
+        status::metrics(&self.0).await
+    }
+
+    async fn readiness(&self) -> Readiness {
+        status::readiness(&self.0)
+    }
+}
+
+/// A store's error as an operation answers it.
+#[expect(clippy::needless_pass_by_value, reason = "it is used by map_err")]
+pub(crate) fn failure(error: StoreError) -> Failure {
+    let kind = match &error {
+        StoreError::NoSpace(_) => FailureKind::Unavailable,
+        StoreError::Conflict | StoreError::Duplicate(_) => FailureKind::Conflict,
+        _ => FailureKind::Store,
+    };
+    Failure::from_error(kind, &error)
+}
+
+/// How many rows a page has when that many are asked for.
+fn page_size(limit: Option<usize>) -> usize {
+    limit.unwrap_or(LONGEST_PAGE).clamp(1, LONGEST_PAGE)
+}

@@ -1,0 +1,92 @@
+//! `rules list`, `pause`, `resume`.
+
+use super::plan::no_rule;
+use super::{deliveries, failure};
+use crate::app::shared::Shared;
+use crate::calendar;
+use crate::delivery::World;
+use crate::domain::{Reason, RuleState, Time};
+use crate::engine;
+use crate::http::{Result, RuleStanding, RuleView, TickView};
+use crate::rules::{Rule, Trigger, TriggerZone};
+
+pub(super) async fn list(core: &Shared) -> Result<Vec<RuleView>> {
+    let world = core.world.load_full();
+    let states = core.store.rule_states().await.map_err(failure)?;
+    let now = core.clock.now();
+    let state_of =
+        |id: &str| states.iter().find(|(name, _)| name == id).map(|(_, state)| state.clone()).unwrap_or_default();
+    let zones = core.store.zones();
+    Ok(world.rules.rules.iter().map(|rule| view(&world, rule, &state_of(&rule.id), &zones, now)).collect())
+}
+
+fn view(world: &World, rule: &Rule, state: &RuleState, zones: &[String], now: Time) -> RuleView {
+    let standing = match state.paused {
+        None => RuleStanding::Live,
+        Some(Reason::Brake) => RuleStanding::Braked,
+        Some(_) => RuleStanding::Paused,
+    };
+    RuleView {
+        rule: rule.id.clone(),
+        state: standing,
+        paused_at: state.paused_at,
+        description: rule.description.clone(),
+        file: format!("{}:{}", rule.file.display(), rule.line),
+        class: rule.class,
+        topic: rule.topic.clone(),
+        trigger: rule.trigger.text(),
+        priority: rule.priority,
+        live_since: state.live_since,
+        next_due: next_due(world, rule, zones, now),
+        last_tick: state.last_tick.as_ref().map(|(at, counts)| TickView::new(*at, counts)),
+    }
+}
+
+/// When the rule's trigger fires next, in whichever zone comes first.
+fn next_due(world: &World, rule: &Rule, zones: &[String], now: Time) -> Option<Time> {
+    let Trigger::Schedule { cron, zone } = &rule.trigger;
+    let next = |zone: &jiff::tz::TimeZone| cron.next(zone, now).map(|occurrence| occurrence.at);
+    match zone {
+        TriggerZone::Business => next(&world.zone),
+        TriggerZone::Named(_, zone) => next(zone),
+        TriggerZone::Customer => {
+            let own = zones.iter().filter_map(|name| calendar::zone(name)).filter_map(|zone| next(&zone));
+            own.chain(next(&world.zone)).min()
+        }
+    }
+}
+
+pub(super) async fn pause(core: &Shared, rule: &str) -> Result<RuleView> {
+    known(core, rule)?;
+    core.set_rule_paused(rule, Some(Reason::Paused)).await.map_err(failure)?;
+    one(core, rule).await
+}
+
+/// Lets the rule go on and queues what its pause held. What goes out now counts as usual for the brake.
+pub(super) async fn resume(core: &Shared, rule: &str) -> Result<RuleView> {
+    known(core, rule)?;
+    core.set_rule_paused(rule, None).await.map_err(failure)?;
+    let mut queued = 0;
+    for reason in [Reason::Paused, Reason::Brake] {
+        queued += deliveries::queue_held(core, rule, reason).await?;
+    }
+    if queued > 0 {
+        let mut states = core.store.rule_states().await.map_err(failure)?;
+        if let Some((_, state)) = states.iter_mut().find(|(name, _)| name == rule) {
+            engine::add_volume(state, core.clock.now(), queued);
+            core.store.set_rule_states(vec![(rule.to_owned(), state.clone())]).await.map_err(failure)?;
+        }
+    }
+    core.wake();
+    one(core, rule).await
+}
+
+fn known(core: &Shared, rule: &str) -> Result<()> {
+    let world = core.world.load_full();
+    world.rules.get(rule).map(drop).ok_or_else(|| no_rule(&world, rule))
+}
+
+async fn one(core: &Shared, rule: &str) -> Result<RuleView> {
+    let found = list(core).await?.into_iter().find(|view| view.rule == rule);
+    found.ok_or_else(|| no_rule(&core.world.load_full(), rule))
+}

@@ -1,0 +1,74 @@
+//! `status`, readiness and metrics.
+
+use super::{failure, rules};
+use crate::app::shared::{Shared, DaemonParts};
+use crate::domain::{Span, State};
+use crate::http::{LaneView, NextTick, Readiness, Result, RuleStanding, RulesStatus, Status, StoreStatus};
+use crate::telemetry::Metrics;
+use crate::telemetry::names::{self, label};
+
+/// The worker looks for work every second; this long without a look means that it hangs.
+const WORKER_SILENT: Span = Span::seconds(30);
+
+pub(super) async fn status(core: &Shared) -> Result<Status> {
+    let stats = core.store.stats().await.map_err(failure)?;
+    let lanes = core.store.lanes().await.map_err(failure)?;
+    let views = rules::list(core).await?;
+    let next_tick = views
+        .iter()
+        .filter(|view| view.state == RuleStanding::Live)
+        .filter_map(|view| Some(NextTick { at: view.next_due?, rule: view.rule.clone() }))
+        .min_by_key(|next| next.at);
+    let paused = views.iter().filter(|view| view.state != RuleStanding::Live).map(|view| view.rule.clone()).collect();
+    Ok(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        running: core.daemon.is_some(),
+        pid: core.daemon.as_ref().map(|_| std::process::id()),
+        started_at: core.daemon.as_ref().map(|daemon| daemon.started_at),
+        settings: core.settings_file.display().to_string(),
+        paused: core.pauses.all(),
+        readiness: readiness(core),
+        store: StoreStatus {
+            path: core.store_path.display().to_string(),
+            customers: stats.customers,
+            disk_bytes: stats.disk_bytes,
+        },
+        deliveries: stats.deliveries.into_iter().collect(),
+        lanes: lanes
+            .into_iter()
+            .map(|lane| LaneView { lane: lane.lane.to_string(), next_due: lane.next_due })
+            .collect(),
+        rules: RulesStatus { count: views.len() as u64, paused },
+        next_tick,
+        last_reload: core.daemon.as_ref().and_then(DaemonParts::last_reload),
+    })
+}
+
+pub(super) fn readiness(core: &Shared) -> Readiness {
+    let mut reasons = Vec::new();
+    match &core.daemon {
+        None => reasons.push("no daemon runs".to_owned()),
+        Some(daemon) => {
+            if core.clock.now().since(daemon.worker.progress().last_pass) > WORKER_SILENT {
+                reasons.push("the outbox worker has not looked for work for 30 s".to_owned());
+            }
+        }
+    }
+    Readiness { ready: reasons.is_empty(), reasons }
+}
+
+/// The metrics, with the gauges read now.
+#[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+pub(super) async fn metrics(core: &Shared) -> String {
+    metrics::gauge!(names::PAUSED).set(if core.pauses.all() { 1.0 } else { 0.0 });
+    metrics::gauge!(names::READY).set(if readiness(core).ready { 1.0 } else { 0.0 });
+    if let Ok(stats) = core.store.stats().await {
+        metrics::gauge!(names::CUSTOMERS).set(stats.customers as f64);
+        metrics::gauge!(names::STORE_BYTES).set(stats.disk_bytes as f64);
+        for state in State::ALL {
+            let count = stats.deliveries.iter().find(|(known, _)| known == state).map_or(0, |(_, count)| *count);
+            metrics::gauge!(names::QUEUE, label::STATE => state.word()).set(count as f64);
+        }
+    }
+    core.daemon.as_ref().and_then(|daemon| daemon.metrics.as_ref()).map_or_else(String::new, Metrics::render)
+}

@@ -1,0 +1,233 @@
+//! A project folder, read and compiled.
+
+use crate::config::{self, Settings};
+use crate::domain::{Diagnostic, Place, Schema, Severity};
+use crate::rules::{self, Action, RuleSet, SourceFile};
+use crate::templates::{self, Payload, TemplateFile, Templates};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Files larger than this are refused unread.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// Everything that the files of a project say.
+#[derive(Debug)]
+pub struct Project {
+    /// The folder that the settings file is in.
+    pub folder: PathBuf,
+    /// `retaind.yaml`.
+    pub settings: Settings,
+    /// `schema.yaml`.
+    pub schema: Schema,
+    /// `rules/`.
+    pub rules: RuleSet,
+    /// `templates/`.
+    pub templates: Templates,
+    /// Webhook bodies by (rule, step).
+    pub payloads: BTreeMap<(String, String), Payload>,
+}
+
+/// What reading a project came to: the project, unless something in it is wrong, and everything there is to say.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The project; `None` when there is an error.
+    pub project: Option<Project>,
+    /// Errors and warnings of all files.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Whether the settings themselves are wrong (exit 78), and not only rules or templates (exit 65).
+    pub bad_settings: bool,
+    /// Rule files read.
+    pub rule_files: usize,
+    /// Template files read.
+    pub template_files: usize,
+}
+
+/// Reads and compiles the project of a settings file. Never stops at the first problem.
+#[must_use]
+pub fn load(settings_file: &Path) -> Loaded {
+    let folder = settings_file.parent().map(Path::to_path_buf).unwrap_or_default();
+    let mut loaded =
+        Loaded { project: None, diagnostics: Vec::new(), bad_settings: false, rule_files: 0, template_files: 0 };
+    let settings = match read_file(settings_file) {
+        Ok(bytes) => {
+            let (settings, problems) = config::read_settings(settings_file, &bytes, &folder);
+            loaded.bad_settings = problems.iter().any(Diagnostic::is_error);
+            loaded.diagnostics.extend(problems);
+            settings
+        }
+        Err(why) => {
+            loaded.bad_settings = true;
+            loaded.diagnostics.push(unreadable(settings_file, &why));
+            None
+        }
+    };
+    let Some(settings) = settings else { return loaded };
+    let schema = read_schema(&folder, &settings, &mut loaded);
+    let (templates, template_names) = read_templates(&folder, &settings, &schema, &mut loaded);
+    let rules = read_rules(&folder, &settings, &schema, &template_names, &mut loaded);
+    let payloads = compile_payloads(&rules, &schema, &settings, &mut loaded);
+    loaded.diagnostics.sort_by(|a, b| {
+        (&a.place.file, a.place.span.start, a.severity).cmp(&(&b.place.file, b.place.span.start, b.severity))
+    });
+    if !loaded.diagnostics.iter().any(Diagnostic::is_error) {
+        loaded.project = Some(Project { folder, settings, schema, rules, templates, payloads });
+    }
+    loaded
+}
+
+fn read_schema(folder: &Path, settings: &Settings, loaded: &mut Loaded) -> Schema {
+    let file = folder.join("schema.yaml");
+    match fs::symlink_metadata(&file) {
+        // A project that declares nothing has no schema file.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => config::schema_of_no_file(settings),
+        _ => match read_file(&file) {
+            Ok(bytes) => {
+                let (schema, problems) = config::read_schema(&file, &bytes, settings);
+                loaded.diagnostics.extend(problems);
+                schema
+            }
+            Err(why) => {
+                loaded.diagnostics.push(unreadable(&file, &why));
+                config::schema_of_no_file(settings)
+            }
+        },
+    }
+}
+
+fn read_templates(
+    folder: &Path,
+    settings: &Settings,
+    schema: &Schema,
+    loaded: &mut Loaded,
+) -> (Templates, BTreeSet<String>) {
+    let mut files = Vec::new();
+    for name in entries(&folder.join("templates"), loaded) {
+        let path = folder.join("templates").join(&name);
+        if name == "layouts" || !path.is_dir() {
+            continue;
+        }
+        for entry in entries(&path, loaded) {
+            let file = path.join(&entry);
+            match entry.strip_suffix(".md") {
+                Some(locale) => {
+                    let content = read_file(&file);
+                    files.push(TemplateFile { name: name.clone(), locale: locale.to_owned(), path: file, content });
+                }
+                None => loaded.diagnostics.push(
+                    at_start("not-supported", &file, "this kind of template is not supported in this version")
+                        .help("write the message as LOCALE.md, such as en.md"),
+                ),
+            }
+        }
+    }
+    loaded.template_files = files.len();
+    let names = templates::Names { schema, words: &settings.business.words };
+    let (templates, problems) = templates::compile(&files, &names);
+    loaded.diagnostics.extend(problems);
+    // A template with a problem exists all the same: a rule that names it is not at fault.
+    (templates, files.into_iter().map(|file| file.name).collect())
+}
+
+fn read_rules(
+    folder: &Path,
+    settings: &Settings,
+    schema: &Schema,
+    templates: &BTreeSet<String>,
+    loaded: &mut Loaded,
+) -> RuleSet {
+    let mut files = Vec::new();
+    for entry in entries(&folder.join("rules"), loaded) {
+        let is_test = entry.ends_with(".test.yaml");
+        if Path::new(&entry).extension().is_some_and(|extension| extension == "yaml") && !is_test {
+            let path = folder.join("rules").join(&entry);
+            let content = read_file(&path);
+            files.push(SourceFile { path, content });
+        }
+    }
+    loaded.rule_files = files.len();
+    let names = rules::Names {
+        schema,
+        topics: &settings.topics,
+        endpoints: settings.endpoint_names(),
+        templates,
+        business_zone: &settings.business.timezone,
+        can_mail: settings.can_mail(),
+    };
+    let (rules, problems) = rules::compile(&files, &names);
+    loaded.diagnostics.extend(problems);
+    rules
+}
+
+fn compile_payloads(
+    rules: &RuleSet,
+    schema: &Schema,
+    settings: &Settings,
+    loaded: &mut Loaded,
+) -> BTreeMap<(String, String), Payload> {
+    let names = templates::Names { schema, words: &settings.business.words };
+    let mut payloads = BTreeMap::new();
+    for rule in &rules.rules {
+        for step in &rule.steps {
+            let Action::Webhook { data, document, .. } = &step.action else { continue };
+            let (payload, problems) = Payload::compile(document, data, &names);
+            loaded.diagnostics.extend(problems);
+            if let Some(payload) = payload {
+                payloads.insert((rule.id.clone(), step.id.clone()), payload);
+            }
+        }
+    }
+    payloads
+}
+
+/// Names in a folder, in order, without hidden ones; a folder that is not there is empty.
+fn entries(folder: &Path, loaded: &mut Loaded) -> Vec<String> {
+    let listing = match fs::read_dir(folder) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => {
+            loaded.diagnostics.push(unreadable(folder, &error.to_string()));
+            return Vec::new();
+        }
+    };
+    let mut names: Vec<String> = listing
+        .filter_map(Result::ok)
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !name.starts_with('.') && !name.ends_with('~'))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Reads a regular file of bounded size; a folder, a FIFO or a device is refused without being opened.
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    let meta = fs::metadata(path).map_err(|error| describe(&error))?;
+    if !meta.is_file() {
+        return Err(if meta.is_dir() { "it is a folder" } else { "it is not a regular file" }.to_owned());
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| describe(&error))?;
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| describe(&error))?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err("it is larger than 1 MiB".to_owned());
+    }
+    Ok(bytes)
+}
+
+fn describe(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn unreadable(file: &Path, why: &str) -> Diagnostic {
+    at_start("unreadable", file, &format!("cannot be read: {why}"))
+}
+
+fn at_start(code: &'static str, file: &Path, message: &str) -> Diagnostic {
+    let place = Place { file: file.to_path_buf(), text: "".into(), span: 0..0 };
+    Diagnostic { severity: Severity::Error, code, place, message: message.to_owned(), help: None }
+}

@@ -1,0 +1,65 @@
+//! `retaind run`: from the settings file to the exit code.
+
+use super::daemon::{self, read_project, require};
+use super::{StartError, reload, supervisor};
+use crate::clock::SystemClock;
+use crate::http::AdminListener;
+use crate::store::sled::OpenMode;
+use crate::telemetry::Metrics;
+use anyhow::Context;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// How long answers under way may take after SIGTERM.
+const ADMIN_GRACE: Duration = Duration::from_secs(2);
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// What keeps it from starting, or made it stop; [`super::exit_code`] knows the code.
+pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
+    let project = require(read_project(settings_file).await?)?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let recorder = Metrics::install();
+    supervisor::starting_takes(120);
+    let store = super::open_store(&project.settings, OpenMode::Create).await?;
+    let address = super::admin_address(&project.settings)?;
+    let listener = AdminListener::bind(&address).await.context("the admin interface cannot be offered")?;
+    let mut daemon =
+        daemon::start(project, settings_file, Arc::new(store), Arc::new(SystemClock), Some(recorder)).await?;
+    let (stop_admin, admin_stopped) = oneshot::channel::<()>();
+    let admin =
+        tokio::spawn(listener.serve(daemon.operations(), async move { drop(admin_stopped.await) }, ADMIN_GRACE));
+    supervisor::ready();
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
+    let ended = loop {
+        tokio::select! {
+            _ = terminate.recv() => break None,
+            _ = interrupt.recv() => break None,
+            error = daemon.failed() => break Some(error),
+            _ = hangup.recv() => {
+                supervisor::reloading();
+                // Its problems are in the log; the old rules stay.
+                let done = reload::reload(daemon.core()).await;
+                tracing::debug!(ok = done.is_ok(), "SIGHUP handled");
+                supervisor::ready();
+            }
+        }
+    };
+    supervisor::stopping();
+    if let Some(error) = ended {
+        return Err(StartError::Store(error).into());
+    }
+    tracing::info!("stopping");
+    drop(stop_admin);
+    let drained = daemon.drain().await;
+    if let Err(error) = admin.await.context("the admin interface broke")? {
+        tracing::warn!(%error, "the admin interface failed");
+    }
+    drained
+}

@@ -1,0 +1,124 @@
+//! What everything in the composition root shares.
+
+use super::ticks::Planner;
+use crate::clock::Clock;
+use crate::delivery::{Pauses, Worker, World};
+use crate::domain::{Reason, Time};
+use crate::http::ReloadStatus;
+use crate::store::{Result, Store};
+use arc_swap::ArcSwap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
+
+/// Name of the store's flag that stops all sending.
+const PAUSED: &str = "paused";
+
+/// Store, rules, clock and what is paused; of a daemon, or of one command without one.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) world: Arc<ArcSwap<World>>,
+    pub(crate) pauses: Arc<Pauses>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The settings file, as the user named it.
+    pub(crate) settings_file: PathBuf,
+    pub(crate) store_path: PathBuf,
+    /// The daemon's own parts; `None` when a command works without one.
+    pub(crate) daemon: Option<DaemonParts>,
+}
+
+/// What only a running daemon has.
+pub(crate) struct DaemonParts {
+    pub(crate) worker: Worker,
+    pub(crate) started_at: Time,
+    /// Says that the schedules may have changed.
+    pub(crate) replan: Arc<Replan>,
+    /// The instant of the tick loop's last look that was finished.
+    pub(crate) looked_at: AtomicI64,
+    pub(crate) last_reload: Mutex<Option<ReloadStatus>>,
+    /// Renders the metrics.
+    pub(crate) metrics: Option<crate::telemetry::Metrics>,
+}
+
+/// Asks the tick loop to plan anew.
+#[derive(Debug, Default)]
+pub(crate) struct Replan {
+    wanted: AtomicBool,
+    pub(crate) wake: Notify,
+}
+
+impl Replan {
+    pub(crate) fn ask(&self) {
+        self.wanted.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+
+    /// Makes the planner forget when that was asked for.
+    pub(crate) fn apply(&self, planner: &mut Planner) {
+        if self.wanted.swap(false, Ordering::SeqCst) {
+            planner.forget();
+        }
+    }
+}
+
+impl Shared {
+    /// Reads from the store what is paused.
+    pub(crate) async fn load_pauses(&self) -> Result<()> {
+        self.pauses.set_all(self.store.flag(PAUSED).await?.is_some());
+        for (rule, state) in self.store.rule_states().await? {
+            self.pauses.set_rule(&rule, state.paused);
+        }
+        Ok(())
+    }
+
+    /// Stops or starts all sending, durably. Answers whether it was stopped before.
+    pub(crate) async fn set_paused(&self, paused: bool) -> Result<bool> {
+        let before = self.pauses.all();
+        self.store.set_flag(PAUSED, paused.then_some("by a person")).await?;
+        self.pauses.set_all(paused);
+        self.wake();
+        Ok(before)
+    }
+
+    /// Pauses or resumes a rule, durably.
+    pub(crate) async fn set_rule_paused(&self, rule: &str, reason: Option<Reason>) -> Result<()> {
+        let mut states = self.store.rule_states().await?;
+        let mut state =
+            states.iter_mut().find(|(name, _)| name == rule).map(|(_, state)| state.clone()).unwrap_or_default();
+        state.paused = reason;
+        state.paused_at = reason.map(|_| self.clock.now());
+        self.store.set_rule_states(vec![(rule.to_owned(), state)]).await?;
+        self.pauses.set_rule(rule, reason);
+        Ok(())
+    }
+
+    /// Whether everything due at `now` was worked off: planned, decided, sent or put off.
+    pub(crate) async fn is_idle(&self, now: Time) -> Result<bool> {
+        let Some(daemon) = &self.daemon else { return Ok(true) };
+        let progress = daemon.worker.progress();
+        let looked = Time(daemon.looked_at.load(Ordering::SeqCst));
+        if looked < now || progress.last_pass < now || progress.in_hand > 0 {
+            return Ok(false);
+        }
+        Ok(self.store.open_ticks().await?.is_empty()
+            && self.store.lanes().await?.iter().all(|lane| lane.next_due > now))
+    }
+
+    /// Wakes the worker, if there is one.
+    pub(crate) fn wake(&self) {
+        if let Some(daemon) = &self.daemon {
+            daemon.worker.wake();
+        }
+    }
+}
+
+impl DaemonParts {
+    pub(crate) fn reloaded(&self, status: ReloadStatus) {
+        *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
+    }
+
+    pub(crate) fn last_reload(&self) -> Option<ReloadStatus> {
+        self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

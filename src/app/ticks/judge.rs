@@ -1,0 +1,187 @@
+//! Judging a page of customers for one tick.
+
+use crate::app::webhook_body;
+use crate::delivery::{Pauses, World};
+use crate::domain::{CustomerNumber, DeliveryKey, Reason, State, Tick, TickCounts};
+use crate::engine::{self, Decided, Firing, Moment, Verdict};
+use crate::rules::Rule;
+use crate::store::{Decision, StoredCustomer};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Decisions in one commit: so many that a commit stays short, and interactive ones never wait long.
+const COMMIT: usize = 40;
+
+/// What is committed at once: decisions, and what everything up to `last` adds to the tick's counts.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// The last customer it covers.
+    pub(super) last: CustomerNumber,
+    /// By member of the tick.
+    pub(super) counts: Vec<TickCounts>,
+    /// The decisions.
+    pub(super) decisions: Vec<Decision>,
+}
+
+/// Judges customers for one tick.
+pub(super) struct Judge {
+    world: Arc<World>,
+    pauses: Arc<Pauses>,
+    tick: Tick,
+    key: DeliveryKey,
+    /// Members in the order in which rules are decided, with their index in the tick.
+    members: Vec<(usize, Arc<Rule>)>,
+}
+
+impl Judge {
+    pub(super) fn new(world: Arc<World>, pauses: Arc<Pauses>, tick: Tick, key: DeliveryKey) -> Self {
+        let members = world
+            .rules
+            .rules
+            .iter()
+            .flat_map(|rule| {
+                let of_rule = tick.members.iter().enumerate().filter(|(_, member)| member.rule == rule.id);
+                of_rule.map(|(index, _)| (index, Arc::clone(rule))).collect::<Vec<_>>()
+            })
+            .collect();
+        Self { world, pauses, tick, key, members }
+    }
+
+    /// Judges a page; the parts cover all of it, in the order of customers.
+    pub(super) fn page(&self, customers: Vec<StoredCustomer>) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut part = self.empty_part();
+        for stored in customers {
+            part.last = stored.number;
+            if let Some(decision) = self.customer(&stored, &mut part.counts) {
+                part.decisions.push(decision);
+            }
+            if part.decisions.len() >= COMMIT {
+                parts.push(std::mem::replace(&mut part, self.empty_part()));
+            }
+        }
+        parts.push(part);
+        parts
+    }
+
+    fn empty_part(&self) -> Part {
+        let counts = vec![TickCounts::default(); self.tick.members.len()];
+        Part { last: CustomerNumber(0), counts, decisions: Vec::new() }
+    }
+
+    fn customer(&self, stored: &StoredCustomer, counts: &mut [TickCounts]) -> Option<Decision> {
+        let customer = &stored.customer;
+        // Nothing fires for what was already past when the customer arrived.
+        if customer.arrived_at > self.tick.at {
+            return None;
+        }
+        let known_zone = customer.timezone().and_then(|name| Some((name, crate::calendar::zone(name)?)));
+        let (zone_name, zone) = match &known_zone {
+            Some((name, zone)) => (*name, zone),
+            None => (self.world.zone_name.as_str(), &self.world.zone),
+        };
+        let concerned: Vec<&(usize, Arc<Rule>)> = self
+            .members
+            .iter()
+            .filter(|(index, _)| {
+                let member = &self.tick.members[*index];
+                !member.of_customers || member.zone == zone_name
+            })
+            .collect();
+        let firings: Vec<Firing<'_>> = concerned
+            .iter()
+            .map(|(index, rule)| Firing {
+                rule,
+                occurrence: &self.tick.members[*index].occurrence,
+                paused: self.pauses.rule(&rule.id),
+            })
+            .collect();
+        let moment = Moment { at: self.tick.at, tick: Some(self.tick.at), policy: &self.world.policy, key: &self.key };
+        let mut decided = engine::decide(stored.number, customer, zone, &firings, &moment);
+        webhook_body::fill(&self.world, customer, zone, self.tick.at, &mut decided.deliveries);
+        for ((index, _), verdict) in concerned.iter().zip(&decided.verdicts) {
+            count(&mut counts[*index], verdict);
+        }
+        count_deliveries(&concerned, &decided, counts);
+        if decided.is_empty() {
+            return None;
+        }
+        Some(Decision {
+            customer: stored.number,
+            version: stored.version,
+            memories: decided.memories,
+            slots: decided.slots,
+            enrollments: decided.enrollments,
+            deliveries: decided.deliveries,
+        })
+    }
+}
+
+fn count(counts: &mut TickCounts, verdict: &Verdict) {
+    counts.evaluated += 1;
+    match verdict {
+        Verdict::NoMatch => return,
+        Verdict::Unknown => {
+            counts.unknown += 1;
+            return;
+        }
+        Verdict::Held(reason) => *counts.held.entry(*reason).or_default() += 1,
+        Verdict::HeldOut => counts.held_out += 1,
+        Verdict::Enrolled { capped, .. } => {
+            counts.enrolled += 1;
+            if *capped > 0 {
+                *counts.held.entry(Reason::FrequencyCap).or_default() += u64::from(*capped);
+            }
+        }
+    }
+    counts.matched += 1;
+}
+
+fn count_deliveries(concerned: &[&(usize, Arc<Rule>)], decided: &Decided, counts: &mut [TickCounts]) {
+    let mut by_rule: BTreeMap<&str, u64> = BTreeMap::new();
+    for delivery in decided.deliveries.iter().filter(|delivery| delivery.state == State::Queued) {
+        *by_rule.entry(&delivery.rule).or_default() += 1;
+    }
+    for (index, rule) in concerned {
+        counts[*index].deliveries += by_rule.get(rule.id.as_str()).copied().unwrap_or(0);
+    }
+}
+
+/// Adds what a part counted to a tick's counts.
+pub(super) fn add(total: &mut TickCounts, more: &TickCounts) {
+    total.evaluated += more.evaluated;
+    total.matched += more.matched;
+    total.unknown += more.unknown;
+    total.enrolled += more.enrolled;
+    total.held_out += more.held_out;
+    total.deliveries += more.deliveries;
+    for (reason, count) in &more.held {
+        *total.held.entry(*reason).or_default() += count;
+    }
+}
+
+/// Leaves out of a part what exists already: those enrollments, their deliveries, memories and places.
+pub(super) fn leave_out(decisions: &mut Vec<Decision>, existing: &[crate::store::DuplicateKey]) {
+    use crate::store::DuplicateKey;
+    for decision in decisions.iter_mut() {
+        let number = decision.customer.0;
+        let mut gone: Vec<String> = Vec::new();
+        decision.enrollments.retain(|enrollment| {
+            let exists = existing.iter().any(|key| match key {
+                DuplicateKey::Enrollment(rule, customer, occurrence) => {
+                    *customer == number && *rule == enrollment.rule && *occurrence == enrollment.occurrence
+                }
+                DuplicateKey::Delivery(id) => enrollment.deliveries.contains(id),
+            });
+            if exists {
+                gone.push(enrollment.rule.clone());
+            }
+            !exists
+        });
+        decision.memories.retain(|(rule, _)| !gone.contains(rule));
+        let removed: Vec<_> = decision.deliveries.iter().filter(|d| gone.contains(&d.rule)).map(|d| d.id).collect();
+        decision.slots.retain(|slot| !removed.contains(&slot.delivery));
+        decision.deliveries.retain(|delivery| !removed.contains(&delivery.id));
+    }
+    decisions.retain(|decision| !decision.enrollments.is_empty());
+}

@@ -1,0 +1,160 @@
+//! From schedules and the clock to durable ticks.
+
+use crate::calendar::{self, Occurrence};
+use crate::delivery::{Pauses, World};
+use crate::domain::{Planned, RuleState, Span, Tick, TickCounts, TickMember, Time};
+use crate::rules::{Rule, Trigger, TriggerZone};
+use crate::store::{Result, Store};
+use jiff::tz::TimeZone;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A schedule in one zone.
+type Key = (String, String);
+
+/// Plans the ticks of all rules.
+///
+/// Up to when each (rule, zone) is planned is durable; the next occurrence of each is remembered, so that a look with
+/// nothing due costs no more than a comparison each.
+#[derive(Debug, Default)]
+pub(crate) struct Planner {
+    planned: BTreeMap<Key, Time>,
+    next: BTreeMap<Key, Time>,
+    loaded: bool,
+}
+
+/// One schedule as it is now.
+struct Schedule<'w> {
+    rule: &'w Rule,
+    zone_name: String,
+    zone: TimeZone,
+    of_customers: bool,
+}
+
+impl Planner {
+    /// Forgets what was remembered, after a reload.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Makes the ticks that are due at `now` and answers how many members they have.
+    pub(crate) async fn plan(&mut self, store: &dyn Store, world: &World, pauses: &Pauses, now: Time) -> Result<usize> {
+        if !self.loaded {
+            self.load(store, world, now).await?;
+        }
+        let (mut ticks, mut moved): (BTreeMap<Time, Vec<TickMember>>, Vec<Planned>) = (BTreeMap::new(), Vec::new());
+        for schedule in schedules(world, &store.zones()) {
+            let key = (schedule.rule.id.clone(), schedule.zone_name.clone());
+            let Some(last) = self.planned.get(&key).copied() else {
+                // Nothing fires for what was already past when the schedule first went live.
+                moved.push(Planned { rule: key.0.clone(), zone: key.1.clone(), until: now });
+                self.planned.insert(key, now);
+                continue;
+            };
+            let turned_back = last > now.plus(Span::hours(1));
+            if !turned_back && self.next.get(&key).is_some_and(|next| *next > now) {
+                continue;
+            }
+            let Trigger::Schedule { cron, .. } = &schedule.rule.trigger;
+            let plan = calendar::plan(cron, &schedule.zone, last, now, world.policy.misfire);
+            let next = cron.next(&schedule.zone, plan.until.max(now.min(plan.until.plus(Span(1)))));
+            self.next.insert(key.clone(), next.map_or(Time::MAX, |occurrence| occurrence.at));
+            if plan.fire.is_empty() && plan.passed_over == 0 && !turned_back {
+                continue;
+            }
+            if plan.passed_over > 0 {
+                tracing::warn!(rule = key.0, zone = key.1, ticks = plan.passed_over, "missed ticks passed over");
+            }
+            // A paused rule's ticks pass; its planning moves on.
+            if pauses.rule(&key.0).is_none() {
+                for occurrence in plan.fire {
+                    let at = occurrence.at;
+                    ticks.entry(at).or_default().push(member(&schedule, occurrence));
+                }
+            }
+            moved.push(Planned { rule: key.0.clone(), zone: key.1.clone(), until: plan.until });
+            self.planned.insert(key, plan.until);
+        }
+        let members = ticks.values().map(Vec::len).sum();
+        if !moved.is_empty() || members > 0 {
+            let ticks =
+                ticks.into_iter().map(|(at, members)| Tick { at, members, cursor: None, complete: false }).collect();
+            if let Err(error) = store.plan(ticks, moved).await {
+                // What was remembered may be ahead of what is durable now.
+                self.forget();
+                return Err(error);
+            }
+        }
+        Ok(members)
+    }
+
+    /// Reads what is planned; a rule whose trigger is new or changed goes live now.
+    async fn load(&mut self, store: &dyn Store, world: &World, now: Time) -> Result<()> {
+        let mut states: BTreeMap<String, RuleState> = store.rule_states().await?.into_iter().collect();
+        let mut fresh = BTreeSet::new();
+        let mut changed = Vec::new();
+        for rule in &world.rules.rules {
+            let state = states.entry(rule.id.clone()).or_default();
+            let trigger = rule.trigger.text();
+            if state.live_since.is_none() || state.trigger != trigger {
+                state.live_since = Some(now);
+                state.trigger = trigger;
+                fresh.insert(rule.id.clone());
+                changed.push((rule.id.clone(), state.clone()));
+            }
+        }
+        let mut moved = Vec::new();
+        for planned in store.planned().await? {
+            let until = if fresh.contains(&planned.rule) { now } else { planned.until };
+            if until != planned.until {
+                moved.push(Planned { until, ..planned.clone() });
+            }
+            self.planned.insert((planned.rule, planned.zone), until);
+        }
+        if !moved.is_empty() {
+            store.plan(Vec::new(), moved).await?;
+        }
+        if !changed.is_empty() {
+            store.set_rule_states(changed).await?;
+        }
+        self.loaded = true;
+        Ok(())
+    }
+}
+
+fn member(schedule: &Schedule<'_>, occurrence: Occurrence) -> TickMember {
+    TickMember {
+        rule: schedule.rule.id.clone(),
+        zone: schedule.zone_name.clone(),
+        of_customers: schedule.of_customers,
+        occurrence: occurrence.local,
+        counts: TickCounts::default(),
+    }
+}
+
+/// Every (rule, zone) that can fire: one a rule, or one for each zone of the customers and the business's for those
+/// who have none.
+fn schedules<'w>(world: &'w World, zones: &[String]) -> Vec<Schedule<'w>> {
+    let mut schedules = Vec::new();
+    for rule in &world.rules.rules {
+        let Trigger::Schedule { zone, .. } = &rule.trigger;
+        let one = |zone_name: &str, zone: TimeZone, of_customers| Schedule {
+            rule,
+            zone_name: zone_name.to_owned(),
+            zone,
+            of_customers,
+        };
+        match zone {
+            TriggerZone::Business => schedules.push(one(&world.zone_name, world.zone.clone(), false)),
+            TriggerZone::Named(name, zone) => schedules.push(one(name, zone.clone(), false)),
+            TriggerZone::Customer => {
+                schedules.push(one(&world.zone_name, world.zone.clone(), true));
+                for name in zones.iter().filter(|name| **name != world.zone_name) {
+                    if let Some(zone) = calendar::zone(name) {
+                        schedules.push(one(name, zone, true));
+                    }
+                }
+            }
+        }
+    }
+    schedules
+}

@@ -1,0 +1,195 @@
+//! Working ticks off.
+
+use super::judge::{Judge, Part, add, leave_out};
+use crate::app::pages::{Page, judge_all, one_page};
+use crate::delivery::{Pauses, World};
+use crate::domain::{CustomerNumber, Reason, RuleState, Tick, Time};
+use crate::engine;
+use crate::store::{DecisionBatch, Store, StoreError, Urgency, View};
+use crate::telemetry::names::{self, label};
+use futures_util::StreamExt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How often a page is decided again after a conflict before the tick is left for the next look.
+const TRIES: usize = 8;
+
+/// Works ticks off.
+#[derive(Clone)]
+pub(crate) struct TickRunner {
+    store: Arc<dyn Store>,
+    pauses: Arc<Pauses>,
+}
+
+impl TickRunner {
+    pub(crate) fn new(store: Arc<dyn Store>, pauses: Arc<Pauses>) -> Self {
+        Self { store, pauses }
+    }
+
+    /// Works off every open tick that `go_on` still allows, and answers how many were completed. `progress` is called
+    /// after every page.
+    pub(crate) async fn run(
+        &self,
+        world: &Arc<World>,
+        now: Time,
+        progress: &dyn Progress,
+    ) -> Result<usize, StoreError> {
+        let mut completed = 0;
+        for tick in self.store.open_ticks().await? {
+            if !self.work_off(world, tick, now, progress).await? {
+                break;
+            }
+            completed += 1;
+        }
+        Ok(completed)
+    }
+
+    /// Answers whether the tick was completed.
+    async fn work_off(
+        &self,
+        world: &Arc<World>,
+        mut tick: Tick,
+        now: Time,
+        progress: &dyn Progress,
+    ) -> Result<bool, StoreError> {
+        let view = View { interest: Arc::clone(&world.interest), now: tick.at, backtest: false };
+        let key = self.store.delivery_key();
+        let judge = Arc::new(Judge::new(Arc::clone(world), Arc::clone(&self.pauses), tick.clone(), key));
+        let each = Arc::clone(&judge);
+        let mut pages =
+            Box::pin(judge_all(Arc::clone(&self.store), view.clone(), tick.cursor, move |page| each.page(page)));
+        while let Some(page) = pages.next().await {
+            self.commit_page(&mut tick, page?, &view, &judge).await?;
+            if !progress.page_done() {
+                return Ok(false);
+            }
+        }
+        drop(pages);
+        self.complete(world, tick, now).await?;
+        Ok(true)
+    }
+
+    /// Commits a page part by part. After a conflict (a record changed since it was read) the rest of the page is read
+    /// and decided again.
+    async fn commit_page(
+        &self,
+        tick: &mut Tick,
+        page: Page<Vec<Part>>,
+        view: &View,
+        judge: &Arc<Judge>,
+    ) -> Result<(), StoreError> {
+        let end = page.end;
+        let mut parts = page.result;
+        for attempt in 1.. {
+            match self.commit_parts(tick, parts).await {
+                Err(StoreError::Conflict) if attempt < TRIES => {}
+                other => {
+                    other?;
+                    break;
+                }
+            }
+            let judge = Arc::clone(judge);
+            let after = tick.cursor.unwrap_or(CustomerNumber(0));
+            let again = move |customers| judge.page(customers);
+            parts = one_page(Arc::clone(&self.store), view.clone(), after, end, Arc::new(again)).await?.result;
+        }
+        tick.cursor = Some(end);
+        Ok(())
+    }
+
+    async fn commit_parts(&self, tick: &mut Tick, parts: Vec<Part>) -> Result<(), StoreError> {
+        for mut part in parts {
+            let mut next = tick.clone();
+            for (member, counts) in next.members.iter_mut().zip(&part.counts) {
+                add(&mut member.counts, counts);
+            }
+            if part.decisions.is_empty() {
+                // Nothing to keep: after a crash these customers are merely looked at again.
+                next.cursor = next.cursor.max(Some(part.last));
+                *tick = next;
+                continue;
+            }
+            next.cursor = Some(part.last);
+            loop {
+                let batch = DecisionBatch {
+                    tick: Some(next.clone()),
+                    rules: Vec::new(),
+                    decisions: part.decisions.clone(),
+                    urgency: Urgency::Background,
+                };
+                match self.store.decide(batch).await {
+                    Err(StoreError::Duplicate(existing)) => {
+                        tracing::warn!(count = existing.len(), "already decided; left out");
+                        leave_out(&mut part.decisions, &existing);
+                    }
+                    other => break other?,
+                }
+            }
+            *tick = next;
+        }
+        Ok(())
+    }
+
+    /// Completes a tick: the brake judges each rule's whole, and what passes becomes due.
+    async fn complete(&self, world: &World, mut tick: Tick, now: Time) -> Result<(), StoreError> {
+        tick.complete = true;
+        let customers = self.store.last_customer().0;
+        let mut states: BTreeMap<String, RuleState> = self.store.rule_states().await?.into_iter().collect();
+        let mut deliveries: BTreeMap<&str, u64> = BTreeMap::new();
+        for member in &tick.members {
+            *deliveries.entry(&member.rule).or_default() += member.counts.deliveries;
+        }
+        let mut changed = Vec::new();
+        for (rule, count) in deliveries {
+            let state = states.entry(rule.to_owned()).or_default();
+            let counts = tick.members.iter().filter(|member| member.rule == rule).fold(
+                crate::domain::TickCounts::default(),
+                |mut total, member| {
+                    add(&mut total, &member.counts);
+                    total
+                },
+            );
+            state.last_tick = Some((tick.at, counts));
+            if let Some(rule) = world.rules.get(rule).filter(|_| count > 0) {
+                if engine::over_brake(rule, state, count, customers, tick.at) {
+                    let limit = engine::limit(rule, state, customers, tick.at);
+                    tracing::error!(
+                        rule = rule.id,
+                        deliveries = count,
+                        limit,
+                        "the brake paused the rule: nothing of this tick goes out until `retaind rules resume`"
+                    );
+                    metrics::counter!(names::BRAKES, label::RULE => rule.id.clone()).increment(1);
+                    state.paused = Some(Reason::Brake);
+                    state.paused_at = Some(now);
+                    // The worker must know before anything of the tick becomes due.
+                    self.pauses.set_rule(&rule.id, Some(Reason::Brake));
+                } else {
+                    engine::add_volume(state, tick.at, count);
+                }
+            }
+            changed.push((rule.to_owned(), state.clone()));
+        }
+        for member in &tick.members {
+            tracing::info!(
+                rule = member.rule,
+                zone = member.zone,
+                occurrence = member.occurrence,
+                matched = member.counts.matched,
+                enrolled = member.counts.enrolled,
+                deliveries = member.counts.deliveries,
+                "tick complete"
+            );
+            super::record(member);
+        }
+        let batch =
+            DecisionBatch { tick: Some(tick), rules: changed, decisions: Vec::new(), urgency: Urgency::Interactive };
+        self.store.decide(batch).await
+    }
+}
+
+/// Is told of every page, and says whether to go on.
+pub(crate) trait Progress: Send + Sync {
+    /// A page is committed. `false` leaves the rest for the next start.
+    fn page_done(&self) -> bool;
+}

@@ -1,0 +1,17 @@
+//! When things fall due: cron schedules, misfires, time zones, quiet hours, calendar days, frequency caps.
+//!
+//! What it is for: turning "10:00 in the customer's zone" into instants, and instants into days.
+//! Invariants: pure; `now` is a parameter and zones come from the bundled database, so the same input gives the same
+//! answer on every machine; a local wall time fires at most once, whatever the clocks of the zone do; the work of one
+//! call is bounded, however long nothing ran.
+//! Deliberately not here: what fires (rules), for whom (engine), who wakes the planner (schedule).
+
+mod cron;
+mod day;
+mod gate;
+mod plan;
+
+pub use cron::{Cron, CronError, Occurrence, occurrence_at};
+pub use day::{at_local, day_of, day_start, days_between, local, zone};
+pub use gate::{cap_reached, quiet_until};
+pub use plan::{AHEAD, FIRED_AT_ONCE, GRACE, Plan, plan};

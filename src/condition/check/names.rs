@@ -1,0 +1,233 @@
+//! Names: attributes, consents, totals over purchases.
+
+use super::super::Problem;
+use super::super::source::{Kind as Syntax, Node};
+use super::super::tree::{Day, EventProperty, Flag, Items, Kind, Length, Moment, Num, OrderField, Path, Term, Text};
+use super::{Checked, Checker, Typed};
+use crate::domain::{Attribute, Value, ValueType, nearest};
+
+/// Names that the design knows and this version does not.
+const LATER: [&str; 2] = ["at_entry", "event"];
+pub(super) const ROOTS: [&str; 3] = ["customer", "orders", "now"];
+
+impl Checker<'_> {
+    pub(super) fn name(&mut self, name: &str, node: &Node) -> Checked {
+        match name {
+            "now" => Some(Typed::Moment(Term::Own(Moment::Now))),
+            "customer" => self.error_with(
+                &node.span,
+                "unknown-name",
+                "`customer` alone is no value",
+                "name an attribute, such as `customer.country`",
+            ),
+            "orders" => {
+                self.error_with(&node.span, "unknown-name", "`orders` alone is no value", "write `orders.count`")
+            }
+            name if LATER.contains(&name) => self.later(name, node),
+            name => {
+                let problem = Problem::error(node.span.clone(), "unknown-name", format!("nothing is called `{name}`"));
+                let problem = if self.schema.customer.contains_key(name) {
+                    problem.help(format!("write `customer.{name}`; a text stands in quotes: \"{name}\""))
+                } else if let Some(near) = nearest(name, ROOTS) {
+                    problem.help(format!("did you mean `{near}`?"))
+                } else if let Some(near) = nearest(name, self.schema.customer.keys().map(String::as_str)) {
+                    problem.help(format!("did you mean `customer.{near}`?"))
+                } else {
+                    problem.help(format!("a text stands in quotes: \"{name}\""))
+                };
+                self.report(problem)
+            }
+        }
+    }
+
+    fn later(&mut self, name: &str, node: &Node) -> Checked {
+        self.error(&node.span, "not-supported", format!("`{name}.` is not supported in this version"))
+    }
+
+    pub(super) fn select(&mut self, operand: &Node, field: &str, node: &Node) -> Checked {
+        match &operand.kind {
+            Syntax::Name(root) => match root.as_str() {
+                "customer" if field == "consent" => {
+                    let help = format!(
+                        "write `customer.consent.{}`",
+                        self.schema.consents.first().map_or("marketing", String::as_str)
+                    );
+                    self.error_with(&node.at, "unknown-attribute", "consent is given to a class or a topic", help)
+                }
+                "customer" => self.attribute(field, node),
+                "orders" => self.order_field(field, node),
+                "now" => self.error_with(
+                    &node.at,
+                    "unknown-name",
+                    "`now` has no parts with a point",
+                    "write `now.getHours()`",
+                ),
+                name if LATER.contains(&name) => self.later(name, operand),
+                name => {
+                    let problem =
+                        Problem::error(operand.span.clone(), "unknown-name", format!("nothing is called `{name}`"));
+                    let near = nearest(name, ROOTS).map(|near| format!("did you mean `{near}`?"));
+                    self.report(Problem {
+                        help: near.or_else(|| Some("names begin with `customer.` or `orders.`".into())),
+                        ..problem
+                    })
+                }
+            },
+            Syntax::Select(outer, name) if name == "consent" && is_customer(outer) => self.consent(field, node),
+            Syntax::Select(outer, name) if is_customer(outer) && self.schema.customer.contains_key(name) => self.error(
+                &node.at,
+                "not-supported",
+                format!("`customer.{name}` has no parts that a condition can name"),
+            ),
+            Syntax::Select(..) => self.expression(operand).and(None),
+            _ => self.error_with(
+                &node.at,
+                "unknown-name",
+                format!("`.{field}` belongs to nothing"),
+                "names begin with `customer.` or `orders.`",
+            ),
+        }
+    }
+
+    fn attribute(&mut self, name: &str, node: &Node) -> Checked {
+        if name == "id" {
+            return Some(Typed::Text(Term::Own(Text::Id)));
+        }
+        let Some(attribute) = self.schema.customer.get(name) else {
+            let message = format!("schema.yaml declares no attribute `{name}`");
+            let help = match nearest(name, self.schema.customer.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean `customer.{near}`?"),
+                None if name == "timezone" => "the zone is known to every rule".into(),
+                None => format!("declare it there: `{name}: string`"),
+            };
+            return self.error_with(&node.at, "unknown-attribute", message, help);
+        };
+        Some(match attribute.kind {
+            ValueType::Text => Typed::Text(read(name, attribute)),
+            ValueType::Number => Typed::Number(read::<Num>(name, attribute)),
+            ValueType::Bool => Typed::Flag(read::<Flag>(name, attribute)),
+            ValueType::Date => Typed::Day(read::<Day>(name, attribute)),
+            ValueType::Time => Typed::Moment(read::<Moment>(name, attribute)),
+            ValueType::List => Typed::Items(read::<Items>(name, attribute)),
+        })
+    }
+
+    fn consent(&mut self, name: &str, node: &Node) -> Checked {
+        if self.schema.consents.iter().any(|known| known == name) {
+            return Some(Typed::Flag(Term::Own(Flag::Consent(name.into()))));
+        }
+        let message = format!("no class or topic is called `{name}`");
+        let help = match nearest(name, self.schema.consents.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `customer.consent.{near}`?"),
+            None => format!("there are: {}", self.schema.consents.join(", ")),
+        };
+        self.error_with(&node.at, "unknown-consent", message, help)
+    }
+
+    fn order_field(&mut self, name: &str, node: &Node) -> Checked {
+        let known = || OrderField::ALL.iter().map(|(name, _)| *name);
+        let Some((_, field)) = OrderField::ALL.iter().find(|(known, _)| *known == name) else {
+            let help = match nearest(name, known()) {
+                Some(near) => format!("did you mean `orders.{near}`?"),
+                None => format!("there are: {}", known().collect::<Vec<_>>().join(", ")),
+            };
+            return self.error_with(&node.at, "unknown-name", format!("orders have no `{name}`"), help);
+        };
+        Some(match field {
+            OrderField::Count | OrderField::Revenue | OrderField::Average => {
+                Typed::Number(Term::Own(Num::Orders(*field)))
+            }
+            OrderField::FirstAt | OrderField::LastAt => Typed::Moment(Term::Own(Moment::Orders(*field))),
+            OrderField::GapMedian => Typed::Length(Term::Own(Length::GapMedian)),
+        })
+    }
+
+    pub(super) fn has(&mut self, path: &Node) -> Checked {
+        self.expression(path)?;
+        let always = Some(Typed::Flag(Term::Constant(true)));
+        let Syntax::Select(operand, field) = &path.kind else { return always };
+        let Syntax::Name(root) = &operand.kind else { return always };
+        let path = match root.as_str() {
+            "customer" => match self.schema.customer.get(field) {
+                Some(attribute) if field != "id" && attribute.default.is_none() => {
+                    Path::Attribute(field.as_str().into(), attribute.kind)
+                }
+                _ => return always,
+            },
+            _ => match OrderField::ALL.iter().find(|(known, _)| known == field) {
+                Some((_, field)) if !matches!(field, OrderField::Count | OrderField::Revenue) => Path::Orders(*field),
+                _ => return always,
+            },
+        };
+        Some(Typed::Flag(Term::Own(Flag::Has(path))))
+    }
+
+    /// The declared type of an event's property, or a problem at the property's place.
+    pub(super) fn property(&mut self, event: &str, property: &Node) -> Option<EventProperty> {
+        let name = self.literal(property, "the name of a property")?;
+        let properties = self.schema.events.get(event)?;
+        if let Some(kind) = properties.get(name) {
+            return Some(EventProperty { event: event.into(), property: name.into(), kind: *kind });
+        }
+        let message = format!("schema.yaml declares no property `{name}` of `{event}`");
+        let help = match nearest(name, properties.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None if properties.is_empty() => "declare its properties there".into(),
+            None => format!("there are: {}", properties.keys().cloned().collect::<Vec<_>>().join(", ")),
+        };
+        self.error_with(&property.span, "unknown-property", message, help);
+        None
+    }
+
+    /// The name of a declared event, or a problem at its place.
+    pub(super) fn event<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
+        let name = self.literal(node, "the name of an event")?;
+        if self.schema.events.contains_key(name) {
+            return Some(name);
+        }
+        let message = format!("schema.yaml declares no event `{name}`");
+        let help = match nearest(name, self.schema.events.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => "declare it there under `events:`".into(),
+        };
+        self.error_with(&node.span, "unknown-event", message, help);
+        None
+    }
+
+    /// A text as written in quotes.
+    pub(super) fn literal<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+        if let Syntax::Text(text) = &node.kind {
+            return Some(text);
+        }
+        let help = match &node.kind {
+            Syntax::Name(name) => format!("write \"{name}\""),
+            _ => "write it in quotes, such as \"Order Completed\"".into(),
+        };
+        self.error_with(&node.span, "wrong-arguments", format!("{what} is a text in quotes"), help);
+        None
+    }
+}
+
+pub(super) fn is_customer(node: &Node) -> bool {
+    matches!(&node.kind, Syntax::Name(name) if name == "customer")
+}
+
+/// The attribute's term; its declared default stands in for a missing value.
+fn read<K: Kind>(name: &str, attribute: &Attribute) -> Term<K> {
+    let term = Term::Attribute(name.into());
+    let default = attribute.default.as_ref().and_then(Value::to_constant::<K>);
+    match default {
+        Some(default) => Term::Default(Box::new((term, Term::Constant(default)))),
+        None => term,
+    }
+}
+
+trait ToConstant {
+    fn to_constant<K: Kind>(&self) -> Option<K::Constant>;
+}
+
+impl ToConstant for Value {
+    fn to_constant<K: Kind>(&self) -> Option<K::Constant> {
+        K::read(self).map(K::freeze)
+    }
+}

@@ -1,0 +1,146 @@
+//! Warnings: what compiles, but is likely not what was meant.
+
+use super::super::Problem;
+use super::super::source::{Comparison, Kind as Syntax, Node, Operator};
+use super::super::tree::{Clause, Flag, Term, conjunction, disjunction};
+use super::names::is_customer;
+use crate::domain::Schema;
+
+/// Adds the warnings of a condition without errors.
+pub(super) fn remark(node: &Node, clause: &Clause, schema: &Schema, problems: &mut Vec<Problem>) {
+    foregone(clause, true, problems);
+    let mut remarks = Remarks { schema, asked: Vec::new(), problems };
+    remarks.ask(node);
+    remarks.look(node);
+}
+
+/// The value that a condition has for every customer.
+fn constant(clause: &Clause) -> Option<bool> {
+    match &clause.test {
+        Term::Constant(yes) => Some(*yes),
+        Term::Own(Flag::All(parts)) => conjunction(parts.iter().map(constant)),
+        Term::Own(Flag::Any(parts)) => disjunction(parts.iter().map(constant)),
+        Term::Own(Flag::Not(part)) => constant(part).map(|yes| !yes),
+        Term::Own(Flag::Compare(comparison, compared)) => compared.foregone(*comparison),
+        _ => None,
+    }
+}
+
+/// Warns of the outermost parts that come out the same for everyone.
+fn foregone(clause: &Clause, is_whole: bool, problems: &mut Vec<Problem>) {
+    if let Some(value) = constant(clause) {
+        let what = if is_whole { "the condition" } else { "this part" };
+        let (code, message) = if value {
+            ("always-true", format!("{what} is always true"))
+        } else {
+            ("never-true", format!("{what} is never true"))
+        };
+        let problem = Problem::warning(clause.span.clone(), code, message);
+        problems.push(if is_whole && value { problem.help("write `everyone` if that is meant") } else { problem });
+        return;
+    }
+    match &clause.test {
+        Term::Own(Flag::All(parts) | Flag::Any(parts)) => parts.iter().for_each(|part| foregone(part, false, problems)),
+        Term::Own(Flag::Not(part)) => foregone(part, false, problems),
+        _ => {}
+    }
+}
+
+struct Remarks<'a> {
+    schema: &'a Schema,
+    /// Attributes that `has` asks for somewhere.
+    asked: Vec<&'a str>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl<'a> Remarks<'a> {
+    fn ask(&mut self, node: &'a Node) {
+        if let Syntax::Has(path) = &node.kind
+            && let Syntax::Select(_, name) = &path.kind
+        {
+            self.asked.push(name);
+        }
+        for child in children(node) {
+            self.ask(child);
+        }
+    }
+
+    /// `!x` and `x != y` on attributes that may be missing.
+    fn look(&mut self, node: &'a Node) {
+        match &node.kind {
+            Syntax::Not(inner) => {
+                let mut paths = Vec::new();
+                self.gather(inner, &mut paths);
+                self.warn(paths);
+                return;
+            }
+            Syntax::Binary(Operator::Compare(Comparison::NotEqual), sides) => {
+                let mut paths = Vec::new();
+                self.gather(&sides.0, &mut paths);
+                self.gather(&sides.1, &mut paths);
+                self.warn(paths);
+            }
+            Syntax::Binary(Operator::Compare(_) | Operator::In, sides) => self.empty_text(&sides.0, &sides.1),
+            _ => {}
+        }
+        for child in children(node) {
+            self.look(child);
+        }
+    }
+
+    /// Attributes without a default that a missing value of would make the whole unknown.
+    fn gather(&self, node: &'a Node, paths: &mut Vec<(&'a Node, &'a str)>) {
+        match &node.kind {
+            Syntax::Select(operand, name) if is_customer(operand) => {
+                let may_be_missing =
+                    name != "id" && self.schema.customer.get(name).is_some_and(|attribute| attribute.default.is_none());
+                if may_be_missing && !self.asked.contains(&name.as_str()) {
+                    paths.push((node, name));
+                }
+            }
+            Syntax::Has(_) => {}
+            Syntax::Call(call) if call.name == "default" => {}
+            _ => children(node).into_iter().for_each(|child| self.gather(child, paths)),
+        }
+    }
+
+    fn warn(&mut self, paths: Vec<(&Node, &str)>) {
+        for (node, name) in paths {
+            let message = format!("customers whose `{name}` was never set are not matched: unknown is never a match");
+            let help = format!(
+                "write `default(customer.{name}, ...)`, ask `has(customer.{name})`, or give it a default in schema.yaml"
+            );
+            self.problems.push(Problem::warning(node.span.clone(), "unknown-no-match", message).help(help));
+        }
+    }
+
+    /// `customer.phone == ""`: an empty text counts as missing.
+    fn empty_text(&mut self, left: &Node, right: &Node) {
+        for (path, text) in [(left, right), (right, left)] {
+            let (Syntax::Select(operand, name), Syntax::Text(text_value)) = (&path.kind, &text.kind) else { continue };
+            if is_customer(operand) && text_value.is_empty() {
+                let message = "an empty text counts as missing, so this is never true";
+                self.problems.push(
+                    Problem::warning(text.span.clone(), "never-true", message)
+                        .help(format!("write `!has(customer.{name})`")),
+                );
+            }
+        }
+    }
+}
+
+fn children(node: &Node) -> Vec<&Node> {
+    match &node.kind {
+        Syntax::List(items) => items.iter().collect(),
+        Syntax::Call(call) => call.target.as_deref().into_iter().chain(&call.arguments).collect(),
+        Syntax::Select(inner, _) | Syntax::Not(inner) | Syntax::Negate(inner) => vec![inner],
+        Syntax::Choice(parts) => parts.iter().collect(),
+        Syntax::Binary(_, sides) => vec![&sides.0, &sides.1],
+        Syntax::Bool(_)
+        | Syntax::Number(_)
+        | Syntax::Text(_)
+        | Syntax::Name(_)
+        | Syntax::Has(_)
+        | Syntax::Foreign(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,145 @@
+//! Conditions: text in CEL syntax becomes a typed predicate over one customer.
+//!
+//! What it is for: telling whether a customer matches, why or why not, and which of a customer's events have to be kept
+//! for that.
+//! Invariants: pure, `now` is a parameter; a condition that compiled never fails and never panics; a missing value is
+//! unknown and unknown is never a match; numbers are exact; evaluating neither allocates nor builds text.
+//! Deliberately not here: which rule asks (rules), what follows from the answer (engine), how events are counted
+//! (domain, `Activity`).
+//!
+//! The tree of [`tree`] is typed by what its terms yield and holds no closures, so that more questions than "does it
+//! hold" can be asked of it: what it reads, what was missing, how it may change as time goes by.
+//!
+//! Where we differ from CEL on purpose: `5 / 2` is 2.5 and every number is one exact decimal type; a missing value is
+//! unknown, not an error, and so is a division by zero; calendar getters count in the customer's zone; a duration can
+//! be multiplied and divided.
+
+mod check;
+mod explain;
+mod predicate;
+mod source;
+mod tree;
+mod words;
+
+pub use predicate::Predicate;
+
+use crate::domain::{Customer, Schema, Severity, Time};
+use std::ops::Range;
+
+/// Whether a condition holds: three-valued as in SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Truth {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// A value that decides was missing. Never a match.
+    Unknown,
+}
+
+impl Truth {
+    /// Whether it is a match.
+    #[must_use]
+    pub const fn is_true(self) -> bool {
+        matches!(self, Self::True)
+    }
+
+    /// `Some(true)`, `Some(false)`, or `None` for unknown.
+    #[must_use]
+    pub const fn known(self) -> Option<bool> {
+        match self {
+            Self::True => Some(true),
+            Self::False => Some(false),
+            Self::Unknown => None,
+        }
+    }
+}
+
+impl From<Option<bool>> for Truth {
+    fn from(known: Option<bool>) -> Self {
+        match known {
+            Some(true) => Self::True,
+            Some(false) => Self::False,
+            None => Self::Unknown,
+        }
+    }
+}
+
+/// Something about a condition's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Error or warning.
+    pub severity: Severity,
+    /// Bytes of the condition's text.
+    pub span: Range<usize>,
+    /// A stable short name of the kind of problem.
+    pub code: &'static str,
+    /// The cause in plain words.
+    pub message: String,
+    /// What to write instead, if that can be said.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    fn error(span: Range<usize>, code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, span, code, message: message.into(), help: None }
+    }
+
+    fn warning(span: Range<usize>, code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(span, code, message) }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// What a condition may name.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// Attributes, events, classes and topics.
+    pub schema: &'a Schema,
+}
+
+/// What a condition is judged on.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The customer, with totals as of `now`.
+    pub customer: &'a Customer,
+    /// The instant.
+    pub now: Time,
+    /// The customer's zone; the business's where the customer has none.
+    pub zone: &'a jiff::tz::TimeZone,
+}
+
+/// Why a condition has its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// The condition, or this part of it, as written.
+    pub text: String,
+    /// Its value.
+    pub value: Truth,
+    /// The values that it came from, in plain words.
+    pub detail: String,
+    /// Its parts.
+    pub children: Vec<Explanation>,
+}
+
+/// Checks and compiles a condition. All problems are reported; the predicate is there unless one is an error.
+#[must_use]
+pub fn compile(source: &str, scope: &Scope<'_>) -> (Option<Predicate>, Vec<Problem>) {
+    let node = match source::read(source) {
+        Ok(node) => node,
+        Err(problems) => return (None, problems),
+    };
+    let (clause, mut problems) = check::check(&node, scope.schema);
+    problems.sort_by_key(|problem| (problem.span.start, problem.severity));
+    problems.dedup();
+    let broken = problems.iter().any(|problem| problem.severity == Severity::Error);
+    let predicate = clause.filter(|_| !broken).map(|clause| Predicate::of(source, clause, scope.schema));
+    (predicate, problems)
+}
+
+#[cfg(test)]
+mod tests;

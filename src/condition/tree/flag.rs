@@ -1,0 +1,322 @@
+//! Tests: what is true, false or unknown.
+
+use super::super::Facts;
+use super::super::source::Comparison;
+use super::leaf::OrderField;
+use super::{Change, Day, Items, Kind, Leaf, Length, Moment, Num, Term, Text, Walk, change_of, walk_both};
+use crate::domain::{Number, Value, ValueType};
+use std::ops::Range;
+
+/// A test and where it was written.
+#[derive(Debug)]
+pub(in super::super) struct Clause {
+    pub(in super::super) span: Range<usize>,
+    pub(in super::super) test: Term<Flag>,
+}
+
+/// Terms that only truth values have.
+#[derive(Debug)]
+pub(in super::super) enum Flag {
+    All(Vec<Clause>),
+    Any(Vec<Clause>),
+    Not(Box<Clause>),
+    Compare(Comparison, Compared),
+    In(Membership),
+    Text(TextTest, Box<(Term<Text>, Term<Text>)>),
+    Has(Path),
+    Consent(Box<str>),
+}
+
+/// Two terms of one type that are compared.
+#[derive(Debug)]
+pub(in super::super) enum Compared {
+    Numbers(Box<(Term<Num>, Term<Num>)>),
+    Texts(Box<(Term<Text>, Term<Text>)>),
+    Days(Box<(Term<Day>, Term<Day>)>),
+    Moments(Box<(Term<Moment>, Term<Moment>)>),
+    Lengths(Box<(Term<Length>, Term<Length>)>),
+    Flags(Box<(Term<Flag>, Term<Flag>)>),
+}
+
+/// An item and the list that it may be in.
+#[derive(Debug)]
+pub(in super::super) enum Membership {
+    Numbers(Term<Num>, Vec<Term<Num>>),
+    Texts(Term<Text>, Vec<Term<Text>>),
+    Days(Term<Day>, Vec<Term<Day>>),
+    Moments(Term<Moment>, Vec<Term<Moment>>),
+    Flags(Box<Term<Flag>>, Vec<Term<Flag>>),
+    NumberOf(Term<Num>, Term<Items>),
+    TextOf(Term<Text>, Term<Items>),
+}
+
+/// A test between two texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum TextTest {
+    Contains,
+    StartsWith,
+    EndsWith,
+}
+
+/// What `has` asks for.
+#[derive(Debug)]
+pub(in super::super) enum Path {
+    Attribute(Box<str>, ValueType),
+    Orders(OrderField),
+}
+
+/// True if all are, false if one is not; else unknown.
+pub(in super::super) fn conjunction(values: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut all = Some(true);
+    for value in values {
+        match value {
+            Some(true) => {}
+            Some(false) => return Some(false),
+            None => all = None,
+        }
+    }
+    all
+}
+
+/// True if one is, false if none is; else unknown.
+pub(in super::super) fn disjunction(values: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    conjunction(values.map(|value| value.map(|yes| !yes))).map(|none| !none)
+}
+
+impl Clause {
+    #[inline]
+    pub(in super::super) fn evaluate(&self, facts: &Facts<'_>) -> Option<bool> {
+        self.test.evaluate(facts)
+    }
+}
+
+impl Compared {
+    fn evaluate(&self, comparison: Comparison, facts: &Facts<'_>) -> Option<bool> {
+        let order = match self {
+            Self::Numbers(terms) => match &**terms {
+                (term, Term::Constant(bound)) => term.compare(*bound, facts)?,
+                (left, right) => left.evaluate(facts)?.cmp(&right.evaluate(facts)?),
+            },
+            Self::Texts(terms) => terms.0.evaluate(facts)?.cmp(&terms.1.evaluate(facts)?),
+            Self::Days(terms) => terms.0.evaluate(facts)?.cmp(&terms.1.evaluate(facts)?),
+            Self::Moments(terms) => terms.0.evaluate(facts)?.cmp(&terms.1.evaluate(facts)?),
+            Self::Lengths(terms) => terms.0.evaluate(facts)?.cmp(&terms.1.evaluate(facts)?),
+            Self::Flags(terms) => terms.0.evaluate(facts)?.cmp(&terms.1.evaluate(facts)?),
+        };
+        Some(comparison.holds(order))
+    }
+
+    fn walk<'a>(&'a self, walk: &mut Walk<'a, '_>) {
+        match self {
+            Self::Numbers(terms) => walk_both(terms, walk),
+            Self::Texts(terms) => walk_both(terms, walk),
+            Self::Days(terms) => walk_both(terms, walk),
+            Self::Moments(terms) => walk_both(terms, walk),
+            Self::Lengths(terms) => walk_both(terms, walk),
+            Self::Flags(terms) => walk_both(terms, walk),
+        }
+    }
+
+    fn change(&self) -> Change {
+        match self {
+            Self::Numbers(terms) => change_of(terms),
+            Self::Texts(terms) => change_of(terms),
+            Self::Days(terms) => change_of(terms),
+            Self::Moments(terms) => change_of(terms),
+            Self::Lengths(terms) => change_of(terms),
+            Self::Flags(terms) => change_of(terms),
+        }
+    }
+}
+
+impl Membership {
+    fn evaluate(&self, facts: &Facts<'_>) -> Option<bool> {
+        fn among<'a, K: Kind>(item: &'a Term<K>, list: &'a [Term<K>], facts: &'a Facts<'a>) -> Option<bool>
+        where
+            K::Value<'a>: PartialEq,
+        {
+            if list.is_empty() {
+                return Some(false);
+            }
+            let item = item.evaluate(facts)?;
+            disjunction(list.iter().map(|other| other.evaluate(facts).map(|other| other == item)))
+        }
+        match self {
+            Self::Numbers(item, list) => among(item, list, facts),
+            Self::Texts(item, list) => among(item, list, facts),
+            Self::Days(item, list) => among(item, list, facts),
+            Self::Moments(item, list) => among(item, list, facts),
+            Self::Flags(item, list) => among(item, list, facts),
+            Self::NumberOf(item, list) => {
+                let (item, list) = (item.evaluate(facts)?, list.evaluate(facts)?);
+                Some(list.iter().any(|other| matches!(other, Value::Number(number) if *number == item)))
+            }
+            Self::TextOf(item, list) => {
+                let (item, list) = (item.evaluate(facts)?, list.evaluate(facts)?);
+                Some(list.iter().any(|other| matches!(other, Value::Text(text) if *text == item)))
+            }
+        }
+    }
+
+    fn walk<'a>(&'a self, walk: &mut Walk<'a, '_>) {
+        fn all<'a, K: Kind>(item: &'a Term<K>, list: &'a [Term<K>], walk: &mut Walk<'a, '_>) {
+            item.walk(walk);
+            for other in list {
+                other.walk(walk);
+            }
+        }
+        match self {
+            Self::Numbers(item, list) => all(item, list, walk),
+            Self::Texts(item, list) => all(item, list, walk),
+            Self::Days(item, list) => all(item, list, walk),
+            Self::Moments(item, list) => all(item, list, walk),
+            Self::Flags(item, list) => all(item, list, walk),
+            Self::NumberOf(item, list) => {
+                item.walk(walk);
+                list.walk(walk);
+            }
+            Self::TextOf(item, list) => {
+                item.walk(walk);
+                list.walk(walk);
+            }
+        }
+    }
+
+    fn change(&self) -> Change {
+        fn of<K: Kind>(item: &Term<K>, list: &[Term<K>]) -> Change {
+            list.iter().map(Term::change).max().unwrap_or(Change::Fixed).max(item.change())
+        }
+        match self {
+            Self::Numbers(item, list) => of(item, list),
+            Self::Texts(item, list) => of(item, list),
+            Self::Days(item, list) => of(item, list),
+            Self::Moments(item, list) => of(item, list),
+            Self::Flags(item, list) => of(item, list),
+            Self::NumberOf(item, list) => item.change().max(list.change()),
+            Self::TextOf(item, list) => item.change().max(list.change()),
+        }
+    }
+}
+
+impl Path {
+    pub(in super::super) fn is_set(&self, facts: &Facts<'_>) -> bool {
+        match self {
+            Self::Attribute(name, kind) => {
+                let readable = |value: &Value| match kind {
+                    ValueType::Text => Text::read(value).is_some(),
+                    kind => value.kind() == Some(*kind) || value.to_kind(*kind).is_some(),
+                };
+                facts.customer.attributes.get(&**name).is_some_and(readable)
+            }
+            Self::Orders(field) => !Leaf::Orders(*field).is_unknown(facts),
+        }
+    }
+
+    pub(in super::super) fn leaf(&self) -> Leaf<'_> {
+        match self {
+            Self::Attribute(name, _) => Leaf::Attribute(name),
+            Self::Orders(field) => Leaf::Orders(*field),
+        }
+    }
+}
+
+impl Kind for Flag {
+    type Constant = bool;
+    type Value<'a> = bool;
+
+    fn constant(constant: &bool) -> bool {
+        *constant
+    }
+
+    fn freeze(value: bool) -> bool {
+        value
+    }
+
+    fn read(value: &Value) -> Option<bool> {
+        match value {
+            Value::Bool(yes) => Some(*yes),
+            other => match other.to_kind(ValueType::Bool)? {
+                Value::Bool(yes) => Some(yes),
+                _ => None,
+            },
+        }
+    }
+
+    fn show(value: &bool, _: &Facts<'_>) -> String {
+        value.to_string()
+    }
+
+    fn evaluate<'a>(&'a self, facts: &'a Facts<'a>) -> Option<bool> {
+        match self {
+            Self::All(clauses) => conjunction(clauses.iter().map(|clause| clause.evaluate(facts))),
+            Self::Any(clauses) => disjunction(clauses.iter().map(|clause| clause.evaluate(facts))),
+            Self::Not(clause) => clause.evaluate(facts).map(|yes| !yes),
+            Self::Compare(comparison, terms) => terms.evaluate(*comparison, facts),
+            Self::In(membership) => membership.evaluate(facts),
+            Self::Text(test, terms) => {
+                let (whole, part) = (terms.0.evaluate(facts)?, terms.1.evaluate(facts)?);
+                Some(match test {
+                    TextTest::Contains => whole.contains(&*part),
+                    TextTest::StartsWith => whole.starts_with(&*part),
+                    TextTest::EndsWith => whole.ends_with(&*part),
+                })
+            }
+            Self::Has(path) => Some(path.is_set(facts)),
+            Self::Consent(name) => Some(facts.customer.consents_to(name)),
+        }
+    }
+
+    fn walk<'a>(&'a self, walk: &mut Walk<'a, '_>) {
+        match self {
+            Self::All(clauses) | Self::Any(clauses) => clauses.iter().for_each(|clause| clause.test.walk(walk)),
+            Self::Not(clause) => clause.test.walk(walk),
+            Self::Compare(_, terms) => terms.walk(walk),
+            Self::In(membership) => membership.walk(walk),
+            Self::Text(_, terms) => walk_both(terms, walk),
+            Self::Has(path) => walk.leaf(path.leaf()),
+            Self::Consent(name) => walk.leaf(Leaf::Consent(name)),
+        }
+    }
+
+    fn change(&self) -> Change {
+        match self {
+            Self::All(clauses) | Self::Any(clauses) => {
+                clauses.iter().map(|clause| clause.test.change()).max().unwrap_or(Change::Fixed)
+            }
+            Self::Not(clause) => clause.test.change(),
+            Self::Compare(_, terms) => terms.change(),
+            Self::In(membership) => membership.change(),
+            Self::Text(_, terms) => change_of(terms),
+            Self::Has(_) | Self::Consent(_) => Change::Fixed,
+        }
+        .min(Change::Steps)
+    }
+
+    fn is_leaf(&self) -> bool {
+        matches!(self, Self::Consent(_))
+    }
+}
+
+impl Compared {
+    /// Whether the comparison comes out the same for everyone, from what its sides can be at all.
+    pub(in super::super) fn foregone(&self, comparison: Comparison) -> Option<bool> {
+        let Self::Numbers(terms) = self else { return None };
+        let (count, bound, comparison) = match &**terms {
+            (Term::Own(count), Term::Constant(bound)) => (count, *bound, comparison),
+            (Term::Constant(bound), Term::Own(count)) => (count, *bound, comparison.mirrored()),
+            _ => return None,
+        };
+        let below = bound < Number::ZERO;
+        let fraction = bound.to_i64().is_none();
+        match comparison {
+            _ if !count.is_count() => None,
+            Comparison::AtLeast if bound <= Number::ZERO => Some(true),
+            Comparison::Greater if below => Some(true),
+            Comparison::Less if bound <= Number::ZERO => Some(false),
+            Comparison::AtMost if below => Some(false),
+            Comparison::Equal if below || fraction => Some(false),
+            Comparison::NotEqual if below || fraction => Some(true),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What a condition reads.
+
+use super::super::Facts;
+use crate::domain::{EventInterest, Interest, Number, Orders, Span, Time, ValueType};
+
+/// One thing that a condition reads.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) enum Leaf<'a> {
+    Id,
+    Attribute(&'a str),
+    Consent(&'a str),
+    Orders(OrderField),
+    Event(&'a str, EventRole<'a>),
+    Now,
+    /// The customer's time zone.
+    Zone,
+}
+
+/// A total over purchases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum OrderField {
+    Count,
+    Revenue,
+    Average,
+    FirstAt,
+    LastAt,
+    GapMedian,
+}
+
+/// What is asked of an event.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) enum EventRole<'a> {
+    Count(Option<Span>),
+    Sum(&'a str, Option<Span>),
+    FirstAt,
+    LastAt,
+    LastValue(&'a str, ValueType),
+}
+
+impl OrderField {
+    pub(in super::super) const ALL: [(&'static str, Self); 6] = [
+        ("count", Self::Count),
+        ("revenue", Self::Revenue),
+        ("average", Self::Average),
+        ("first_at", Self::FirstAt),
+        ("last_at", Self::LastAt),
+        ("gap_median", Self::GapMedian),
+    ];
+
+    /// Its name behind `orders.`.
+    pub(in super::super) fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, field)| *field == self).map_or("", |(name, _)| name)
+    }
+
+    pub(in super::super) fn number(self, orders: &Orders) -> Option<Number> {
+        match self {
+            Self::Count => Some(whole(orders.count)),
+            Self::Revenue => Some(orders.revenue),
+            Self::Average => orders.average(),
+            Self::FirstAt | Self::LastAt | Self::GapMedian => None,
+        }
+    }
+
+    pub(in super::super) fn time(self, orders: &Orders) -> Option<Time> {
+        match self {
+            Self::FirstAt => orders.first_at,
+            Self::LastAt => orders.last_at,
+            _ => None,
+        }
+    }
+
+    fn is_unknown(self, orders: &Orders) -> bool {
+        match self {
+            Self::Count | Self::Revenue => false,
+            Self::Average | Self::FirstAt | Self::LastAt => orders.count == 0,
+            Self::GapMedian => orders.gap_median().is_none(),
+        }
+    }
+}
+
+/// A count as a number.
+pub(super) fn whole(count: u64) -> Number {
+    Number::from(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+impl Leaf<'_> {
+    /// Whether it has no value under these facts.
+    pub(in super::super) fn is_unknown(&self, facts: &Facts<'_>) -> bool {
+        match self {
+            Self::Id
+            | Self::Consent(_)
+            | Self::Now
+            | Self::Zone
+            | Self::Event(_, EventRole::Count(_) | EventRole::Sum(..)) => false,
+            // A walk comes here only where the attribute's own term was unknown.
+            Self::Attribute(_) => true,
+            Self::Orders(field) => field.is_unknown(&facts.customer.activity.orders),
+            Self::Event(event, EventRole::FirstAt | EventRole::LastAt) => {
+                facts.customer.activity.totals(event).is_none()
+            }
+            Self::Event(event, EventRole::LastValue(property, _)) => {
+                facts.customer.activity.totals(event).and_then(|totals| totals.last_value(property)).is_none()
+            }
+        }
+    }
+
+    /// As it is written in a condition.
+    pub(in super::super) fn path(&self) -> String {
+        match self {
+            Self::Id => "customer.id".into(),
+            Self::Attribute(name) => format!("customer.{name}"),
+            Self::Consent(name) => format!("customer.consent.{name}"),
+            Self::Orders(field) => format!("orders.{}", field.name()),
+            Self::Event(event, role) => match role {
+                EventRole::Count(_) => format!("count({event:?})"),
+                EventRole::Sum(property, _) => format!("sum({event:?}, {property:?})"),
+                EventRole::FirstAt => format!("first_at({event:?})"),
+                EventRole::LastAt => format!("last_at({event:?})"),
+                EventRole::LastValue(property, _) => format!("last_value({event:?}, {property:?})"),
+            },
+            Self::Now => "now".into(),
+            Self::Zone => "customer.timezone".into(),
+        }
+    }
+
+    /// Adds what has to be kept of the customer's events to tell it.
+    pub(in super::super) fn note(&self, interest: &mut Interest) {
+        let Self::Event(event, role) = self else { return };
+        let kept: &mut EventInterest = interest.events.entry((*event).to_owned()).or_default();
+        match role {
+            EventRole::Count(window) => kept.longest_window = kept.longest_window.max(*window),
+            EventRole::Sum(property, window) => {
+                kept.sums.insert((*property).to_owned());
+                kept.longest_window = kept.longest_window.max(*window);
+            }
+            EventRole::LastValue(property, kind) => {
+                kept.last_values.insert((*property).to_owned(), *kind);
+            }
+            EventRole::FirstAt | EventRole::LastAt => {}
+        }
+    }
+}

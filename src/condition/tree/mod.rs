@@ -1,0 +1,190 @@
+//! The typed tree: one kind of term for each type, evaluated by plain matching.
+//!
+//! `None` is unknown throughout.
+
+mod flag;
+mod leaf;
+mod number;
+mod text;
+mod time;
+
+pub(super) use flag::{Clause, Compared, Flag, Membership, Path, TextTest, conjunction, disjunction};
+pub(super) use leaf::{EventRole, Leaf, OrderField};
+pub(super) use number::{Anchor, CalendarPart, Count, Days, Num};
+pub(super) use text::{Items, Text};
+pub(super) use time::{Day, Length, Moment};
+
+use super::Facts;
+use crate::domain::{Customer, Time, Value};
+use std::fmt::Debug;
+use std::sync::LazyLock;
+
+/// A type of values: what a term of it yields, and the terms that only this type has.
+pub(super) trait Kind: Sized + Debug + Send + Sync + 'static {
+    /// A constant as kept in the tree.
+    type Constant: Debug + Send + Sync + 'static;
+    /// What evaluation yields; borrows from the customer or the tree.
+    type Value<'a>;
+
+    fn constant(constant: &Self::Constant) -> Self::Value<'_>;
+    fn freeze(value: Self::Value<'_>) -> Self::Constant;
+    /// A stored value as this type, if it can be read so.
+    fn read(value: &Value) -> Option<Self::Value<'_>>;
+    /// A value in words.
+    fn show(value: &Self::Value<'_>, facts: &Facts<'_>) -> String;
+
+    fn evaluate<'a>(&'a self, facts: &'a Facts<'a>) -> Option<Self::Value<'a>>;
+    fn walk<'a>(&'a self, walk: &mut Walk<'a, '_>);
+    fn change(&self) -> Change;
+    /// Whether it is read as it is, not made of other terms.
+    fn is_leaf(&self) -> bool;
+}
+
+/// A term of one type.
+#[derive(Debug)]
+pub(super) enum Term<K: Kind> {
+    Constant(K::Constant),
+    /// An attribute of the customer.
+    Attribute(Box<str>),
+    /// The last value of an event's property.
+    LastValue(Box<EventProperty>),
+    /// `condition ? then : otherwise`; unknown under an unknown condition.
+    Choice(Box<(Term<Flag>, Self, Self)>),
+    /// `default(value, otherwise)`
+    Default(Box<(Self, Self)>),
+    Own(K),
+}
+
+/// A property of an event, with its declared type.
+#[derive(Debug)]
+pub(super) struct EventProperty {
+    pub(super) event: Box<str>,
+    pub(super) property: Box<str>,
+    pub(super) kind: crate::domain::ValueType,
+}
+
+/// How the value of a term moves while no data arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Change {
+    /// Not at all.
+    Fixed,
+    /// In steps: at local midnights and hours, or when an event leaves a window.
+    Steps,
+    /// Evenly with the time.
+    Linear,
+}
+
+/// A walk over the leaves of a tree.
+pub(super) struct Walk<'a, 'v> {
+    /// Under these facts only what is unknown is visited, and only where it makes its term unknown.
+    pub(super) unknown_under: Option<&'a Facts<'a>>,
+    pub(super) visit: &'v mut dyn FnMut(Leaf<'a>),
+}
+
+impl<'a> Walk<'a, '_> {
+    pub(super) fn leaf(&mut self, leaf: Leaf<'a>) {
+        if self.unknown_under.is_none_or(|facts| leaf.is_unknown(facts)) {
+            (self.visit)(leaf);
+        }
+    }
+}
+
+/// Stands in where a term reads nothing of the customer.
+static NOBODY: LazyLock<Customer> = LazyLock::new(|| Customer::new("", Time(0)));
+
+impl<K: Kind> Term<K> {
+    #[inline]
+    pub(super) fn evaluate<'a>(&'a self, facts: &'a Facts<'a>) -> Option<K::Value<'a>> {
+        match self {
+            Self::Constant(constant) => Some(K::constant(constant)),
+            Self::Attribute(name) => facts.customer.attributes.get(&**name).and_then(K::read),
+            Self::Own(own) => own.evaluate(facts),
+            Self::LastValue(of) => {
+                facts.customer.activity.totals(&of.event)?.last_value(&of.property).and_then(K::read)
+            }
+            Self::Default(terms) => terms.0.evaluate(facts).or_else(|| terms.1.evaluate(facts)),
+            Self::Choice(terms) => {
+                if terms.0.evaluate(facts)? {
+                    terms.1.evaluate(facts)
+                } else {
+                    terms.2.evaluate(facts)
+                }
+            }
+        }
+    }
+
+    pub(super) fn walk<'a>(&'a self, walk: &mut Walk<'a, '_>) {
+        if walk.unknown_under.is_some_and(|facts| self.evaluate(facts).is_some()) {
+            return;
+        }
+        match self {
+            Self::Constant(_) => {}
+            Self::Attribute(name) => walk.leaf(Leaf::Attribute(name)),
+            Self::LastValue(of) => walk.leaf(Leaf::Event(&of.event, EventRole::LastValue(&of.property, of.kind))),
+            Self::Own(own) => own.walk(walk),
+            Self::Default(terms) => {
+                terms.0.walk(walk);
+                terms.1.walk(walk);
+            }
+            Self::Choice(terms) => {
+                terms.0.walk(walk);
+                let taken = walk.unknown_under.and_then(|facts| terms.0.evaluate(facts));
+                if taken != Some(false) {
+                    terms.1.walk(walk);
+                }
+                if taken != Some(true) {
+                    terms.2.walk(walk);
+                }
+            }
+        }
+    }
+
+    pub(super) fn change(&self) -> Change {
+        match self {
+            Self::Constant(_) | Self::Attribute(_) | Self::LastValue(_) => Change::Fixed,
+            Self::Own(own) => own.change(),
+            Self::Default(terms) => terms.0.change().max(terms.1.change()),
+            Self::Choice(terms) => terms.0.change().max(terms.1.change()).max(terms.2.change()),
+        }
+    }
+
+    /// Every leaf, in the order of the text.
+    pub(super) fn leaves(&self) -> Vec<Leaf<'_>> {
+        let mut leaves = Vec::new();
+        self.walk(&mut Walk { unknown_under: None, visit: &mut |leaf| leaves.push(leaf) });
+        leaves
+    }
+
+    /// The leaves that make it unknown.
+    pub(super) fn unknown<'a>(&'a self, facts: &'a Facts<'a>) -> Vec<Leaf<'a>> {
+        let mut leaves = Vec::new();
+        self.walk(&mut Walk { unknown_under: Some(facts), visit: &mut |leaf| leaves.push(leaf) });
+        leaves
+    }
+
+    /// A term that reads nothing becomes its value, if it has one.
+    pub(super) fn folded(self) -> Self {
+        if matches!(self, Self::Constant(_)) || !self.leaves().is_empty() {
+            return self;
+        }
+        let zone = jiff::tz::TimeZone::UTC;
+        let facts = Facts { customer: &NOBODY, now: Time(0), zone: &zone };
+        let value = self.evaluate(&facts).map(K::freeze);
+        value.map_or(self, Self::Constant)
+    }
+
+    pub(super) const fn as_constant(&self) -> Option<&K::Constant> {
+        if let Self::Constant(constant) = self { Some(constant) } else { None }
+    }
+}
+
+/// The larger of two changes.
+pub(super) fn change_of<A: Kind, B: Kind>(terms: &(Term<A>, Term<B>)) -> Change {
+    terms.0.change().max(terms.1.change())
+}
+
+/// Walks both of two terms.
+pub(super) fn walk_both<'a, A: Kind, B: Kind>(terms: &'a (Term<A>, Term<B>), walk: &mut Walk<'a, '_>) {
+    terms.0.walk(walk);
+    terms.1.walk(walk);
+}

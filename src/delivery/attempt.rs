@@ -1,0 +1,308 @@
+//! One attempt at one delivery: connection, gates, `sending`, the wire, outcome.
+
+use super::retry::{Next, after_outcome, when_found_uncertain};
+use super::worker::Shared;
+use super::world::{Sender, World};
+use crate::channels::email::Mail;
+use crate::domain::{
+    Customer, Delivery, Outcome, Payload, Reason, State, Suppression, Time, UncertainPolicy, normalized_address,
+};
+use crate::engine::{Gate, GateInput, gate};
+use crate::store::{DeliveryChange, SlotChange, StoreError, Urgency, View};
+use crate::telemetry::fields;
+use crate::templates::Message;
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+
+/// What is known of the customer at the moment of sending.
+struct Recipient {
+    customer: Customer,
+    zone: TimeZone,
+}
+
+/// Brings one claimed delivery as far as it goes now.
+pub(super) async fn attempt(shared: &Shared, delivery: Delivery) -> Result<(), StoreError> {
+    let world = shared.world.load_full();
+    if delivery.state == State::Uncertain
+        && let Some(next) = when_found_uncertain(&delivery, world.policy.uncertain, shared.clock.now())
+    {
+        return settle(shared, delivery, next, None).await;
+    }
+    match &delivery.payload {
+        Payload::Email { .. } => email(shared, &world, delivery).await,
+        Payload::Webhook { .. } => webhook(shared, &world, delivery).await,
+    }
+}
+
+async fn email(shared: &Shared, world: &World, delivery: Delivery) -> Result<(), StoreError> {
+    let Some(sender) = &world.sender else {
+        return hold(shared, delivery, None, "email.from is not set in the settings").await;
+    };
+    let connection = match sender.mailer.connect().await {
+        Ok(connection) => connection,
+        Err(outcome) => {
+            shared.lane_failed(&delivery.lane(), &outcome);
+            shared.store.release(&[delivery.id]).await;
+            return Ok(());
+        }
+    };
+    shared.lane_worked(&delivery.lane());
+    let recipient = match pass_gates(shared, world, &delivery).await {
+        Ok(Passed::Yes(recipient)) => recipient,
+        Ok(Passed::Stopped(stop)) => {
+            connection.put_back();
+            return stopped(shared, delivery, stop).await;
+        }
+        Err(error) => {
+            connection.put_back();
+            return Err(error);
+        }
+    };
+    let mail = match render(world, sender, &delivery, &recipient, shared.clock.now()) {
+        Ok(mail) => mail,
+        Err(error) => {
+            connection.put_back();
+            return hold(shared, delivery, Some(Reason::RenderError), &error).await;
+        }
+    };
+    let delivery = match begin(shared, delivery).await {
+        Ok(delivery) => delivery,
+        Err(error) => {
+            connection.put_back();
+            return Err(error);
+        }
+    };
+    let outcome = connection.send(&mail).await;
+    finish(shared, world.policy.uncertain, delivery, outcome, Some(&mail.to)).await
+}
+
+async fn webhook(shared: &Shared, world: &World, delivery: Delivery) -> Result<(), StoreError> {
+    let Payload::Webhook { endpoint, body } = &delivery.payload else { return Ok(()) };
+    let body = body.clone();
+    let Some(endpoint) = world.endpoints.get(endpoint) else {
+        let text = format!("there is no endpoint {endpoint:?} in the settings any more");
+        return hold(shared, delivery, None, &text).await;
+    };
+    match pass_gates(shared, world, &delivery).await? {
+        Passed::Yes(_) => {}
+        Passed::Stopped(stop) => return stopped(shared, delivery, stop).await,
+    }
+    let delivery = begin(shared, delivery).await?;
+    let outcome = shared.poster.post(endpoint, delivery.id, &body, shared.clock.now()).await;
+    finish(shared, world.policy.uncertain, delivery, outcome, None).await
+}
+
+enum Passed {
+    Yes(Box<Recipient>),
+    Stopped(Gate),
+}
+
+/// Asks every gate anew, on the customer as stored now.
+async fn pass_gates(shared: &Shared, world: &World, delivery: &Delivery) -> Result<Passed, StoreError> {
+    let now = shared.clock.now();
+    let view = View { interest: Arc::clone(&world.interest), now, backtest: false };
+    let Some(stored) = shared.store.customer_by_number(delivery.customer, &view).await? else {
+        return Ok(Passed::Stopped(Gate::Cancel(Reason::NotWanted)));
+    };
+    let customer = stored.customer;
+    let suppressed = match (&delivery.payload, customer.email()) {
+        (Payload::Email { .. }, Some(address)) => shared.store.suppression(address).await?.is_some(),
+        _ => false,
+    };
+    let zone = world.zone_of(&customer);
+    let input = GateInput {
+        delivery,
+        rule: world.rules.get(&delivery.rule).map(AsRef::as_ref),
+        paused: shared.pauses.rule(&delivery.rule),
+        customer: &customer,
+        zone: &zone,
+        now,
+        policy: &world.policy,
+        suppressed,
+        only_to: world.sender.as_ref().map(|sender| sender.only_to.as_slice()).unwrap_or_default(),
+    };
+    Ok(match gate(&input) {
+        Gate::Go => Passed::Yes(Box::new(Recipient { customer, zone })),
+        stop => Passed::Stopped(stop),
+    })
+}
+
+/// Records what a gate said.
+async fn stopped(shared: &Shared, delivery: Delivery, stop: Gate) -> Result<(), StoreError> {
+    let now = shared.clock.now();
+    let (state, due_at, reason, slot) = match stop {
+        Gate::Go => return Ok(()),
+        Gate::Cancel(reason) => (State::Cancelled, now, reason, SlotChange::Free),
+        Gate::Suppress(reason) => (State::Suppressed, now, reason, SlotChange::Free),
+        Gate::Defer(at, reason) => (State::Deferred, at, reason, SlotChange::Move(at)),
+        Gate::Hold(reason) => (State::Held, now, reason, SlotChange::Keep),
+    };
+    tracing::debug!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule, %state, %reason, "not sent");
+    shared.withheld(&delivery, reason.word());
+    let slot = if delivery.payload.channel() == "email" { slot } else { SlotChange::Keep };
+    change(shared, delivery, slot, None, |delivery| {
+        delivery.state = state;
+        delivery.due_at = due_at;
+        delivery.reason = Some(reason);
+    })
+    .await
+    .map(drop)
+}
+
+/// Holds a delivery that cannot be sent as things are, for a person to look at.
+async fn hold(shared: &Shared, delivery: Delivery, reason: Option<Reason>, error: &str) -> Result<(), StoreError> {
+    tracing::error!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule, error, "held");
+    shared.withheld(&delivery, reason.map_or("none", Reason::word));
+    change(shared, delivery, SlotChange::Keep, None, |delivery| {
+        delivery.state = State::Held;
+        delivery.reason = reason;
+        delivery.last_error = Some(error.to_owned());
+    })
+    .await
+    .map(drop)
+}
+
+/// Holds a delivery whose attempt panicked.
+pub(super) async fn panicked(shared: &Shared, delivery: Delivery) -> Result<(), StoreError> {
+    let stored = shared.store.delivery(delivery.id).await?.unwrap_or(delivery);
+    hold(shared, stored, None, "an internal error stopped the attempt; please report it").await
+}
+
+/// Makes `sending` durable, before the first byte goes out.
+async fn begin(shared: &Shared, delivery: Delivery) -> Result<Delivery, StoreError> {
+    let now = shared.clock.now();
+    change(shared, delivery, SlotChange::Keep, None, |delivery| {
+        delivery.state = State::Sending;
+        delivery.attempts += 1;
+        delivery.attempted_at = Some(now);
+        delivery.reason = None;
+    })
+    .await
+}
+
+/// Records an outcome.
+async fn finish(
+    shared: &Shared,
+    uncertain: UncertainPolicy,
+    delivery: Delivery,
+    outcome: Outcome,
+    address: Option<&str>,
+) -> Result<(), StoreError> {
+    let now = shared.clock.now();
+    let next = after_outcome(&delivery, &outcome, uncertain, now);
+    let suppress = match (&outcome, address) {
+        (Outcome::Permanent { receiver_gone: true, detail }, Some(address)) => {
+            Some(Suppression { address: normalized_address(address), reason: detail.clone(), at: now })
+        }
+        _ => None,
+    };
+    let detail = match outcome {
+        Outcome::Accepted { .. } => {
+            tracing::info!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule,
+                { fields::CHANNEL } = delivery.payload.channel(), { fields::ATTEMPT } = delivery.attempts, "sent");
+            None
+        }
+        Outcome::Transient { detail, .. } | Outcome::Permanent { detail, .. } | Outcome::Uncertain { detail } => {
+            tracing::warn!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule,
+                { fields::CHANNEL } = delivery.payload.channel(), { fields::ATTEMPT } = delivery.attempts,
+                state = %next.state, detail, "not accepted");
+            Some(detail)
+        }
+    };
+    shared.attempted(&delivery, next.state, now);
+    settle_with(shared, delivery, next, detail, suppress).await
+}
+
+async fn settle(shared: &Shared, delivery: Delivery, next: Next, detail: Option<String>) -> Result<(), StoreError> {
+    settle_with(shared, delivery, next, detail, None).await
+}
+
+async fn settle_with(
+    shared: &Shared,
+    delivery: Delivery,
+    next: Next,
+    detail: Option<String>,
+    suppress: Option<Suppression>,
+) -> Result<(), StoreError> {
+    let mail = delivery.payload.channel() == "email";
+    let slot = match next.state {
+        State::Failed if mail => SlotChange::Free,
+        State::Deferred if mail => SlotChange::Move(next.due_at),
+        _ => SlotChange::Keep,
+    };
+    let now = shared.clock.now();
+    let was_uncertain = delivery.state == State::Uncertain;
+    change(shared, delivery, slot, suppress, |delivery| {
+        delivery.state = next.state;
+        delivery.due_at = next.due_at;
+        delivery.reason = next.reason;
+        if next.state == State::Sent {
+            delivery.sent_at = Some(now);
+            delivery.last_error = None;
+        } else if detail.is_some() {
+            delivery.last_error = detail;
+        }
+        if next.state == State::Uncertain && !was_uncertain {
+            delivery.uncertain += 1;
+        }
+    })
+    .await
+    .map(drop)
+}
+
+/// Records one change; waits out a full disk, for what went over the wire must be remembered.
+async fn change(
+    shared: &Shared,
+    delivery: Delivery,
+    slot: SlotChange,
+    suppress: Option<Suppression>,
+    edit: impl FnOnce(&mut Delivery),
+) -> Result<Delivery, StoreError> {
+    let (from, from_attempts) = (delivery.state, delivery.attempts);
+    let mut changed = delivery;
+    edit(&mut changed);
+    let change = DeliveryChange { from, from_attempts, delivery: changed.clone(), slot, suppress };
+    loop {
+        match shared.store.record(vec![change.clone()], Urgency::Interactive).await {
+            Ok(()) => return Ok(changed),
+            Err(StoreError::NoSpace(path)) => {
+                tracing::error!(path = %path.display(), "no space left; waiting to record what became of a delivery");
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn render(
+    world: &World,
+    sender: &Sender,
+    delivery: &Delivery,
+    recipient: &Recipient,
+    now: Time,
+) -> Result<Mail, String> {
+    let Payload::Email { template } = &delivery.payload else { return Err("not a mail".to_owned()) };
+    let customer = &recipient.customer;
+    let message = Message {
+        customer,
+        schema: &world.schema,
+        words: &world.words,
+        business: &world.business,
+        zone: &recipient.zone,
+        locale: customer.text("locale").unwrap_or(&world.business.locale),
+    };
+    let rendered = world.templates.render(template, &message).map_err(|error| error.to_string())?;
+    let domain = sender.from.rsplit('@').next().unwrap_or_default().trim_end_matches('>');
+    Ok(Mail {
+        id: delivery.id,
+        from: sender.from.clone(),
+        reply_to: sender.reply_to.clone(),
+        to: customer.email().unwrap_or_default().to_owned(),
+        subject: rendered.subject,
+        preheader: rendered.preheader,
+        text: rendered.text,
+        html: rendered.html,
+        date: now,
+        headers: vec![("Feedback-ID".to_owned(), format!("{}:{}:retaind:{domain}", delivery.rule, delivery.class))],
+    })
+}

@@ -1,0 +1,71 @@
+//! What the worker remembers of a lane: free places, and how long to leave it alone after its receiver failed.
+
+use crate::domain::{Span, Time};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Waits after a receiver could not be reached at all, in a row.
+const BACKOFF: [Span; 6] =
+    [Span::seconds(1), Span::seconds(2), Span::seconds(5), Span::seconds(15), Span::seconds(60), Span::minutes(5)];
+
+/// A lane as the worker sees it.
+#[derive(Debug)]
+pub(super) struct LaneState {
+    /// One place for each delivery in hand.
+    pub(super) places: Arc<Semaphore>,
+    /// How many places there are in all.
+    pub(super) capacity: usize,
+    failures: usize,
+    /// Not before this instant.
+    pub(super) closed_until: Time,
+}
+
+impl LaneState {
+    pub(super) fn new(places: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), capacity: places, failures: 0, closed_until: Time::MIN }
+    }
+
+    /// The receiver could not be reached: nothing was tried, so no attempt is used up, but the lane waits.
+    pub(super) fn failed(&mut self, now: Time) {
+        // Deliveries in hand when the receiver went away all fail at once; they count as one failure.
+        if now < self.closed_until {
+            return;
+        }
+        self.closed_until = now.plus(BACKOFF[self.failures.min(BACKOFF.len() - 1)]);
+        self.failures += 1;
+    }
+
+    /// Whether the receiver could not be reached when it was last tried.
+    pub(super) const fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// The receiver answered.
+    pub(super) fn worked(&mut self) {
+        self.failures = 0;
+        self.closed_until = Time::MIN;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LaneState;
+    use crate::domain::{Span, Time};
+
+    #[test]
+    fn a_dead_receiver_is_asked_ever_more_rarely_and_a_live_one_at_once() {
+        let mut lane = LaneState::new(1);
+        let mut now = Time(0);
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            lane.failed(now);
+            lane.failed(now);
+            waits.push(lane.closed_until.since(now));
+            now = lane.closed_until;
+        }
+        assert_eq!(waits[0], Span::seconds(1));
+        assert_eq!(waits[7], Span::minutes(5));
+        lane.worked();
+        assert!(lane.closed_until < Time(0));
+    }
+}

@@ -1,0 +1,298 @@
+//! The loop that takes what is due, lane by lane, and keeps each lane's places filled.
+
+use super::attempt::{attempt, panicked};
+use super::lane::LaneState;
+use super::world::{Pauses, World};
+use crate::channels::webhook::Poster;
+use crate::clock::Clock;
+use crate::domain::{Class, Delivery, Lane, Outcome, Span, State, Time};
+use crate::store::{Store, StoreError};
+use crate::telemetry::names::{self, label};
+use arc_swap::ArcSwap;
+use futures_util::FutureExt;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+/// How long a claimed delivery stays claimed if nothing comes of it: longer than any attempt takes.
+const LEASE: Span = Span::minutes(15);
+
+/// Places of a webhook lane.
+const ENDPOINT_PLACES: usize = 16;
+
+/// How often the worker looks even when nobody woke it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What attempts share.
+pub(super) struct Shared {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) world: Arc<ArcSwap<World>>,
+    pub(super) pauses: Arc<Pauses>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) poster: Poster,
+    lanes: Mutex<BTreeMap<Lane, LaneState>>,
+    wake: Arc<Notify>,
+    in_hand: AtomicUsize,
+    last_pass: AtomicI64,
+}
+
+impl Shared {
+    fn with_lane<T>(&self, lane: &Lane, use_it: impl FnOnce(&mut LaneState) -> T) -> T {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = lanes.entry(lane.clone()).or_insert_with(|| {
+            LaneState::new(match lane {
+                Lane::Mail(_) => self.world.load().mail_places,
+                Lane::Endpoint(_) => ENDPOINT_PLACES,
+            })
+        });
+        use_it(state)
+    }
+
+    /// The receiver of the lane could not be reached.
+    pub(super) fn lane_failed(&self, lane: &Lane, outcome: &Outcome) {
+        let now = self.clock.now();
+        let was_open = self.with_lane(lane, |state| {
+            let was_open = now >= state.closed_until;
+            state.failed(now);
+            was_open
+        });
+        if was_open {
+            let (Outcome::Transient { detail, .. }
+            | Outcome::Permanent { detail, .. }
+            | Outcome::Uncertain { detail }
+            | Outcome::Accepted { detail }) = outcome;
+            tracing::warn!(%lane, detail, "the receiver cannot be reached; waiting");
+        }
+    }
+
+    pub(super) fn lane_worked(&self, lane: &Lane) {
+        self.with_lane(lane, LaneState::worked);
+    }
+
+    /// Counts a delivery that was kept back without an attempt.
+    pub(super) fn withheld(&self, delivery: &Delivery, reason: &'static str) {
+        metrics::counter!(names::WITHHELD, label::RULE => delivery.rule.clone(),
+            label::CHANNEL => delivery.payload.channel(), label::REASON => reason)
+        .increment(1);
+    }
+
+    /// Counts an attempt, and how late a delivery went out.
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of lateness fit a float")]
+    pub(super) fn attempted(&self, delivery: &Delivery, state: State, now: Time) {
+        let channel = delivery.payload.channel();
+        let outcome = match state {
+            State::Sent => "accepted",
+            State::Failed => "permanent",
+            State::Uncertain | State::Held => "uncertain",
+            _ => "transient",
+        };
+        metrics::counter!(names::ATTEMPTS, label::RULE => delivery.rule.clone(), label::CHANNEL => channel,
+            label::OUTCOME => outcome)
+        .increment(1);
+        if state == State::Failed {
+            metrics::counter!(names::DEAD_LETTERS, label::RULE => delivery.rule.clone(), label::CHANNEL => channel)
+                .increment(1);
+        }
+        if state == State::Sent && delivery.attempts == 1 {
+            metrics::histogram!(names::LATENESS, label::CHANNEL => channel)
+                .record(now.since(delivery.due_at).0.max(0) as f64 / 1000.0);
+        }
+    }
+}
+
+/// What the worker is doing, for the watchdog and `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// When it last looked for work.
+    pub last_pass: Time,
+    /// Deliveries in hand.
+    pub in_hand: usize,
+}
+
+/// The outbox worker.
+#[derive(Clone)]
+pub struct Worker {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("progress", &self.progress()).finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    /// A worker over a store; it does nothing before [`Worker::run`].
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        world: Arc<ArcSwap<World>>,
+        pauses: Arc<Pauses>,
+        clock: Arc<dyn Clock>,
+        poster: Poster,
+    ) -> Self {
+        let last_pass = AtomicI64::new(clock.now().0);
+        let shared = Shared {
+            store,
+            world,
+            pauses,
+            clock,
+            poster,
+            lanes: Mutex::default(),
+            wake: Arc::new(Notify::new()),
+            in_hand: AtomicUsize::new(0),
+            last_pass,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Says that there may be something due.
+    pub fn wake(&self) {
+        self.shared.wake.notify_one();
+    }
+
+    /// What it is doing.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress {
+            last_pass: Time(self.shared.last_pass.load(Ordering::Relaxed)),
+            in_hand: self.shared.in_hand.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Works until `stop` turns true, then lets what is in hand finish for at most `drain`. Answers how many
+    /// deliveries were still in hand then; they are `sending` in the store and found uncertain at the next start.
+    ///
+    /// # Errors
+    /// The first error of the store that makes going on pointless.
+    pub async fn run(&self, mut stop: watch::Receiver<bool>, drain: Duration) -> Result<usize, StoreError> {
+        let mut tasks: JoinSet<Result<(), StoreError>> = JoinSet::new();
+        while !*stop.borrow() {
+            self.shared.last_pass.store(self.shared.clock.now().0, Ordering::Relaxed);
+            self.fill(&mut tasks).await?;
+            tokio::select! {
+                biased;
+                _ = stop.changed() => {}
+                Some(done) = tasks.join_next() => fatal(done)?,
+                () = self.shared.wake.notified() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            while let Some(done) = tasks.try_join_next() {
+                fatal(done)?;
+            }
+        }
+        let deadline = tokio::time::Instant::now() + drain;
+        while let Ok(Some(done)) = tokio::time::timeout_at(deadline, tasks.join_next()).await {
+            self.shared.last_pass.store(self.shared.clock.now().0, Ordering::Relaxed);
+            fatal(done)?;
+        }
+        Ok(tasks.len())
+    }
+
+    /// Fills the free places of every lane that has something due.
+    async fn fill(&self, tasks: &mut JoinSet<Result<(), StoreError>>) -> Result<(), StoreError> {
+        if self.shared.pauses.all() {
+            return Ok(());
+        }
+        let now = self.shared.clock.now();
+        let mut lanes = match self.shared.store.lanes().await {
+            Ok(lanes) => lanes,
+            Err(error) => return tolerate(error),
+        };
+        // Service mail first: it is what people wait for.
+        lanes.sort_by_key(|status| status.lane != Lane::Mail(Class::Service));
+        for status in lanes.into_iter().filter(|status| status.next_due <= now) {
+            self.fill_lane(&status.lane, now, tasks).await?;
+        }
+        Ok(())
+    }
+
+    async fn fill_lane(
+        &self,
+        lane: &Lane,
+        now: Time,
+        tasks: &mut JoinSet<Result<(), StoreError>>,
+    ) -> Result<(), StoreError> {
+        let (places, wanted) = self.shared.with_lane(lane, |state| {
+            let free = state.places.available_permits();
+            let wanted = if now < state.closed_until {
+                0
+            } else if state.is_failing() {
+                // One delivery finds out whether the receiver is back.
+                usize::from(free == state.capacity)
+            } else if free * 4 < state.capacity {
+                // Not worth a look into the store for the few places that are free.
+                0
+            } else {
+                free
+            };
+            (Arc::clone(&state.places), wanted)
+        });
+        if wanted == 0 {
+            return Ok(());
+        }
+        let claimed = match self.shared.store.claim(lane, now, wanted, LEASE).await {
+            Ok(claimed) => claimed,
+            Err(error) => return tolerate(error),
+        };
+        for delivery in claimed {
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                self.shared.store.release(&[delivery.id]).await;
+                continue;
+            };
+            let shared = Arc::clone(&self.shared);
+            shared.in_hand.fetch_add(1, Ordering::Relaxed);
+            tasks.spawn(async move {
+                let result = guarded(&shared, delivery).await;
+                shared.in_hand.fetch_sub(1, Ordering::Relaxed);
+                drop(place);
+                result
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Runs one attempt, and records a panic in it.
+async fn guarded(shared: &Shared, delivery: Delivery) -> Result<(), StoreError> {
+    let kept = delivery.clone();
+    let result = match AssertUnwindSafe(attempt(shared, delivery)).catch_unwind().await {
+        Ok(result) => result,
+        Err(_) => {
+            metrics::counter!(names::PANICS, label::PART => "delivery").increment(1);
+            tracing::error!(delivery = %kept.id, "an attempt panicked");
+            panicked(shared, kept.clone()).await
+        }
+    };
+    match result {
+        // Someone else changed the delivery meanwhile: it is theirs now.
+        Err(StoreError::Conflict) => {
+            shared.store.release(&[kept.id]).await;
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// What ends the worker: a store that can no longer be trusted.
+fn fatal(done: Result<Result<(), StoreError>, tokio::task::JoinError>) -> Result<(), StoreError> {
+    match done {
+        Ok(Err(error)) => tolerate(error),
+        Ok(Ok(())) | Err(_) => Ok(()),
+    }
+}
+
+/// Lets errors pass that may be gone at the next look.
+fn tolerate(error: StoreError) -> Result<(), StoreError> {
+    match error {
+        StoreError::NoSpace(_) | StoreError::Conflict => {
+            tracing::warn!(%error, "trying again");
+            Ok(())
+        }
+        other => Err(other),
+    }
+}

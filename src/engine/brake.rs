@@ -1,0 +1,57 @@
+//! The brake: a tick that would send far more than usual sends nothing.
+
+use crate::domain::{RuleState, Span, Time};
+use crate::rules::Rule;
+use std::collections::BTreeMap;
+
+/// Below this many deliveries the default brake never stops a rule.
+const ALWAYS_ALLOWED: u64 = 50;
+
+/// How many deliveries the rule may make: over [`Span`] before now where the rule says so, else over a day.
+///
+/// Without `pause_if`: ten times the mean of the rule's recent days that had any deliveries, and at least 50; on its
+/// first live day the larger of 50 and a tenth of the customers.
+#[must_use]
+pub fn limit(rule: &Rule, state: &RuleState, customers: u64, now: Time) -> u64 {
+    if let Some(pause_if) = rule.pause_if {
+        return pause_if.more_than;
+    }
+    let first_day = state.live_since.is_none_or(|since| now.since(since) < Span::days(1));
+    if first_day {
+        return ALWAYS_ALLOWED.max(customers / 10);
+    }
+    let mut by_day: BTreeMap<i64, u64> = BTreeMap::new();
+    for (at, count) in &state.volume {
+        let days_ago = now.since(*at).0 / Span::days(1).0;
+        if days_ago >= 1 {
+            *by_day.entry(days_ago).or_default() += count;
+        }
+    }
+    let mean = by_day.values().sum::<u64>().checked_div(by_day.len() as u64).unwrap_or(0);
+    ALWAYS_ALLOWED.max(mean.saturating_mul(10))
+}
+
+/// Whether `deliveries` more of this tick, with those of the span before, are over the rule's limit.
+#[must_use]
+pub fn over_brake(rule: &Rule, state: &RuleState, deliveries: u64, customers: u64, now: Time) -> bool {
+    let span = rule.pause_if.map_or(Span::days(1), |pause_if| pause_if.per);
+    let before: u64 = state.volume.iter().filter(|(at, _)| now.since(*at) < span).map(|(_, count)| *count).sum();
+    before.saturating_add(deliveries) > limit(rule, state, customers, now)
+}
+
+/// Adds deliveries made at `at` to what is kept of a rule's volume: an entry an hour, for thirty days.
+pub fn add_volume(state: &mut RuleState, at: Time, deliveries: u64) {
+    if deliveries == 0 {
+        return;
+    }
+    state.volume.retain(|(then, _)| at.since(*then) < Span::days(30));
+    let hour = |time: Time| time.0.div_euclid(Span::hours(1).0);
+    match state.volume.last_mut() {
+        // The later time stands for the hour, so that a rolling span never forgets it too early.
+        Some((then, count)) if hour(*then) == hour(at) => {
+            *then = at.max(*then);
+            *count = count.saturating_add(deliveries);
+        }
+        _ => state.volume.push((at, deliveries)),
+    }
+}

@@ -1,0 +1,105 @@
+//! The gates that a delivery passes immediately before it is sent.
+
+use super::decide::may_be_written_to;
+use crate::calendar;
+use crate::condition::{Facts, Truth};
+use crate::domain::{Class, Customer, Delivery, Payload, Policy, Reason, Time};
+use crate::rules::Rule;
+use jiff::tz::TimeZone;
+
+/// What the gates look at.
+#[derive(Debug, Clone, Copy)]
+pub struct GateInput<'a> {
+    /// The delivery.
+    pub delivery: &'a Delivery,
+    /// Its rule as it is now; `None` when it was removed.
+    pub rule: Option<&'a Rule>,
+    /// Why the rule is paused, if it is.
+    pub paused: Option<Reason>,
+    /// The customer as they are now.
+    pub customer: &'a Customer,
+    /// The customer's zone, or the business's.
+    pub zone: &'a TimeZone,
+    /// Now.
+    pub now: Time,
+    /// Caps and quiet hours.
+    pub policy: &'a Policy,
+    /// Whether the address is on the suppression list.
+    pub suppressed: bool,
+    /// `email.only_to`: addresses and `@domain`s that alone may get mail; empty is no limit.
+    pub only_to: &'a [String],
+}
+
+/// What the gates say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Send it.
+    Go,
+    /// Never: it is no longer wanted, or too late.
+    Cancel(Reason),
+    /// Never: it may not be sent.
+    Suppress(Reason),
+    /// Not before that instant.
+    Defer(Time, Reason),
+    /// Not before a person says so.
+    Hold(Reason),
+}
+
+/// The first gate that stops the delivery, in the order of the design: rule gone, paused, still wanted, address and
+/// suppression, consent, quiet hours, cap, expiry. Webhooks obey the first three and expiry.
+#[must_use]
+pub fn gate(input: &GateInput<'_>) -> Gate {
+    let delivery = input.delivery;
+    let Some(rule) = input.rule else { return Gate::Cancel(Reason::RuleRemoved) };
+    let Some(step) = rule.steps.iter().find(|step| step.id == delivery.step) else {
+        return Gate::Cancel(Reason::RuleRemoved);
+    };
+    if let Some(reason) = input.paused {
+        return Gate::Hold(reason);
+    }
+    let facts = Facts { customer: input.customer, now: input.now, zone: input.zone };
+    for condition in [Some(&rule.when), step.when.as_ref()].into_iter().flatten() {
+        match condition.evaluate(&facts) {
+            Truth::True => {}
+            Truth::False => return Gate::Cancel(Reason::NotWanted),
+            Truth::Unknown => return Gate::Cancel(Reason::UnknownValue),
+        }
+    }
+    if let (Payload::Email { .. }, Some(stop)) = (&delivery.payload, mail_gate(input, rule)) {
+        return stop;
+    }
+    if input.now >= delivery.expires_at { Gate::Cancel(Reason::Expired) } else { Gate::Go }
+}
+
+fn mail_gate(input: &GateInput<'_>, rule: &Rule) -> Option<Gate> {
+    let Some(address) = input.customer.email() else { return Some(Gate::Suppress(Reason::NoAddress)) };
+    if input.suppressed {
+        return Some(Gate::Suppress(Reason::Suppressed));
+    }
+    if !is_listed(address, input.only_to) {
+        return Some(Gate::Suppress(Reason::OnlyTo));
+    }
+    if !may_be_written_to(input.customer, rule) {
+        return Some(Gate::Suppress(Reason::NoConsent));
+    }
+    if rule.class == Class::Service {
+        return None;
+    }
+    if let Some(end) = input.policy.quiet_hours.and_then(|hours| calendar::quiet_until(hours, input.zone, input.now)) {
+        return Some(Gate::Defer(end, Reason::QuietHours));
+    }
+    let caps = input.policy.caps.get(&rule.class).map(Vec::as_slice).unwrap_or_default();
+    calendar::cap_reached(caps, &input.customer.slots, rule.class, Some(input.delivery.id), input.zone, input.now)
+        .map(|_| Gate::Suppress(Reason::FrequencyCap))
+}
+
+/// Whether `email.only_to` lets the address through.
+#[must_use]
+pub fn is_listed(address: &str, only_to: &[String]) -> bool {
+    let address = crate::domain::normalized_address(address);
+    only_to.is_empty()
+        || only_to
+            .iter()
+            .map(|entry| entry.to_lowercase())
+            .any(|entry| if entry.starts_with('@') { address.ends_with(&entry) } else { address == entry })
+}

@@ -1,0 +1,18 @@
+//! Who gets what, when, and why not.
+//!
+//! What it is for: [`decide`] turns a customer, the rules that fire and an instant into effects (enrollments, deliveries,
+//! reserved places under the caps) and verdicts; [`gate`] says immediately before sending whether a delivery may still go
+//! out; [`over_brake`] says whether a tick is too large to be true.
+//! Invariants: pure functions of their arguments; the same arguments give the same effects on every run, so that a
+//! decision interrupted by a crash can be made again.
+//! Deliberately not here: reading customers, rendering, committing, sending, retrying.
+
+mod brake;
+mod decide;
+mod gate;
+#[cfg(test)]
+mod tests;
+
+pub use brake::{add_volume, limit, over_brake};
+pub use decide::{Decided, Firing, Moment, Verdict, decide, is_held_out};
+pub use gate::{Gate, GateInput, gate, is_listed};

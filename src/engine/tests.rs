@@ -1,0 +1,317 @@
+use super::{Decided, Firing, Gate, GateInput, Moment, Verdict, decide, gate, is_held_out, limit, over_brake};
+use crate::domain::{
+    Activity, CapSlot, Class, Consent, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Orders, Policy,
+    Reason, RuleMemory, RuleState, Schema, Span, State, Time, Value,
+};
+use crate::rules::{self, Names, Rule, RuleSet, SourceFile};
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const KEY: DeliveryKey = DeliveryKey([3; 32]);
+
+/// 2026-03-10T10:00Z, a Tuesday.
+const NOON: Time = Time(1_773_136_800_000);
+
+fn rules(texts: &[&str]) -> RuleSet {
+    let schema = Schema::default();
+    let topics = [("offers".to_owned(), "Offers".to_owned())].into();
+    let endpoints = ["crm".to_owned()].into();
+    let templates = ["hello".to_owned(), "bye".to_owned()].into();
+    let names = Names {
+        schema: &schema,
+        topics: &topics,
+        endpoints: &endpoints,
+        templates: &templates,
+        business_zone: &TimeZone::UTC,
+        can_mail: true,
+    };
+    let files: Vec<SourceFile> = texts
+        .iter()
+        .map(|text| {
+            let id = text.trim_start().trim_start_matches("rule: ").lines().next().unwrap();
+            SourceFile { path: format!("rules/{id}.yaml").into(), content: Ok(text.as_bytes().to_vec()) }
+        })
+        .collect();
+    let (set, problems) = rules::compile(&files, &names);
+    assert!(!problems.iter().any(crate::domain::Diagnostic::is_error), "{problems:?}");
+    set
+}
+
+fn marketing(id: &str, extra: &str) -> String {
+    format!(
+        "rule: {id}\nclass: marketing\ntrigger: {{schedule: \"0 10 * * *\"}}\nwhen: orders.count >= 2\nagain_after: 30d\n{extra}\nsteps:\n- email: hello\n"
+    )
+}
+
+fn one(text: &str) -> Arc<Rule> {
+    Arc::clone(&rules(&[text]).rules[0])
+}
+
+fn buyer() -> Customer {
+    let mut customer = Customer::new("wanjiru", Time(0));
+    customer.attributes.insert("email".into(), Value::Text("wanjiru@customers.example".into()));
+    customer.consent.insert("marketing".into(), Consent { granted: true, at: Time(0), source: "test".into() });
+    customer.activity = Activity { orders: Orders { count: 2, ..Orders::default() }, ..Activity::default() };
+    customer
+}
+
+fn decide_at(customer: &Customer, rules: &[Arc<Rule>], at: Time) -> Decided {
+    let policy = Policy::default();
+    let firings: Vec<Firing<'_>> =
+        rules.iter().map(|rule| Firing { rule, occurrence: "2026-03-10T10:00", paused: None }).collect();
+    let moment = Moment { at, tick: Some(at), policy: &policy, key: &KEY };
+    decide(CustomerNumber(1), customer, &TimeZone::UTC, &firings, &moment)
+}
+
+fn verdict(customer: &Customer, text: &str) -> Verdict {
+    decide_at(customer, &[one(text)], NOON).verdicts.remove(0)
+}
+
+const ENROLLED: Verdict = Verdict::Enrolled { emails: 1, webhooks: 0, capped: 0 };
+
+#[test]
+fn a_match_with_consent_is_enrolled_and_remembered() {
+    let decided = decide_at(&buyer(), &[one(&marketing("a", ""))], NOON);
+    assert_eq!(decided.verdicts, [ENROLLED]);
+    let delivery = &decided.deliveries[0];
+    assert_eq!(delivery.id, KEY.delivery_id("a", "wanjiru", "2026-03-10T10:00", "hello"));
+    assert_eq!((delivery.state, delivery.due_at), (State::Queued, NOON));
+    assert_eq!(decided.memories[0].1.enrolled_at, NOON);
+    assert_eq!(decided.enrollments[0].deliveries, [delivery.id]);
+    assert_eq!(decided.slots.len(), 1);
+}
+
+#[test]
+fn the_same_arguments_give_the_same_effects() {
+    let rule = one(&marketing("a", "holdout: 50%"));
+    assert_eq!(decide_at(&buyer(), &[Arc::clone(&rule)], NOON), decide_at(&buyer(), &[rule], NOON));
+}
+
+#[test]
+fn no_match_and_unknown_make_nothing() {
+    let mut customer = buyer();
+    customer.activity.orders.count = 1;
+    assert_eq!(verdict(&customer, &marketing("a", "")), Verdict::NoMatch);
+    let unknown = marketing("a", "").replace("orders.count >= 2", "customer.country == \"KE\"");
+    assert_eq!(verdict(&buyer(), &unknown), Verdict::Unknown);
+}
+
+#[test]
+fn people_who_opted_out_get_no_marketing_and_still_get_service() {
+    let mut customer = buyer();
+    customer.consent.clear();
+    assert_eq!(verdict(&customer, &marketing("a", "")), Verdict::Held(Reason::NoConsent));
+    let service = marketing("a", "").replace("class: marketing", "class: service");
+    assert_eq!(verdict(&customer, &service), ENROLLED);
+}
+
+#[test]
+fn a_topic_that_was_declined_holds_and_one_never_asked_does_not() {
+    let text = marketing("a", "topic: offers");
+    assert_eq!(verdict(&buyer(), &text), ENROLLED);
+    let mut customer = buyer();
+    customer.consent.insert("offers".into(), Consent { granted: false, at: Time(0), source: "test".into() });
+    assert_eq!(verdict(&customer, &text), Verdict::Held(Reason::NoConsent));
+}
+
+#[test]
+fn again_after_counts_elapsed_time_from_the_last_enrollment() {
+    let remembering = |days: i64, occurrence: &str| {
+        let mut customer = buyer();
+        let memory = RuleMemory {
+            occurrence: occurrence.into(),
+            enrolled_at: NOON.minus(Span::days(days)),
+            enrollments: 1,
+            held_out: false,
+        };
+        customer.memory.insert("a".into(), memory);
+        customer
+    };
+    let text = marketing("a", "");
+    assert_eq!(verdict(&remembering(29, "2026-02-09T10:00"), &text), Verdict::Held(Reason::AgainAfter));
+    assert_eq!(verdict(&remembering(30, "2026-02-08T10:00"), &text), ENROLLED);
+    let never = text.replace("again_after: 30d", "again_after: never");
+    assert_eq!(verdict(&remembering(3000, "2018-01-01T10:00"), &never), Verdict::Held(Reason::AgainAfter));
+}
+
+#[test]
+fn the_same_local_time_in_a_new_zone_is_no_new_occurrence() {
+    let mut customer = buyer();
+    let memory = RuleMemory {
+        occurrence: "2026-03-10T10:00".into(),
+        enrolled_at: NOON.minus(Span::days(40)),
+        enrollments: 1,
+        held_out: false,
+    };
+    customer.memory.insert("a".into(), memory);
+    assert_eq!(verdict(&customer, &marketing("a", "")), Verdict::Held(Reason::AgainAfter));
+}
+
+#[test]
+fn a_paused_rule_lets_nobody_in_and_uses_nothing_up() {
+    let rule = one(&marketing("a", ""));
+    let policy = Policy::default();
+    let firing = Firing { rule: &rule, occurrence: "o", paused: Some(Reason::Brake) };
+    let moment = Moment { at: NOON, tick: None, policy: &policy, key: &KEY };
+    let decided = decide(CustomerNumber(1), &buyer(), &TimeZone::UTC, &[firing], &moment);
+    assert_eq!(decided.verdicts, [Verdict::Held(Reason::Brake)]);
+    assert!(decided.is_empty() && decided.memories.is_empty() && decided.slots.is_empty());
+}
+
+#[test]
+fn under_a_cap_the_higher_priority_gets_the_only_place() {
+    let set = rules(&[&marketing("a-low", "priority: 1"), &marketing("b-high", "priority: 9")]);
+    let decided = decide_at(&buyer(), &set.rules, NOON);
+    assert_eq!(set.rules[0].id, "b-high");
+    assert_eq!(decided.verdicts[0], ENROLLED);
+    assert_eq!(decided.verdicts[1], Verdict::Enrolled { emails: 0, webhooks: 0, capped: 1 });
+    let capped = &decided.deliveries[1];
+    assert_eq!((capped.state, capped.reason), (State::Suppressed, Some(Reason::FrequencyCap)));
+    assert_eq!(decided.slots.len(), 1);
+}
+
+#[test]
+fn a_holdout_sends_nothing_and_is_an_enrollment() {
+    let decided = decide_at(&buyer(), &[one(&marketing("a", "holdout: 100%"))], NOON);
+    assert_eq!(decided.verdicts, [Verdict::HeldOut]);
+    assert!(decided.deliveries.is_empty() && decided.slots.is_empty());
+    assert!(decided.enrollments[0].held_out && decided.memories[0].1.held_out);
+}
+
+#[test]
+fn a_tenth_is_held_out_and_another_tenth_by_another_rule() {
+    let (a, b) = (one(&marketing("a", "holdout: 10%")), one(&marketing("b", "holdout: 10%")));
+    let ids: Vec<String> = (0..20_000).map(|number| format!("c{number}")).collect();
+    let held = |rule: &Rule| ids.iter().filter(|id| is_held_out(rule, id)).count();
+    assert!((1850..2150).contains(&held(&a)), "{}", held(&a));
+    let both = ids.iter().filter(|id| is_held_out(&a, id) && is_held_out(&b, id)).count();
+    assert!((120..290).contains(&both), "{both}");
+}
+
+fn queued(customer: &Customer, rule: &Arc<Rule>) -> Delivery {
+    decide_at(customer, std::slice::from_ref(rule), NOON).deliveries.remove(0)
+}
+
+struct At<'a> {
+    customer: &'a Customer,
+    rule: Option<&'a Rule>,
+    now: Time,
+    suppressed: bool,
+    only_to: &'a [String],
+    paused: Option<Reason>,
+}
+
+fn at<'a>(customer: &'a Customer, rule: &'a Rule) -> At<'a> {
+    At { customer, rule: Some(rule), now: NOON, suppressed: false, only_to: &[], paused: None }
+}
+
+fn ask(delivery: &Delivery, at: &At<'_>) -> Gate {
+    let policy = Policy::default();
+    gate(&GateInput {
+        delivery,
+        rule: at.rule,
+        paused: at.paused,
+        customer: at.customer,
+        zone: &TimeZone::UTC,
+        now: at.now,
+        policy: &policy,
+        suppressed: at.suppressed,
+        only_to: at.only_to,
+    })
+}
+
+#[test]
+fn every_gate_stops_with_its_own_reason() {
+    let (customer, rule) = (buyer(), one(&marketing("a", "")));
+    let delivery = queued(&customer, &rule);
+    assert_eq!(ask(&delivery, &at(&customer, &rule)), Gate::Go);
+    let mut back = customer.clone();
+    back.activity.orders.count = 0;
+    assert_eq!(ask(&delivery, &at(&back, &rule)), Gate::Cancel(Reason::NotWanted));
+    let mut nowhere = customer.clone();
+    nowhere.attributes.clear();
+    assert_eq!(ask(&delivery, &at(&nowhere, &rule)), Gate::Suppress(Reason::NoAddress));
+    let mut withdrawn = customer.clone();
+    withdrawn.consent.clear();
+    assert_eq!(ask(&delivery, &at(&withdrawn, &rule)), Gate::Suppress(Reason::NoConsent));
+    assert_eq!(ask(&delivery, &At { rule: None, ..at(&customer, &rule) }), Gate::Cancel(Reason::RuleRemoved));
+    assert_eq!(ask(&delivery, &At { paused: Some(Reason::Brake), ..at(&customer, &rule) }), Gate::Hold(Reason::Brake));
+    assert_eq!(ask(&delivery, &At { suppressed: true, ..at(&customer, &rule) }), Gate::Suppress(Reason::Suppressed));
+    let late = At { now: NOON.plus(Span::days(3)), ..at(&customer, &rule) };
+    assert_eq!(ask(&delivery, &late), Gate::Cancel(Reason::Expired));
+    let mut full = customer.clone();
+    full.reserve(CapSlot { class: Class::Marketing, at: NOON.minus(Span::hours(1)), delivery: DeliveryId([9; 16]) });
+    assert_eq!(ask(&delivery, &at(&full, &rule)), Gate::Suppress(Reason::FrequencyCap));
+}
+
+#[test]
+fn a_staging_copy_writes_only_to_those_listed() {
+    let (customer, rule) = (buyer(), one(&marketing("a", "")));
+    let delivery = queued(&customer, &rule);
+    for (entry, passes) in [("@customers.example", true), ("Wanjiru@Customers.Example", true), ("@example", false)] {
+        let only_to = [entry.to_owned()];
+        let answer = ask(&delivery, &At { only_to: &only_to, ..at(&customer, &rule) });
+        assert_eq!(answer, if passes { Gate::Go } else { Gate::Suppress(Reason::OnlyTo) }, "{entry}");
+    }
+}
+
+#[test]
+fn quiet_hours_put_a_mail_off_to_their_end_and_a_deferral_keeps_its_place() {
+    let (mut customer, rule) = (buyer(), one(&marketing("a", "")));
+    let delivery = queued(&customer, &rule);
+    customer.reserve(CapSlot { class: Class::Marketing, at: NOON, delivery: delivery.id });
+    let evening = NOON.plus(Span::hours(11));
+    let answer = ask(&delivery, &At { now: evening, ..at(&customer, &rule) });
+    assert_eq!(answer, Gate::Defer(NOON.plus(Span::hours(22)), Reason::QuietHours));
+}
+
+#[test]
+fn webhooks_obey_still_wanted_and_expiry_only() {
+    let text = "rule: a\nclass: marketing\ntrigger: {schedule: \"0 10 * * *\"}\nwhen: orders.count >= 2\nagain_after: 30d\nsteps:\n- webhook: {to: crm, type: customer.at_risk, data: {}}\n";
+    let rule = one(text);
+    let customer = buyer();
+    let delivery = queued(&customer, &rule);
+    let mut bare = customer.clone();
+    bare.attributes.clear();
+    bare.consent.clear();
+    let evening = At { now: NOON.plus(Span::hours(11)), suppressed: true, ..at(&bare, &rule) };
+    assert_eq!(ask(&delivery, &evening), Gate::Go);
+    bare.activity.orders.count = 0;
+    assert_eq!(ask(&delivery, &at(&bare, &rule)), Gate::Cancel(Reason::NotWanted));
+}
+
+#[test]
+fn the_brake_knows_the_first_day_the_usual_volume_and_the_rules_own_word() {
+    let rule = one(&marketing("a", ""));
+    let mut state = RuleState { live_since: Some(NOON.minus(Span::hours(2))), ..RuleState::default() };
+    assert_eq!(limit(&rule, &state, 100, NOON), 50);
+    assert_eq!(limit(&rule, &state, 10_000, NOON), 1000);
+    state.live_since = Some(NOON.minus(Span::days(20)));
+    assert_eq!(limit(&rule, &state, 10_000, NOON), 50);
+    super::add_volume(&mut state, NOON.minus(Span::days(3)), 20);
+    super::add_volume(&mut state, NOON.minus(Span::days(2)), 10);
+    super::add_volume(&mut state, NOON.minus(Span::days(2)), 10);
+    assert_eq!(limit(&rule, &state, 10_000, NOON), 200);
+    assert!(!over_brake(&rule, &state, 200, 10_000, NOON));
+    assert!(over_brake(&rule, &state, 201, 10_000, NOON));
+    let own = one(&marketing("a", "pause_if: {more_than: 5, per: 7d}"));
+    assert!(over_brake(&own, &state, 1, 10_000, NOON), "40 went out in the last 7 days");
+}
+
+proptest! {
+    #[test]
+    fn no_day_has_more_marketing_mail_than_the_cap(priorities in proptest::collection::vec(0_u8..9, 1..6), hour in 0_i64..24) {
+        let texts: Vec<String> = priorities.iter().enumerate()
+            .map(|(index, priority)| marketing(&format!("r{index}"), &format!("priority: {priority}"))).collect();
+        let set = rules(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+        let at = NOON.plus(Span::hours(hour));
+        let decided = decide_at(&buyer(), &set.rules, at);
+        let queued = decided.deliveries.iter().filter(|delivery| delivery.state == State::Queued).count();
+        prop_assert_eq!(queued, 1);
+        prop_assert_eq!(decided.slots.len(), 1);
+        let by_rule: BTreeMap<&str, usize> = decided.enrollments.iter().map(|e| (e.rule.as_str(), 1)).collect();
+        prop_assert_eq!(by_rule.len(), priorities.len());
+    }
+}

@@ -1,0 +1,183 @@
+//! Why an operation did not succeed, for people and for programs.
+
+use crate::domain::Diagnostic;
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+/// What sort of failure it is; decides the HTTP status and the exit code of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The question itself makes no sense. 400, exit 2.
+    Invalid,
+    /// The token is missing or wrong. 401, exit 1.
+    Unauthorized,
+    /// What was named does not exist. 404, exit 1.
+    NotFound,
+    /// It is not possible in the present state, such as a delivery that was sent already. 409, exit 1.
+    Conflict,
+    /// The question is larger than is read. 413, exit 2.
+    TooLarge,
+    /// Rules or templates have errors; the diagnostics say which. 422, exit 65.
+    Rules,
+    /// Settings or the schema have errors; the diagnostics say which. 422, exit 78.
+    Settings,
+    /// The store cannot be opened, read or written. 503, exit 74.
+    Store,
+    /// Not now: starting, stopping, or no space left. 503, exit 1.
+    Unavailable,
+    /// Anything else. 500, exit 1.
+    Internal,
+}
+
+impl FailureKind {
+    /// The status it is answered with.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Invalid => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Rules | Self::Settings => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Store | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The exit code of a command that meets it: 1 failed, 2 usage, 65 bad rules or templates, 74 store, 78 settings.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Invalid | Self::TooLarge => 2,
+            Self::Rules => 65,
+            Self::Store => 74,
+            Self::Settings => 78,
+            Self::Unauthorized | Self::NotFound | Self::Conflict | Self::Unavailable | Self::Internal => 1,
+        }
+    }
+}
+
+/// A diagnostic as it goes over the wire: places as lines and columns, without the file's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The file, as the user would name it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// Line of the end.
+    pub end_line: usize,
+    /// Column of the end, exclusive.
+    pub end_column: usize,
+    /// `error` or `warning`.
+    pub severity: String,
+    /// Stable short name of the kind of problem.
+    pub code: String,
+    /// The cause in plain words.
+    pub message: String,
+    /// What to write instead, if that can be said.
+    pub help: Option<String>,
+}
+
+impl From<&Diagnostic> for Problem {
+    fn from(diagnostic: &Diagnostic) -> Self {
+        let (line, column) = diagnostic.place.line_column();
+        let mut end = diagnostic.place.clone();
+        end.span.start = end.span.end;
+        let (end_line, end_column) = end.line_column();
+        Self {
+            file: diagnostic.place.file.display().to_string(),
+            line,
+            column,
+            end_line,
+            end_column,
+            severity: if diagnostic.is_error() { "error" } else { "warning" }.into(),
+            code: diagnostic.code.into(),
+            message: diagnostic.message.clone(),
+            help: diagnostic.help.clone(),
+        }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    /// One line, as [`Diagnostic`] shows itself.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { file, line, column, severity, code, message, .. } = self;
+        write!(f, "{file}:{line}:{column}: {severity}[{code}]: {message}")?;
+        self.help.as_ref().map_or(Ok(()), |help| write!(f, "; help: {help}"))
+    }
+}
+
+/// Why an operation did not succeed. On the wire `{"error": {"kind", "message", "causes", "diagnostics"}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What sort of failure.
+    pub kind: FailureKind,
+    /// What happened, in plain words, without a full stop.
+    pub message: String,
+    /// What lay behind it, the nearest cause first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
+    /// Problems in files, if they are the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diagnostics: Vec<Problem>,
+}
+
+impl Failure {
+    /// A failure without causes.
+    #[must_use]
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), causes: Vec::new(), diagnostics: Vec::new() }
+    }
+
+    /// What was named does not exist: `no customer "42"`.
+    #[must_use]
+    pub fn not_found(what: &str, name: &str) -> Self {
+        Self::new(FailureKind::NotFound, format!("no {what} {name:?}"))
+    }
+
+    /// A failure that says what `error` says, with all of its sources as causes.
+    #[must_use]
+    pub fn from_error(kind: FailureKind, error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut failure = Self::new(kind, error.to_string());
+        failure.push_causes(error.source());
+        failure
+    }
+
+    /// With `error` and all of its sources as causes.
+    #[must_use]
+    pub fn because(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
+        self.push_causes(Some(error));
+        self
+    }
+
+    /// With the problems that are the reason.
+    #[must_use]
+    pub fn with(mut self, diagnostics: &[Diagnostic]) -> Self {
+        self.diagnostics.extend(diagnostics.iter().map(Problem::from));
+        self
+    }
+
+    fn push_causes(&mut self, first: Option<&(dyn std::error::Error + 'static)>) {
+        self.causes.extend(std::iter::successors(first, |error| error.source()).map(ToString::to_string));
+    }
+}
+
+/// How a failure stands on the wire.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Envelope {
+    /// The failure.
+    pub(super) error: Failure,
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.kind.status(), Json(Envelope { error: self })).into_response()
+    }
+}

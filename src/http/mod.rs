@@ -1,0 +1,36 @@
+//! What the daemon answers over HTTP.
+//!
+//! What it is for: the operations of the administration ([`Operations`]) as one trait that this room declares and the
+//! composition root implements, the form of every question and answer on the wire, the router over them, and the
+//! listener that serves it on a unix socket or on loopback. The command line drives the very same router, over the
+//! socket of a running daemon or in its own process.
+//! Invariants: an answer is JSON in `snake_case`, a problem is always a [`Failure`]; nothing but an import is read
+//! without a bound; an import of any size passes in bounded memory; only the owner of the socket, or who has the
+//! token, gets an answer.
+//! Deliberately not here: what an operation does (the composition root), how a person sees it (`cli`), the listener
+//! for customers and for ingestion (a later one).
+
+mod failure;
+mod gate;
+mod import;
+mod listener;
+mod operations;
+mod router;
+mod wire;
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;
+
+pub use failure::{Failure, FailureKind, Problem};
+pub use listener::{AdminAddress, AdminListener, ListenError};
+pub use operations::{BlockingReader, Gone, ImportSink, ImportSource, Operations, Result};
+pub use router::{Access, router};
+pub use wire::{
+    Changed, ChannelCounts, ConsentView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery,
+    DeliverySelection, DeliveryView, EnrollmentView, EventView, ImportKind, ImportLine, ImportProgress, ImportReport,
+    ImportRequest, LaneView, MemoryView, NextTick, OrdersView, Page, Paused, PlanReport, PlanRequest, Readiness,
+    RefusedRow, ReloadReport, ReloadStatus, RulePlan, RuleStanding, RuleView, RulesStatus, Status, StoreStatus,
+    SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged,
+};

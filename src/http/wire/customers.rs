@@ -1,0 +1,206 @@
+//! Customers: lists, and all that is known of one.
+
+use super::DeliveryView;
+use crate::domain::{Activity, Consent, Customer, DeliveryId, Enrollment, Event, RuleMemory, Suppression, Time, Value};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Which customers to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomerQuery {
+    /// Where the last page ended, as its `next` said.
+    pub after: Option<String>,
+    /// At most so many; the implementation has a bound of its own.
+    pub limit: Option<usize>,
+}
+
+/// One customer in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerLine {
+    /// The outside's id.
+    pub id: String,
+    /// The address.
+    pub email: Option<String>,
+    /// When first stored here.
+    pub arrived_at: Time,
+    /// The latest time at which a profile row took effect.
+    pub updated_at: Option<Time>,
+    /// Purchases.
+    pub orders: OrdersView,
+}
+
+impl From<&Customer> for CustomerLine {
+    fn from(customer: &Customer) -> Self {
+        Self {
+            id: customer.id.clone(),
+            email: customer.email().map(ToOwned::to_owned),
+            arrived_at: customer.arrived_at,
+            updated_at: (customer.updated_at != Time::MIN).then_some(customer.updated_at),
+            orders: (&customer.activity).into(),
+        }
+    }
+}
+
+/// All that is known of one customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerDetail {
+    /// What a list shows.
+    #[serde(flatten)]
+    pub customer: CustomerLine,
+    /// Attributes by name.
+    pub attributes: BTreeMap<String, serde_json::Value>,
+    /// Consent by class or topic.
+    pub consent: BTreeMap<String, ConsentView>,
+    /// The suppression of the address, if it is suppressed.
+    pub suppression: Option<Suppression>,
+    /// What the rules remember.
+    pub rules: Vec<MemoryView>,
+    /// Enrollments, newest first.
+    pub enrollments: Vec<EnrollmentView>,
+    /// The latest events, newest first.
+    pub events: Vec<EventView>,
+    /// Deliveries.
+    pub deliveries: Vec<DeliveryView>,
+}
+
+impl CustomerDetail {
+    /// What the record itself holds; the rest is empty and for the caller to fill.
+    #[must_use]
+    pub fn of(customer: &Customer) -> Self {
+        Self {
+            customer: customer.into(),
+            attributes: customer.attributes.iter().map(|(name, value)| (name.clone(), value.to_json())).collect(),
+            consent: customer.consent.iter().map(|(name, consent)| (name.clone(), consent.into())).collect(),
+            suppression: None,
+            rules: customer.memory.iter().map(|(rule, memory)| MemoryView::new(rule, memory)).collect(),
+            enrollments: Vec::new(),
+            events: Vec::new(),
+            deliveries: Vec::new(),
+        }
+    }
+}
+
+/// Purchases in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrdersView {
+    /// How many.
+    pub count: u64,
+    /// Sum of their values.
+    pub revenue: serde_json::Value,
+    /// The earliest.
+    pub first_at: Option<Time>,
+    /// The latest.
+    pub last_at: Option<Time>,
+}
+
+impl From<&Activity> for OrdersView {
+    fn from(activity: &Activity) -> Self {
+        let orders = &activity.orders;
+        Self {
+            count: orders.count,
+            revenue: Value::Number(orders.revenue).to_json(),
+            first_at: orders.first_at,
+            last_at: orders.last_at,
+        }
+    }
+}
+
+/// Consent to one class or topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentView {
+    /// Given or withdrawn.
+    pub granted: bool,
+    /// Since when.
+    pub at: Time,
+    /// Where it came from.
+    pub source: String,
+}
+
+impl From<&Consent> for ConsentView {
+    fn from(consent: &Consent) -> Self {
+        Self { granted: consent.granted, at: consent.at, source: consent.source.clone() }
+    }
+}
+
+/// What a customer remembers of one rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryView {
+    /// The rule.
+    pub rule: String,
+    /// The occurrence of the last enrollment.
+    pub occurrence: String,
+    /// When that was.
+    pub enrolled_at: Time,
+    /// How many enrollments there were.
+    pub enrollments: u32,
+    /// Whether the last one was held out.
+    pub held_out: bool,
+}
+
+impl MemoryView {
+    fn new(rule: &str, memory: &RuleMemory) -> Self {
+        Self {
+            rule: rule.to_owned(),
+            occurrence: memory.occurrence.clone(),
+            enrolled_at: memory.enrolled_at,
+            enrollments: memory.enrollments,
+            held_out: memory.held_out,
+        }
+    }
+}
+
+/// One passage through a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrollmentView {
+    /// The rule.
+    pub rule: String,
+    /// What makes it unique.
+    pub occurrence: String,
+    /// When it began.
+    pub entered_at: Time,
+    /// Whether it was held out.
+    pub held_out: bool,
+    /// Its deliveries.
+    #[serde(with = "super::ids")]
+    pub deliveries: Vec<DeliveryId>,
+}
+
+impl From<&Enrollment> for EnrollmentView {
+    fn from(enrollment: &Enrollment) -> Self {
+        Self {
+            rule: enrollment.rule.clone(),
+            occurrence: enrollment.occurrence.clone(),
+            entered_at: enrollment.entered_at,
+            held_out: enrollment.held_out,
+            deliveries: enrollment.deliveries.clone(),
+        }
+    }
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventView {
+    /// Its name.
+    pub event: String,
+    /// When it happened.
+    pub at: Time,
+    /// When it arrived here.
+    pub received_at: Time,
+    /// The sender's id of the message.
+    pub message_id: Option<String>,
+    /// Its properties.
+    pub properties: BTreeMap<String, serde_json::Value>,
+}
+
+impl From<&Event> for EventView {
+    fn from(event: &Event) -> Self {
+        Self {
+            event: event.name.clone(),
+            at: event.at,
+            received_at: event.received_at,
+            message_id: event.message_id.clone(),
+            properties: event.properties.iter().map(|(name, value)| (name.clone(), value.to_json())).collect(),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! `status`, `reload`, `pause`, `resume` and readiness.
+
+use crate::domain::{State, Time};
+use crate::http::Problem;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The state of the daemon and of its store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the program that answers.
+    pub version: String,
+    /// Whether a daemon runs.
+    pub running: bool,
+    /// Its process, if one runs.
+    pub pid: Option<u32>,
+    /// Since when it runs.
+    pub started_at: Option<Time>,
+    /// The settings file.
+    pub settings: String,
+    /// Whether all sending is stopped by a person.
+    pub paused: bool,
+    /// Whether it does its work, and if not, why.
+    pub readiness: Readiness,
+    /// The store.
+    pub store: StoreStatus,
+    /// Deliveries by state; states without any may be left out.
+    pub deliveries: BTreeMap<State, u64>,
+    /// What waits, by lane.
+    pub lanes: Vec<LaneView>,
+    /// The rules.
+    pub rules: RulesStatus,
+    /// What fires next, if anything does.
+    pub next_tick: Option<NextTick>,
+    /// The last reload, if there was one.
+    pub last_reload: Option<ReloadStatus>,
+}
+
+/// The store in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// Its folder.
+    pub path: String,
+    /// Customers stored.
+    pub customers: u64,
+    /// Bytes on disk.
+    pub disk_bytes: u64,
+}
+
+/// What waits in a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneView {
+    /// The lane: `mail:CLASS` or `endpoint:NAME`.
+    pub lane: String,
+    /// When its earliest delivery is due.
+    pub next_due: Time,
+}
+
+/// The rules in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesStatus {
+    /// How many there are.
+    pub count: u64,
+    /// Those that are paused, by a person or the brake.
+    pub paused: Vec<String>,
+}
+
+/// A trigger's next instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextTick {
+    /// When.
+    pub at: Time,
+    /// Of which rule.
+    pub rule: String,
+}
+
+/// What the last reload came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadStatus {
+    /// When.
+    pub at: Time,
+    /// Whether the new files are in use.
+    pub ok: bool,
+    /// Errors found.
+    pub errors: u64,
+}
+
+/// What a successful reload brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadReport {
+    /// Rules in use now.
+    pub rules: u64,
+    /// Templates in use now.
+    pub templates: u64,
+    /// Names of rules that are new.
+    pub added: Vec<String>,
+    /// Names of rules that are gone.
+    pub removed: Vec<String>,
+    /// Warnings.
+    pub diagnostics: Vec<Problem>,
+}
+
+/// Whether all sending is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// Whether it is.
+    pub paused: bool,
+    /// Whether it was before.
+    pub before: bool,
+}
+
+/// Whether the daemon does its work.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// Whether it does.
+    pub ready: bool,
+    /// What hinders it, in plain words.
+    pub reasons: Vec<String>,
+}

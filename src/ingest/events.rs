@@ -1,0 +1,132 @@
+//! Events and profiles from NDJSON.
+
+use super::error::IngestError;
+use super::lines::{Lines, MAX_RECORD, Taken, shown, without_break, without_mark};
+use super::rejects::ROW;
+use super::segment::Reading;
+use super::{ImportOptions, Refused, Row};
+use crate::domain::{Arrival, Schema};
+use serde_json::{Map, Value as Json};
+use std::io::{self, Read};
+use std::sync::Arc;
+
+/// The rows of an NDJSON file: one JSON object a line, in the form that Segment's clients send.
+///
+/// - `type: track` is an event: `userId`, `event`, `timestamp` (RFC 3339; without a zone it is UTC; it may lie in the
+///   future), and optionally `messageId` and `properties`, where `null` counts as missing.
+/// - `type: identify` is a profile: `userId`, `traits` (`null` clears an attribute), and optionally `timestamp`, from when
+///   it holds. `firstName`, `lastName` and `createdAt` are the attributes `first_name`, `last_name` and `created_at`.
+/// - Other members are passed over, `_line` and `_reason` among them. A line `{"_row": "…"}` stands for the text in it, so
+///   that mended rows of a file of refused rows can be read as they are.
+/// - Blank lines are passed over.
+pub struct EventsNdjson<R> {
+    lines: Lines<R>,
+    bytes: Vec<u8>,
+    schema: Arc<Schema>,
+    options: ImportOptions,
+    broken: bool,
+}
+
+impl<R: Read> EventsNdjson<R> {
+    /// Reads nothing yet.
+    #[must_use]
+    pub fn new(reader: R, schema: Arc<Schema>, options: ImportOptions) -> Self {
+        Self { lines: Lines::new(reader), bytes: Vec::new(), schema, options, broken: false }
+    }
+
+    /// Reads one line.
+    fn read(&mut self) -> io::Result<Line> {
+        self.bytes.clear();
+        let line = self.lines.next_line();
+        match self.lines.take(&mut self.bytes, MAX_RECORD + 1)? {
+            Taken::End => return Ok(Line::End),
+            Taken::Part => {
+                self.lines.skip_line()?;
+                return Ok(Line::Row(self.refused(line, "the line is longer than 1 MiB".to_owned())));
+            }
+            Taken::Whole => {}
+        }
+        let bytes = without_break(&self.bytes);
+        let bytes = if line == 1 { without_mark(bytes) } else { bytes };
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Line::Blank);
+        }
+        let row = self.arrival(bytes).map_or_else(|reason| self.refused(line, reason), Row::Arrival);
+        Ok(Line::Row(row))
+    }
+
+    fn arrival(&self, bytes: &[u8]) -> Result<Arrival, String> {
+        let mut message = parse(bytes)?;
+        if let Some(Json::String(row)) = message.get(ROW) {
+            message = parse(row.as_bytes())?;
+        }
+        Reading { schema: &self.schema, received_at: self.options.received_at }.arrival(&message)
+    }
+
+    fn refused(&self, line: u64, reason: String) -> Row {
+        let (raw, shown_whole) = shown(without_break(&self.bytes));
+        let whole = shown_whole && self.bytes.len() <= MAX_RECORD;
+        Row::Refused(Refused { line, raw, whole, reason })
+    }
+}
+
+/// What a line came to.
+enum Line {
+    Row(Row),
+    Blank,
+    End,
+}
+
+/// One JSON object.
+fn parse(bytes: &[u8]) -> Result<Map<String, Json>, String> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| format!("not UTF-8, from byte {} of the line", error.valid_up_to() + 1))?;
+    match serde_json::from_str(text) {
+        Ok(Json::Object(message)) => Ok(message),
+        Ok(_) => Err("not a JSON object".to_owned()),
+        Err(error) => {
+            let told = error.to_string();
+            let cause = told.split(" at line ").next().unwrap_or_default();
+            Err(format!("not JSON: {cause}, at column {}", error.column()))
+        }
+    }
+}
+
+impl<R: Read> Iterator for EventsNdjson<R> {
+    type Item = Result<Row, IngestError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.broken {
+            match self.read() {
+                Ok(Line::End) => return None,
+                Ok(Line::Blank) => {}
+                Ok(Line::Row(row)) => return Some(Ok(row)),
+                Err(source) => {
+                    self.broken = true;
+                    return Some(Err(IngestError::Read { line: self.lines.next_line() - 1, source }));
+                }
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Flood, OPTIONS};
+    use super::{EventsNdjson, Row};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_gigabyte_in_one_line_is_refused_in_bounded_memory() {
+        let good = r#"{"type":"track","userId":"1","event":"e","timestamp":"2026-01-01"}"#;
+        let file = Flood { head: "\n", byte: b'x', bytes: 1 << 30, tail: format!("\n{good}\n") };
+        let mut rows = EventsNdjson::new(file.open(), Arc::default(), OPTIONS);
+        let Some(Ok(Row::Refused(refused))) = rows.next() else { panic!("refused") };
+        assert_eq!((refused.line, refused.whole, refused.raw.len()), (2, false, super::super::SHOWN_RECORD));
+        assert!(refused.reason.contains("longer than 1 MiB"));
+        assert!(matches!(rows.next(), Some(Ok(Row::Arrival(_)))));
+        assert!(rows.next().is_none());
+        assert!(rows.bytes.capacity() < 8 << 20, "{}", rows.bytes.capacity());
+    }
+}

@@ -1,0 +1,132 @@
+use super::{OPTIONS, schema, sorted};
+use crate::domain::{Arrival, Event, Number, Value};
+use crate::ingest::{EventsNdjson, Refused, Rejects};
+
+fn read(file: impl AsRef<[u8]>) -> (Vec<Arrival>, Vec<Refused>) {
+    sorted(EventsNdjson::new(file.as_ref(), schema(), OPTIONS))
+}
+
+fn event(line: &str) -> (String, Event) {
+    match read(line) {
+        (mut arrivals, refused) if refused.is_empty() && arrivals.len() == 1 => match arrivals.remove(0) {
+            Arrival::Event { customer, event } => (customer, event),
+            Arrival::Profile { .. } => panic!("an event"),
+        },
+        other => panic!("one arrival, not {other:?}"),
+    }
+}
+
+fn reason(line: &str) -> String {
+    let (arrivals, mut refused) = read(format!("\n{line}\n"));
+    assert_eq!((arrivals.len(), refused.len()), (0, 1), "{arrivals:?} {refused:?}");
+    assert_eq!((refused[0].line, refused[0].raw.as_slice()), (2, line.as_bytes()));
+    refused.remove(0).reason
+}
+
+fn with(members: &str) -> String {
+    format!(r#"{{"type":"track","userId":"1","event":"Order Completed","timestamp":"2026-01-01T00:00:00Z",{members}}}"#)
+}
+
+#[test]
+fn a_track_call_is_an_event() {
+    let (customer, event) = event(
+        r#"{"type":"track","userId":"7","event":"Order Completed","messageId":"m1","timestamp":"2099-01-01T12:00:00+01:00",
+            "properties":{"order_id":"o1","revenue":29.33,"gone":null,"items":[{"sku":"a","n":2}]}, "anonymousId":null}"#
+            .replace('\n', " ")
+            .as_str(),
+    );
+    assert_eq!((customer.as_str(), event.name.as_str()), ("7", "Order Completed"));
+    assert_eq!(event.message_id.as_deref(), Some("m1"));
+    assert_eq!(event.at.to_string(), "2099-01-01T11:00:00Z");
+    assert_eq!(event.received_at, OPTIONS.received_at);
+    assert_eq!(event.properties["revenue"], Value::Number("29.33".parse().unwrap()));
+    let item = [("n".to_owned(), Value::Number(2.into())), ("sku".to_owned(), Value::Text("a".into()))];
+    assert_eq!(event.properties["items"], Value::List(vec![Value::Map(item.into())]));
+    assert!(!event.properties.contains_key("gone"));
+}
+
+#[test]
+fn amounts_are_exact_to_the_cent_up_to_the_hundreds_of_millions() {
+    for cents in (0..100_000_000_000_i128).step_by(98_765_432) {
+        let text = format!("{}.{:02}", cents / 100, cents % 100);
+        let (_, event) = event(&with(&format!(r#""properties":{{"revenue":{text},"text":"{text}"}}"#)));
+        assert_eq!(event.properties["revenue"], Value::Number(Number::from_micro(cents * 10_000)), "{text}");
+    }
+}
+
+#[test]
+fn a_declared_property_is_stored_as_its_type() {
+    let (_, event) = event(&with(r#""properties":{"revenue":"29.33","order_id":17,"other":"29.33"}"#));
+    assert_eq!(event.properties["revenue"], Value::Number("29.33".parse().unwrap()));
+    assert_eq!(event.properties["order_id"], Value::Text("17".into()));
+    assert_eq!(event.properties["other"], Value::Text("29.33".into()));
+}
+
+#[test]
+fn an_identify_call_is_a_profile() {
+    let line = r#"{"type":"identify","userId":7,"timestamp":"2026-01-02T03:04:05",
+        "traits":{"firstName":"Ana","email":"a@b.test","plan":null,"shoe":43}}"#;
+    let (mut arrivals, refused) = read(line.replace('\n', " "));
+    assert_eq!(refused, []);
+    let Arrival::Profile { customer, row, dated } = arrivals.remove(0) else { panic!("a profile") };
+    assert_eq!((customer.as_str(), dated), ("7", true));
+    assert_eq!(row.effective_at.to_string(), "2026-01-02T03:04:05Z");
+    let expected = [
+        ("first_name", Some(Value::Text("Ana".into()))),
+        ("email", Some(Value::Text("a@b.test".into()))),
+        ("plan", None),
+        ("shoe", Some(Value::Number(43.into()))),
+    ];
+    assert_eq!(row.attributes, expected.map(|(name, value)| (name.to_owned(), value)).into());
+}
+
+#[test]
+fn what_cannot_be_stored_is_refused_with_its_reason() {
+    let deep = format!(r#""properties":{{"a":{}{}}}"#, "[".repeat(40), "]".repeat(40));
+    let abyss = format!(r#""properties":{{"a":{}{}}}"#, "[".repeat(400), "]".repeat(400));
+    for (line, expected) in [
+        (r#"{"userId":"1"}"#.to_owned(), "there is no `type`"),
+        (r#"{"type":"page","userId":"1"}"#.to_owned(), "`type` is `page`, not supported in this version"),
+        (r#"{"type":"order","userId":"1"}"#.to_owned(), "`type` is `order`, expected track or identify"),
+        (r#"{"type":"track","anonymousId":"x"}"#.to_owned(), "there is only an `anonymousId`"),
+        (r#"{"type":"track","event":"e"}"#.to_owned(), "there is no `userId`"),
+        (r#"{"type":"track","userId":"1"}"#.to_owned(), "there is no `event`"),
+        (r#"{"type":"track","userId":"1","event":"e"}"#.to_owned(), "there is no `timestamp`"),
+        (r#"{"type":"track","userId":"1","event":"e","timestamp":5}"#.to_owned(), "`timestamp` is `5`"),
+        (with(r#""properties":{"revenue":"abc"}"#), "`revenue` is `abc`, expected a number"),
+        (with(r#""properties":[1]"#), "`properties` are no object"),
+        (with(r#""properties":{"a":"\u0000"}"#), "`a` holds a NUL"),
+        (with(r#""properties":{"a\u0000":1}"#), "`properties` holds a NUL"),
+        (with(r#""messageId":{}"#), "`messageId` is no text"),
+        (with(&format!(r#""messageId":"{}""#, "m".repeat(300))), "`messageId` is longer than 256 bytes"),
+        (
+            with(&format!(r#""properties":{{"a":["{}","{0}"]}}"#, "x".repeat(20_000))),
+            "`properties` are longer than 32 KiB",
+        ),
+        (with(&deep), "nested deeper than 32 levels"),
+        (with(&abyss), "not JSON: recursion limit exceeded"),
+        (r#"{"type":"track",}"#.to_owned(), "not JSON: trailing comma, at column 17"),
+        ("[1]".to_owned(), "not a JSON object"),
+    ] {
+        let got = reason(&line);
+        assert!(got.starts_with(expected), "{got}");
+    }
+    let (_, refused) = read(b"{\"a\":\"\xff\"}\n");
+    assert_eq!(refused[0].reason, "not UTF-8, from byte 7 of the line");
+}
+
+#[test]
+fn mended_rejects_are_imported_again() {
+    let bad = with(r#""properties":{"revenue":"abc"}"#);
+    let file = format!("{bad}\n{{\"type\":\"track\",\n");
+    let (_, refused) = read(&file);
+    let mut rejects = Rejects::events(Vec::new());
+    refused.iter().try_for_each(|row| rejects.write(row)).unwrap();
+    assert_eq!(rejects.written(), 2);
+    let written = String::from_utf8(rejects.finish().unwrap()).unwrap();
+    assert!(written.starts_with("{\"_line\":1,\"_reason\":\"`revenue` is `abc`"), "{written}");
+    let good = with(r#""properties":{}"#).replace('"', "\\\"");
+    let mended = written.replace("abc\"}", "5\"}").replace("{\\\"type\\\":\\\"track\\\",", &good);
+    let (arrivals, refused) = read(&mended);
+    assert_eq!((arrivals.len(), refused), (2, vec![]), "{mended}");
+}

@@ -1,0 +1,154 @@
+//! One rule, key by key.
+
+use super::{AgainAfter, Names, PauseIf, Rule, steps, trigger, when};
+use crate::domain::{Class, Diagnostic, Number, Place, Span};
+use crate::yaml::{Document, Item, Kind, Map};
+use std::sync::Arc;
+
+const CLASSES: [(&str, Class); 2] = [("marketing", Class::Marketing), ("service", Class::Service)];
+
+/// Where a rule stands that has no `priority`.
+const PRIORITY: i64 = 50;
+
+/// The longest id; it becomes part of headers and metrics.
+const LONGEST_ID: usize = 64;
+
+/// Reads the rule of a file. `None` only when something that no rule can do without is missing or wrong; all problems
+/// are noted with the reader.
+pub(super) fn read(map: Map<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<(Rule, Place)> {
+    let id = map.required("rule");
+    let name = id.and_then(|item| rule_id(item, document));
+    let description = map.optional("description").and_then(Item::text).unwrap_or_default().to_owned();
+    let class = map.required("class").and_then(|item| item.word(&CLASSES));
+    let topic = map.optional("topic").and_then(|item| topic(item, names));
+    let trigger = map.required("trigger").and_then(trigger::read);
+    let when = when::required(&map, names.schema);
+    let again_after = again_after(&map);
+    let priority = map.optional("priority").and_then(Item::integer).unwrap_or(PRIORITY);
+    let holdout = map.optional("holdout").and_then(|item| holdout(item, class)).unwrap_or(0);
+    let pause_if = map.optional("pause_if").and_then(Item::map).and_then(pause_if);
+    let steps = map.required("steps").and_then(|item| steps::read(item, document, names));
+    map.not_yet(&["while", "goal"]);
+    map.close();
+    let place = id?.place();
+    let rule = Rule {
+        id: name?,
+        file: document.file.clone(),
+        line: place.line_column().0,
+        description,
+        class: class?,
+        topic,
+        trigger: trigger?,
+        when: when?,
+        again_after: again_after?,
+        priority,
+        holdout,
+        pause_if,
+        steps: steps?,
+    };
+    Some((rule, place))
+}
+
+/// A name in kebab-case that is the file's, too.
+fn rule_id(item: Item<'_>, document: &Document) -> Option<String> {
+    let id = item.text()?;
+    let stem = document.file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    if !is_kebab_case(id) {
+        let message = format!("`{id}` is not kebab-case");
+        let help = "use small letters, digits and single hyphens, and begin with a letter: win-back";
+        item.error_with_help("bad-name", message, help);
+    } else if id.len() > LONGEST_ID {
+        item.error("bad-name", format!("the rule's name has {} characters, more than {LONGEST_ID}", id.len()));
+    } else if id != stem {
+        let message = format!("the rule is `{id}`, but its file is `{stem}`");
+        item.error_with_help("file-name", message, format!("write `rule: {stem}`, or rename the file to {id}.yaml"));
+    }
+    Some(id.to_owned())
+}
+
+fn is_kebab_case(text: &str) -> bool {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.chars().all(|character| character.is_ascii_lowercase() || character.is_ascii_digit())
+    };
+    text.starts_with(|first: char| first.is_ascii_lowercase()) && text.split('-').all(is_word)
+}
+
+fn topic(item: Item<'_>, names: &Names<'_>) -> Option<String> {
+    let name = item.text()?;
+    if names.topics.contains_key(name) {
+        return Some(name.to_owned());
+    }
+    let message = format!("the settings have no topic `{name}`");
+    if names.topics.is_empty() {
+        item.error_with_help("unknown-topic", message, "add it under `topics` in retaind.yaml");
+    } else {
+        item.unknown("unknown-topic", &message, name, names.topics.keys().map(String::as_str));
+    }
+    None
+}
+
+fn again_after(map: &Map<'_>) -> Option<AgainAfter> {
+    if !map.has("again_after") {
+        // Which trigger asks for it is known to the trigger alone, but every one that this version has does.
+        let help = "write `again_after: 180d`, or `again_after: never` for once in a customer's life";
+        map.missing("again_after", Some(help));
+        return None;
+    }
+    let item = map.optional("again_after")?;
+    match item.node().as_text() {
+        Some("never") => Some(AgainAfter::Never),
+        Some(text) if text.parse::<Span>().is_err() => {
+            let help = "write a whole number and a unit, such as 30d, 24h or 2w, or `never`";
+            item.error_with_help("bad-span", format!("`{text}` is neither a span nor `never`"), help);
+            None
+        }
+        _ => item.span().map(AgainAfter::After),
+    }
+}
+
+/// Of 10,000 customers how many, from a text such as `10%` or `2.5%`.
+fn holdout(item: Item<'_>, class: Option<Class>) -> Option<u32> {
+    if class == Some(Class::Service) {
+        let help = "remove it, or make the rule `class: marketing`";
+        let message = "a rule of class service has no holdout";
+        item.reader().report(Diagnostic::error("contradiction", item.key_place(), message).help(help));
+        return None;
+    }
+    let written = item.node().as_text().and_then(|text| text.trim().strip_suffix('%'));
+    let percent = written.and_then(|number| number.trim().parse::<Number>().ok());
+    // Micro-units of a percent to ten-thousandths of the whole.
+    let share = percent.filter(|percent| percent.micro() % 10_000 == 0).map(|percent| percent.micro() / 10_000);
+    let share = share.and_then(|share| u32::try_from(share).ok()).filter(|share| *share <= 10_000);
+    if share.is_none() {
+        let message = format!("`{}` is no share of the customers", item.written());
+        item.error_with_help("bad-value", message, "write a percentage from 0% to 100%, such as 10% or 2.5%");
+    }
+    share
+}
+
+fn pause_if(map: Map<'_>) -> Option<PauseIf> {
+    let more_than = map.required("more_than").and_then(Item::whole);
+    let per = map.required("per").and_then(positive_span);
+    map.close();
+    Some(PauseIf { more_than: more_than?, per: per? })
+}
+
+/// A span that is longer than nothing.
+pub(super) fn positive_span(item: Item<'_>) -> Option<Span> {
+    let span = item.span()?;
+    if span <= Span(0) {
+        item.error("bad-span", format!("`{}` must be longer than nothing", item.name()));
+        return None;
+    }
+    Some(span)
+}
+
+/// A map, or a note that says how to write `what` as one.
+pub(super) fn a_map<'r>(item: Item<'r>, what: &str, help: &str) -> Option<Map<'r>> {
+    if !matches!(item.node().kind, Kind::Map(_)) {
+        let message = format!("{what} must be a map, not {}", item.node().noun());
+        item.error_with_help("wrong-type", message, help);
+        return None;
+    }
+    item.map()
+}

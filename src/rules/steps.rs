@@ -1,0 +1,146 @@
+//! `steps:`, what a rule does.
+
+use super::rule::{a_map, positive_span};
+use super::{Action, Names, Step, when};
+use crate::domain::{Diagnostic, EXPIRES_AFTER, nearest};
+use crate::yaml::{Document, Item, Map, Node};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The most steps of one rule.
+const MOST_STEPS: usize = 100;
+
+/// Reads all steps; `None` when one of them is wrong.
+pub(super) fn read(item: Item<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<Vec<Step>> {
+    let items = item.list()?;
+    if items.is_empty() {
+        item.error_with_help("empty-value", "`steps` is empty", "add a step: `- email: TEMPLATE`");
+        return None;
+    }
+    if items.len() > MOST_STEPS {
+        item.error("too-large", format!("`steps` has {} entries, more than {MOST_STEPS}", items.len()));
+        return None;
+    }
+    let mut seen = BTreeMap::new();
+    let steps: Vec<Option<Step>> = items
+        .into_iter()
+        .map(|item| {
+            let help = format!("write `- email: {}`", item.node().as_text().unwrap_or("TEMPLATE"));
+            let step = a_map(item, "a step", &help).and_then(|map| step(map, document, names))?;
+            unique(item, &step.id, &mut seen).then_some(step)
+        })
+        .collect();
+    steps.into_iter().collect()
+}
+
+/// Whether no step before has this id; notes it when one has.
+fn unique(item: Item<'_>, id: &str, seen: &mut BTreeMap<String, usize>) -> bool {
+    let line = item.place().line_column().0;
+    if let Some(first) = seen.get(id) {
+        let message = format!("the step of line {first} is named `{id}` too");
+        item.error_with_help("duplicate-step", message, "give this one a name of its own with `id:`");
+        return false;
+    }
+    seen.insert(id.to_owned(), line);
+    true
+}
+
+fn step(map: Map<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<Step> {
+    let (email, webhook) = (map.optional("email"), map.optional("webhook"));
+    let id = map.optional("id").map(step_id);
+    let condition = map.get("when").map(|item| when::whole(item, names.schema));
+    let expires = map.optional("expires").map_or(Some(EXPIRES_AFTER), positive_span);
+    map.not_yet(&["day", "hour"]);
+    let action = match (map.has("email"), map.has("webhook")) {
+        (true, false) => email.and_then(|item| mail(item, names)),
+        (false, true) => webhook.and_then(|item| call(item, document, names)),
+        (true, true) => {
+            let message = "`email` and `webhook` are two steps in one";
+            map.item().error_with_help("two-steps", message, "write two steps, each with its own `-`");
+            None
+        }
+        (false, false) => {
+            let help = "write `email: TEMPLATE` or `webhook: {to: ENDPOINT, type: NAME}`";
+            let place = map.item().place();
+            map.item().reader().report(Diagnostic::error("missing-key", place, "this step does nothing").help(help));
+            None
+        }
+    };
+    map.close();
+    let (action, by_itself) = action?;
+    // A step that is skipped when it should be, or not, is no step: what is wrong must not be taken for absent.
+    let condition = match condition {
+        Some(read) => Some(read?),
+        None => None,
+    };
+    let id = id.unwrap_or(Some(by_itself))?;
+    Some(Step { id, when: condition, expires: expires?, action })
+}
+
+fn step_id(item: Item<'_>) -> Option<String> {
+    let id = item.text()?;
+    let good = id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if !good {
+        let message = format!("`{id}` cannot be the name of a step");
+        item.error_with_help("bad-name", message, "use at most 64 letters, digits, hyphens, dots and underscores");
+    }
+    good.then(|| id.to_owned())
+}
+
+/// A mail, and the id of a step that has none of its own.
+fn mail(item: Item<'_>, names: &Names<'_>) -> Option<(Action, String)> {
+    let template = item.text()?;
+    if !names.can_mail {
+        let message = "this step sends mail, but the settings have no `email.from`";
+        item.error_with_help("missing-setting", message, "set `email: {from: …}` in retaind.yaml");
+    }
+    if !names.templates.contains(template) {
+        let message = format!("there is no template `{template}`");
+        let help = match nearest(template, names.templates.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("write it as templates/{template}/en.md"),
+        };
+        item.error_with_help("unknown-template", message, help);
+    }
+    Some((Action::Email { template: template.to_owned(), place: item.place() }, template.to_owned()))
+}
+
+/// A webhook call, and the id of a step that has none of its own.
+fn call(item: Item<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<(Action, String)> {
+    let map = a_map(item, "`webhook`", "write {to: ENDPOINT, type: NAME}")?;
+    let to = map.required("to").and_then(|item| endpoint(item, names));
+    let kind = map.required("type").and_then(event_type);
+    let data = match map.optional("data") {
+        Some(item) => item.pairs().map(|_| item.node().clone()),
+        None => Some(Node::empty_map(map.item().node().span.end)),
+    };
+    map.close();
+    let (to, kind, data) = (to?, kind?, data?);
+    Some((Action::Webhook { to, kind: kind.clone(), data, document: Arc::clone(document) }, kind))
+}
+
+fn endpoint(item: Item<'_>, names: &Names<'_>) -> Option<String> {
+    let name = item.text()?;
+    if names.endpoints.contains(name) {
+        return Some(name.to_owned());
+    }
+    let message = format!("the settings have no endpoint `{name}`");
+    if names.endpoints.is_empty() {
+        item.error_with_help("unknown-endpoint", message, "add it under `endpoints` in retaind.yaml");
+    } else {
+        item.unknown("unknown-endpoint", &message, name, names.endpoints.iter().map(String::as_str));
+    }
+    None
+}
+
+/// The `type` of a webhook: words joined by dots (Standard Webhooks 1.0.0, "Event types").
+fn event_type(item: Item<'_>) -> Option<String> {
+    let text = item.text()?;
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if text.len() <= 128 && text.split('.').all(is_word) {
+        return Some(text.to_owned());
+    }
+    let help = "join words of letters, digits and _ by dots: customer.at_risk";
+    item.error_with_help("bad-name", format!("`{text}` cannot be the type of a webhook"), help);
+    None
+}

@@ -1,0 +1,187 @@
+//! `when:`, the forms that a condition may take.
+//!
+//! A text is one condition; `everyone` is a word; a list is all of its parts; a map says `all`, `any` or `none` of a
+//! list. Several of these keys in one map hold together.
+
+use crate::condition::{self, Predicate, Scope};
+use crate::domain::{Diagnostic, Schema, nearest};
+use crate::yaml::{Item, Kind, Map, Node, Style};
+
+/// The most conditions of one `when`, so that a file of 1 MiB cannot hold up a reload.
+const MOST_CONDITIONS: usize = 200;
+
+const EVERYONE: &str = "everyone";
+
+/// The rule's own `when`, which must be there.
+pub(super) fn required(map: &Map<'_>, schema: &Schema) -> Option<Predicate> {
+    if let Some(item) = map.get("when") {
+        return whole(item, schema);
+    }
+    map.missing("when", Some("write a condition, or `when: everyone`"));
+    None
+}
+
+/// Reads the whole of a `when`; `None` when any part of it is wrong.
+pub(super) fn whole(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
+    let count = texts(item.node());
+    if count > MOST_CONDITIONS {
+        let message = format!("`when` has {count} conditions, more than {MOST_CONDITIONS}");
+        item.error_with_help("too-large", message, "use `in [...]` for lists of values, or an attribute that says it");
+        return None;
+    }
+    read(item, schema)
+}
+
+/// How many texts stand in a value, at any depth.
+fn texts(node: &Node) -> usize {
+    match &node.kind {
+        Kind::List(items) => items.iter().map(texts).sum(),
+        Kind::Map(entries) => entries.iter().map(|(_, node)| texts(node)).sum(),
+        _ => 1,
+    }
+}
+
+fn read(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
+    match &item.node().kind {
+        Kind::Null => empty(item),
+        Kind::Text(text) if text.trim().is_empty() => empty(item),
+        Kind::Text(text) if text.trim() == EVERYONE => Some(Predicate::everyone()),
+        Kind::Text(text) => one(item, text, schema),
+        Kind::List(_) => parts(item, schema).map(Predicate::all),
+        Kind::Map(_) => groups(item, schema),
+        Kind::Bool(_) | Kind::Number(_) => {
+            let help = "write `everyone` for all customers, or a condition such as orders.count >= 2";
+            item.error_with_help("wrong-type", format!("`{}` is no condition", item.written()), help);
+            None
+        }
+    }
+}
+
+fn empty(item: Item<'_>) -> Option<Predicate> {
+    let help = "write a condition, or `everyone` for all customers";
+    item.error_with_help("empty-value", format!("`{}` is empty", item.name()), help);
+    None
+}
+
+fn groups(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
+    let map = item.map()?;
+    let mut groups = Vec::new();
+    for (name, join) in
+        [("all", Predicate::all as fn(Vec<Predicate>) -> Predicate), ("any", Predicate::any), ("none", Predicate::none)]
+    {
+        if let Some(item) = map.get(name) {
+            let is_list = matches!(item.node().kind, Kind::List(_));
+            let parts = if is_list { parts(item, schema) } else { read(item, schema).map(|part| vec![part]) };
+            groups.push(parts.map(join));
+        }
+    }
+    if groups.is_empty() && item.pairs().is_some_and(|pairs| pairs.is_empty()) {
+        return empty(item);
+    }
+    map.close();
+    groups.into_iter().collect::<Option<Vec<_>>>().filter(|groups| !groups.is_empty()).map(Predicate::all)
+}
+
+/// All parts of a list; every one of them is looked at, even when one is wrong.
+fn parts(item: Item<'_>, schema: &Schema) -> Option<Vec<Predicate>> {
+    let items = item.list()?;
+    if items.is_empty() {
+        empty(item);
+        return None;
+    }
+    if item.node().style() == Style::Flow && is_cut(&items) {
+        return None;
+    }
+    let parts: Vec<_> = items.into_iter().map(|item| read(item, schema)).collect();
+    parts.into_iter().collect()
+}
+
+/// `[count("a", 30d) > 1]` is cut at its comma. Notes the first item whose brackets do not match.
+fn is_cut(items: &[Item<'_>]) -> bool {
+    let unmatched = |item: &&Item<'_>| {
+        item.node().style() == Style::Plain && item.node().as_text().is_some_and(|text| !Scan::of(text).is_balanced())
+    };
+    let Some(item) = items.iter().find(unmatched) else { return false };
+    let help =
+        "inside [ ] a comma ends a value: put a condition with a comma in quotes, or write it on a line of its own";
+    item.error_with_help("yaml-cut", format!("`{}` is only a part of a condition", item.written()), help);
+    true
+}
+
+fn one(item: Item<'_>, text: &str, schema: &Schema) -> Option<Predicate> {
+    if is_cut_off(item, text) || is_misspelt(item, text) {
+        return None;
+    }
+    let document = item.reader().document();
+    let (predicate, problems) = condition::compile(text, &Scope { schema });
+    for problem in problems {
+        let place = document.place_within(item.node(), problem.span);
+        item.reader().report(Diagnostic {
+            severity: problem.severity,
+            code: problem.code,
+            place,
+            message: problem.message,
+            help: problem.help,
+        });
+    }
+    predicate
+}
+
+/// Whether it is nearly the word `everyone`. Notes it.
+fn is_misspelt(item: Item<'_>, text: &str) -> bool {
+    let misspelt = text.chars().all(char::is_alphabetic) && nearest(text, [EVERYONE]).is_some();
+    if misspelt {
+        item.unknown("unknown-word", &format!("`{text}` is no condition"), text, [EVERYONE].into_iter());
+    }
+    misspelt
+}
+
+/// Whether YAML has taken the condition's end for a comment. Notes it.
+fn is_cut_off(item: Item<'_>, text: &str) -> bool {
+    let document = item.reader().document();
+    let rest = document.text[item.node().span.end..].lines().next().unwrap_or_default();
+    if item.node().style() == Style::Plain && Scan::of(text).open_quote && rest.trim_start().starts_with('#') {
+        let help = "put the whole condition in '…': a `#` behind a blank begins a comment in YAML";
+        item.error_with_help("yaml-cut", "the condition is cut off at the `#`", help);
+        return true;
+    }
+    false
+}
+
+/// What a first look at a condition's text tells, strings left out.
+struct Scan {
+    depth: i32,
+    closed_too_much: bool,
+    open_quote: bool,
+}
+
+impl Scan {
+    fn of(text: &str) -> Self {
+        let mut scan = Self { depth: 0, closed_too_much: false, open_quote: false };
+        let mut quote = None;
+        let mut characters = text.chars();
+        while let Some(character) = characters.next() {
+            if let Some(open) = quote {
+                match character {
+                    '\\' => drop(characters.next()),
+                    _ if character == open => quote = None,
+                    _ => {}
+                }
+                continue;
+            }
+            match character {
+                '"' | '\'' => quote = Some(character),
+                '(' | '[' | '{' => scan.depth += 1,
+                ')' | ']' | '}' => scan.depth -= 1,
+                _ => {}
+            }
+            scan.closed_too_much |= scan.depth < 0;
+        }
+        scan.open_quote = quote.is_some();
+        scan
+    }
+
+    const fn is_balanced(&self) -> bool {
+        self.depth == 0 && !self.closed_too_much && !self.open_quote
+    }
+}

@@ -1,0 +1,114 @@
+//! The recorder of metrics.
+
+use super::names::{self, Kind, METRICS};
+use metrics::{Key, KeyName, Label, Metadata, Recorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use std::sync::OnceLock;
+
+/// Upper ends of the buckets of times, in seconds: from a fast webhook to a slow tick.
+const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 120.0];
+
+/// The recorder of this process, once it is installed. The `metrics` macros know one recorder a process, so two
+/// daemons in one process (as tests run them) count together.
+static INSTALLED: OnceLock<Metrics> = OnceLock::new();
+
+/// Reads what was counted.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Makes the recorder that the `metrics` macros of this process count with; the same one if called again.
+    pub fn install() -> Self {
+        INSTALLED
+            .get_or_init(|| {
+                let (recorder, metrics) = Self::local();
+                if let Err(error) = metrics::set_global_recorder(recorder) {
+                    tracing::warn!(%error, "another recorder of metrics is installed; ours stays empty");
+                }
+                metrics
+            })
+            .clone()
+    }
+
+    /// A recorder of its own, all metrics described, for `metrics::with_local_recorder`.
+    #[must_use]
+    pub fn local() -> (PrometheusRecorder, Self) {
+        let times = METRICS.iter().filter(|metric| metric.kind == Kind::Seconds);
+        let builder = times.fold(PrometheusBuilder::new(), |builder, metric| {
+            // Refused for an empty list of buckets only.
+            builder.set_buckets_for_metric(Matcher::Full(metric.name.into()), &BUCKETS).unwrap_or_default()
+        });
+        let recorder = builder.build_recorder();
+        describe(&recorder);
+        let metrics = Self(recorder.handle());
+        (recorder, metrics)
+    }
+
+    /// All metrics in the Prometheus text form.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Folds what times were recorded into their buckets; to be called every few seconds, or they pile up.
+    pub fn run_upkeep(&self) {
+        self.0.run_upkeep();
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics(..)")
+    }
+}
+
+fn describe(recorder: &PrometheusRecorder) {
+    for metric in METRICS {
+        let name = KeyName::from_const_str(metric.name);
+        match metric.kind {
+            Kind::Counter => recorder.describe_counter(name, None, metric.help.into()),
+            Kind::Gauge => recorder.describe_gauge(name, None, metric.help.into()),
+            Kind::Seconds => recorder.describe_histogram(name, Some(metrics::Unit::Seconds), metric.help.into()),
+        }
+    }
+    let version = Label::from_static_parts(names::label::VERSION, env!("CARGO_PKG_VERSION"));
+    let metadata = Metadata::new(module_path!(), metrics::Level::INFO, None);
+    recorder.register_gauge(&Key::from_parts(names::BUILD_INFO, vec![version]), &metadata).set(1.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Metrics;
+    use crate::telemetry::names;
+
+    #[test]
+    fn what_is_counted_is_shown_with_its_help() {
+        let (recorder, metrics) = Metrics::local();
+        metrics::with_local_recorder(&recorder, || {
+            metrics::counter!(names::TICKS, "rule" => "win-back").increment(3);
+            metrics::histogram!(names::ATTEMPT_SECONDS, "channel" => "email").record(0.004);
+        });
+        metrics.run_upkeep();
+        let text = metrics.render();
+        assert!(text.contains("# HELP retaind_ticks_total Ticks completed, by `rule`."), "{text}");
+        assert!(text.contains("retaind_ticks_total{rule=\"win-back\"} 3"), "{text}");
+        assert!(text.contains("retaind_attempt_seconds_bucket{channel=\"email\",le=\"0.005\"} 1"), "{text}");
+    }
+
+    #[test]
+    fn installing_twice_gives_the_same_recorder() {
+        let (first, second) = (Metrics::install(), Metrics::install());
+        metrics::counter!(names::PANICS, "part" => "a test").increment(1);
+        assert!(first.render().contains("retaind_panics_total{part=\"a test\"} 1"));
+        assert!(second.render().contains("retaind_panics_total{part=\"a test\"} 1"));
+    }
+
+    #[test]
+    fn names_are_unique_and_say_their_unit() {
+        let mut seen = std::collections::BTreeSet::new();
+        for metric in names::METRICS {
+            assert!(seen.insert(metric.name), "{} twice", metric.name);
+            assert_eq!(metric.kind == names::Kind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Names of metrics and of their labels, with what they count.
+
+/// What sort of metric it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Seconds, counted in buckets.
+    Seconds,
+}
+
+/// A metric: its name, its sort, and what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// Its sort.
+    pub kind: Kind,
+    /// What it says, for the scrape's `# HELP`.
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($constant:ident = $name:literal, $kind:ident, $help:literal;)*) => {
+        $(#[doc = $help] pub const $constant: &str = $name;)*
+        /// Every metric.
+        pub const METRICS: &[Metric] = &[$(Metric { name: $name, kind: Kind::$kind, help: $help }),*];
+    };
+}
+
+metrics! {
+    BUILD_INFO = "retaind_build_info", Gauge, "Always 1; label `version`.";
+    STARTED_AT = "retaind_started_at_seconds", Gauge, "Unix time at which the daemon began its work.";
+    READY = "retaind_ready", Gauge, "1 while it does its work.";
+    PAUSED = "retaind_paused", Gauge, "1 while all sending is stopped by a person.";
+    ARRIVALS = "retaind_arrivals_total", Counter, "What arrived, by `kind` and `result` (stored, duplicate, refused).";
+    CUSTOMERS = "retaind_customers", Gauge, "Customers stored.";
+    STORE_BYTES = "retaind_store_bytes", Gauge, "Bytes that the store takes on disk.";
+    COMMITS = "retaind_commits_total", Counter, "Rounds of the committer, by `result` (durable, conflict, full).";
+    COMMIT_SECONDS = "retaind_commit_seconds", Seconds, "Time of a round of the committer until it is durable.";
+    RULES = "retaind_rules", Gauge, "Rules in use, by `state` (live, paused, braked).";
+    RELOADS = "retaind_reloads_total", Counter, "Reloads, by `result` (ok, refused).";
+    LAST_RELOAD_OK = "retaind_last_reload_ok", Gauge, "1 if the last reload was taken, 0 if the old rules were kept.";
+    TICKS = "retaind_ticks_total", Counter, "Ticks completed, by `rule`.";
+    TICK_SECONDS = "retaind_tick_seconds", Seconds, "Time from the first page of a tick to its last.";
+    TICK_LAG = "retaind_tick_lag_seconds", Gauge, "By how much the oldest tick that is not complete is late.";
+    OVERDUE_WAKES = "retaind_overdue_wakes_total", Counter, "Times the loop woke by itself because the scheduler was silent.";
+    MATCHES = "retaind_matches_total", Counter, "Customers whose condition held at a tick, by `rule`.";
+    LATENESS = "retaind_lateness_seconds", Seconds, "How long after its due instant a delivery was accepted at its first attempt, by `channel`.";
+    EVALUATIONS = "retaind_evaluations_total", Counter, "Conditions evaluated, by `rule`.";
+    ENROLLMENTS = "retaind_enrollments_total", Counter, "Enrollments, by `rule` and `holdout` (true, false).";
+    HOLDS = "retaind_holds_total", Counter, "Matches that made no enrollment, by `rule` and `reason`.";
+    BRAKES = "retaind_brakes_total", Counter, "Times the brake stopped a rule, by `rule`.";
+    QUEUE = "retaind_deliveries", Gauge, "Deliveries stored, by `state`.";
+    LANE_LAG = "retaind_lane_lag_seconds", Gauge, "By how much the oldest due delivery of a `lane` is late.";
+    ATTEMPTS = "retaind_attempts_total", Counter, "Attempts, by `channel`, `rule` and `outcome`.";
+    ATTEMPT_SECONDS = "retaind_attempt_seconds", Seconds, "Time of an attempt, by `channel`.";
+    WITHHELD = "retaind_withheld_total", Counter, "Deliveries that a gate kept back, by `channel`, `rule` and `reason`.";
+    DEAD_LETTERS = "retaind_dead_letters_total", Counter, "Deliveries given up, by `channel` and `rule`.";
+    RECOVERED = "retaind_recovered_total", Counter, "Attempts found under way at a start, whose outcome nobody knows.";
+    PANICS = "retaind_panics_total", Counter, "Panics that were caught, by `part`.";
+}
+
+/// Labels, each with a bounded set of values.
+pub mod label {
+    /// Name of a rule.
+    pub const RULE: &str = "rule";
+    /// `email` or `webhook`.
+    pub const CHANNEL: &str = "channel";
+    /// A queue of the outbox.
+    pub const LANE: &str = "lane";
+    /// What an attempt came to.
+    pub const OUTCOME: &str = "outcome";
+    /// Why not, in the words of `Reason`.
+    pub const REASON: &str = "reason";
+    /// A state, in the words of `State` or of a rule's standing.
+    pub const STATE: &str = "state";
+    /// What something came to.
+    pub const RESULT: &str = "result";
+    /// What something is.
+    pub const KIND: &str = "kind";
+    /// Whether an enrollment is held out.
+    pub const HOLDOUT: &str = "holdout";
+    /// Version of the program.
+    pub const VERSION: &str = "version";
+    /// Part of the daemon.
+    pub const PART: &str = "part";
+}

@@ -1,0 +1,230 @@
+//! Whether one text with tags is sound: its syntax, its names, and that it renders for customers of all kinds.
+
+use super::engine::{FILTERS, Missing, STATEMENTS, TESTS, checking_engine};
+use super::names::Needs;
+use super::tags::{Tag, TagKind, Token, tags, tokens};
+use super::{Business, Message, Names, context::context};
+use crate::domain::{Customer, Diagnostic, Number, Place, Time, Value as Stored, ValueType, nearest};
+use minijinja::{Environment, Error, ErrorKind, Template};
+use std::collections::HashSet;
+use std::ops::Range;
+
+/// Checks texts with tags and collects what is wrong with them.
+pub(super) struct Checker<'a> {
+    pub(super) names: Names<'a>,
+    pub(super) samples: Samples,
+    pub(super) found: Vec<Diagnostic>,
+    engine: Environment<'static>,
+    strict: Environment<'static>,
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn new(names: Names<'a>) -> Self {
+        Self {
+            names,
+            samples: Samples::of(&names),
+            found: Vec::new(),
+            engine: checking_engine(Missing::Nothing),
+            strict: checking_engine(Missing::Error),
+        }
+    }
+
+    /// What the text needs; `None` when something is wrong with it. `place` finds bytes of the text in the file.
+    pub(super) fn check(&mut self, source: &str, place: &dyn Fn(Range<usize>) -> Place) -> Option<Needs> {
+        let before = self.found.len();
+        let tags = tags(source);
+        for tag in &tags {
+            self.check_words(source, tag, place);
+        }
+        let mut needs = Needs::default();
+        let engine = self.engine.clone();
+        match engine.template_from_named_str("part.txt", source) {
+            Err(error) => {
+                let span = error.range().filter(|range| range.end <= source.len()).unwrap_or(0..source.len());
+                self.found.push(Diagnostic::error("template-syntax", place(span), told(&error)));
+            }
+            Ok(template) => {
+                self.check_names(source, &tags, &template, &mut needs, place);
+                if self.found.len() == before {
+                    self.try_out(source, &template, &needs, place);
+                }
+            }
+        }
+        if self.found[before..].iter().any(Diagnostic::is_error) { None } else { Some(needs) }
+    }
+
+    /// Statements, filters and tests that templates may not use, or that do not exist.
+    fn check_words(&mut self, source: &str, tag: &Tag, place: &dyn Fn(Range<usize>) -> Place) {
+        if tag.kind == TagKind::Comment {
+            return;
+        }
+        let tokens = tokens(source, tag.inside(source));
+        for (index, (token, span)) in tokens.iter().enumerate() {
+            let Token::Word(word) = token else { continue };
+            let before = |back: usize| index.checked_sub(back).map(|at| &tokens[at].0);
+            let (kind, known): (_, &[&str]) = match (tag.kind, before(1), before(2)) {
+                (TagKind::Statement, None, _) => ("statement", &STATEMENTS),
+                (_, Some(Token::Sign(b'|')), _) => ("filter", &FILTERS),
+                (_, Some(Token::Word("is")), _) if *word != "not" => ("test", &TESTS),
+                (_, Some(Token::Word("not")), Some(Token::Word("is"))) => ("test", &TESTS),
+                _ => continue,
+            };
+            if !known.contains(word) {
+                let help = nearest(word, known.iter().copied()).map_or_else(
+                    || format!("there are: {}", known.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                let message = format!("templates have no {kind} `{word}`");
+                self.found.push(Diagnostic::error("unknown-name", place(span.clone()), message).help(help));
+            }
+        }
+    }
+
+    /// Names that nobody declared.
+    fn check_names(
+        &mut self,
+        source: &str,
+        tags: &[Tag],
+        template: &Template<'_, '_>,
+        needs: &mut Needs,
+        place: &dyn Fn(Range<usize>) -> Place,
+    ) {
+        let used: HashSet<String> = template.undeclared_variables(true);
+        let paths: Vec<(String, Range<usize>)> = tags.iter().flat_map(|tag| paths(source, tag)).collect();
+        let mut used: Vec<String> = used.into_iter().collect();
+        used.sort_unstable();
+        for name in used {
+            let Err((message, help)) = needs.take(&name, &self.names) else { continue };
+            let mut spans: Vec<_> =
+                paths.iter().filter(|(path, _)| *path == name).map(|(_, span)| span.clone()).collect();
+            if spans.is_empty() {
+                spans.push(0..source.len());
+            }
+            for span in spans {
+                let mut problem = Diagnostic::error("unknown-name", place(span), message.clone());
+                problem.help.clone_from(&help);
+                self.found.push(problem);
+            }
+        }
+    }
+
+    /// Renders for a customer of whom all is known, and for one of whom nothing is.
+    fn try_out(
+        &mut self,
+        source: &str,
+        template: &Template<'_, '_>,
+        needs: &Needs,
+        place: &dyn Fn(Range<usize>) -> Place,
+    ) {
+        let at =
+            |error: &Error| place(error.range().filter(|range| range.end <= source.len()).unwrap_or(0..source.len()));
+        for (customer, who) in self.samples.both() {
+            let message = self.samples.message(customer, &self.names);
+            if let Err(error) = template.render(context(&message, needs).into_value()) {
+                let told = format!("this fails for {who}: {}", told(&error));
+                let problem = Diagnostic::error("template-fails", at(&error), told);
+                self.found.push(problem.help("ask first, `{% if … %}`, or give a value for what is missing, `… or …`"));
+                return;
+            }
+        }
+        let message = self.samples.message(&self.samples.sparse, &self.names);
+        let strict = self.strict.template_from_named_str("part.txt", source);
+        let printed = strict.and_then(|strict| strict.render(context(&message, needs).into_value()));
+        if let Err(error) = printed {
+            let told = "this prints nothing for a customer of whom it is not known";
+            let problem = Diagnostic::warning("prints-nothing", at(&error), told);
+            self.found
+                .push(problem.help("write what stands there instead, such as `{{ customer.first_name or 'friend' }}`"));
+        }
+    }
+}
+
+/// The names in a tag, written with dots.
+fn paths(source: &str, tag: &Tag) -> Vec<(String, Range<usize>)> {
+    let tokens = tokens(source, tag.inside(source));
+    let mut found: Vec<(String, Range<usize>)> = Vec::new();
+    let mut joins = false;
+    for (index, (token, span)) in tokens.iter().enumerate() {
+        match token {
+            Token::Word(word) if joins => {
+                if let Some((path, whole)) = found.last_mut() {
+                    path.push('.');
+                    path.push_str(word);
+                    whole.end = span.end;
+                }
+                joins = false;
+            }
+            Token::Word(word) => found.push(((*word).to_owned(), span.clone())),
+            Token::Sign(b'.') => joins = index > 0 && matches!(tokens[index - 1].0, Token::Word(_)),
+            _ => joins = false,
+        }
+    }
+    found
+}
+
+/// What the engine says, in one line.
+pub(super) fn told(error: &Error) -> String {
+    let kind = match error.kind() {
+        ErrorKind::OutOfFuel => "it takes too much work or makes too much text".to_owned(),
+        ErrorKind::UndefinedError => "a name in it has no value".to_owned(),
+        kind => kind.to_string(),
+    };
+    error.detail().map_or(kind.clone(), |detail| format!("{kind}: {detail}"))
+}
+
+/// Made-up customers that templates are tried with.
+pub(super) struct Samples {
+    full: Customer,
+    pub(super) sparse: Customer,
+    business: Business,
+}
+
+impl Samples {
+    fn of(names: &Names<'_>) -> Self {
+        let at = Time(1_700_000_000_000);
+        let sparse = Customer::new("c1", at);
+        let mut full = sparse.clone();
+        for (name, attribute) in &names.schema.customer {
+            let value = match &attribute.one_of {
+                Some(words) if !words.is_empty() => Stored::Text(words[0].clone()),
+                _ => sample(attribute.kind, at),
+            };
+            full.attributes.insert(name.clone(), value);
+        }
+        full.activity.orders.count = 3;
+        full.activity.orders.revenue = Number::from_micro(88_500_000);
+        full.activity.orders.first_at = Some(at);
+        full.activity.orders.last_at = Some(at);
+        let business = Business { name: "Shop".into(), address: "Street 1".into(), locale: "en".into() };
+        Self { full, sparse, business }
+    }
+
+    pub(super) fn both(&self) -> [(&Customer, &'static str); 2] {
+        [(&self.full, "every customer"), (&self.sparse, "a customer of whom nothing is known")]
+    }
+
+    pub(super) fn message<'m>(&'m self, customer: &'m Customer, names: &Names<'m>) -> Message<'m> {
+        const UTC: &jiff::tz::TimeZone = &jiff::tz::TimeZone::UTC;
+        Message {
+            customer,
+            schema: names.schema,
+            words: names.words,
+            business: &self.business,
+            zone: UTC,
+            locale: "en",
+        }
+    }
+}
+
+/// A value of the type. Texts are addresses, since they may be used as such.
+fn sample(kind: ValueType, at: Time) -> Stored {
+    let text = || Stored::Text("https://sample.example/".into());
+    match kind {
+        ValueType::Text => text(),
+        ValueType::Number => Stored::Number(Number::from_micro(12_500_000)),
+        ValueType::Bool => Stored::Bool(true),
+        ValueType::Date => Stored::Date(jiff::civil::date(2000, 2, 29)),
+        ValueType::Time => Stored::Time(at),
+        ValueType::List => Stored::List(vec![text()]),
+    }
+}

@@ -1,0 +1,297 @@
+//! The event pass: where everything stands, and everything that YAML allows and we do not.
+
+use super::Style;
+use super::parse::{MAX_DEPTH, Source, is_absent, strip_location};
+use crate::domain::Diagnostic;
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// After so many problems the rest of a file is not looked at.
+const MAX_PROBLEMS: usize = 50;
+
+/// A value as it is written.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub(super) form: Form,
+    pub(super) span: Range<usize>,
+    pub(super) style: Style,
+}
+
+#[derive(Debug)]
+pub(super) enum Form {
+    Scalar(String),
+    List(Vec<Shape>),
+    Map(Vec<(Shape, Shape)>),
+}
+
+impl Shape {
+    /// The text of a scalar; empty for what is none.
+    pub(super) fn scalar(&self) -> &str {
+        if let Form::Scalar(text) = &self.form { text } else { "" }
+    }
+}
+
+/// The shape of the one document of a source, or all that forbids to read it.
+pub(super) fn shape(source: &Source<'_>) -> Result<Shape, Vec<Diagnostic>> {
+    let mut pass = Pass { source, open: Vec::new(), root: None, documents: 0, problems: Vec::new() };
+    for event in Parser::new_from_str(source.yaml()) {
+        let went_on = match event {
+            Ok((event, span)) => pass.take(event, span),
+            Err(error) => pass.syntax(&error),
+        };
+        if went_on.is_none() || pass.problems.len() >= MAX_PROBLEMS {
+            break;
+        }
+    }
+    pass.finish()
+}
+
+/// A list or map whose end has not come yet.
+struct Open {
+    form: Form,
+    start: usize,
+    style: Style,
+    /// A key whose value has not come yet.
+    key: Option<Shape>,
+}
+
+struct Pass<'s> {
+    source: &'s Source<'s>,
+    open: Vec<Open>,
+    root: Option<Shape>,
+    documents: usize,
+    problems: Vec<Diagnostic>,
+}
+
+impl Pass<'_> {
+    /// Takes one event; `None` when the rest need not be looked at.
+    fn take(&mut self, event: Event<'_>, span: Span) -> Option<()> {
+        let span = self.source.byte(span.start.index())..self.source.byte(span.end.index());
+        match event {
+            Event::DocumentStart(_) => self.document(span)?,
+            Event::Alias(_) => {
+                self.problem("yaml-alias", span.clone(), "an alias (`*name`) is not allowed").help =
+                    Some("write the value out, or put a text that begins with * in quotes".into());
+                self.put(Shape { form: Form::Scalar("alias".into()), span, style: Style::Plain });
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                self.decorations(&span, anchor, tag.as_deref());
+                let shape = self.scalar(text, style, span);
+                self.put(shape);
+            }
+            Event::SequenceStart(anchor, tag) => self.open(Form::List(Vec::new()), (anchor, tag), span)?,
+            Event::MappingStart(anchor, tag) => self.open(Form::Map(Vec::new()), (anchor, tag), span)?,
+            Event::SequenceEnd | Event::MappingEnd => self.close(&span),
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+        }
+        Some(())
+    }
+
+    fn problem(&mut self, code: &'static str, span: Range<usize>, message: impl Into<String>) -> &mut Diagnostic {
+        let index = self.problems.len();
+        self.problems.push(self.source.error(code, span, message));
+        &mut self.problems[index]
+    }
+
+    fn document(&mut self, span: Range<usize>) -> Option<()> {
+        self.documents += 1;
+        if self.documents == 1 {
+            return Some(());
+        }
+        self.problem("yaml-documents", span, "a second document begins here").help =
+            Some("keep one document in a file: remove this line and what follows it".into());
+        None
+    }
+
+    fn scalar(&self, text: Cow<'_, str>, style: ScalarStyle, span: Range<usize>) -> Shape {
+        let style = match style {
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted => Style::SingleQuoted,
+            ScalarStyle::DoubleQuoted => Style::DoubleQuoted,
+            ScalarStyle::Literal => Style::Literal,
+            ScalarStyle::Folded => Style::Folded,
+        };
+        let written = match style {
+            Style::Plain if text.is_empty() => 0,
+            _ => self.source.slice(span.clone()).trim_end().len(),
+        };
+        Shape { form: Form::Scalar(text.into_owned()), span: span.start..span.start + written, style }
+    }
+
+    fn decorations(&mut self, span: &Range<usize>, anchor: usize, tag: Option<&Tag>) {
+        // With a tag, an `&` further on is more likely part of a condition.
+        if anchor > 0 && tag.is_none() {
+            self.problem("yaml-anchor", span.clone(), "an anchor (`&name`) is not allowed").help =
+                Some("write the value out, or put a text that begins with & in quotes".into());
+        }
+        if tag.is_some() {
+            let line = self.source.rest_of_line(span.start).trim_end();
+            let cure = if line.contains(['\'', '#', ',', '}', ']']) || line.len() > 60 {
+                "a `!` at the start is a tag in YAML; put the whole text in quotes".to_owned()
+            } else {
+                format!("a `!` at the start is a tag in YAML; put the whole text in quotes: '{line}'")
+            };
+            let end = span.start + line.len();
+            self.problem("yaml-tag", span.start..end, "a tag (`!name`) is not allowed").help = Some(cure);
+        }
+    }
+
+    fn open(&mut self, form: Form, (anchor, tag): (usize, Option<Cow<'_, Tag>>), span: Range<usize>) -> Option<()> {
+        self.decorations(&span, anchor, tag.as_deref());
+        if self.open.len() >= MAX_DEPTH {
+            return self.too_deep(span);
+        }
+        let flow = self.source.slice(span.clone()).starts_with(['[', '{']);
+        let style = if flow { Style::Flow } else { Style::Block };
+        self.open.push(Open { form, start: span.start, style, key: None });
+        Some(())
+    }
+
+    fn too_deep(&mut self, span: Range<usize>) -> Option<()> {
+        let message = format!("lists and maps lie more than {MAX_DEPTH} deep in one another");
+        self.problem("yaml-depth", span, message);
+        None
+    }
+
+    fn close(&mut self, end: &Range<usize>) {
+        let Some(open) = self.open.pop() else { return };
+        let last = match &open.form {
+            Form::List(items) => items.last().map(|item| item.span.end),
+            Form::Map(entries) => entries.last().map(|(key, value)| value.span.end.max(key.span.end)),
+            Form::Scalar(_) => None,
+        };
+        let end = if open.style == Style::Flow { end.end } else { last.unwrap_or(open.start) };
+        if let (Form::Map(entries), Style::Flow) = (&open.form, open.style) {
+            self.cut_keys(entries);
+        }
+        self.put(Shape { form: open.form, span: open.start..end.max(open.start), style: open.style });
+    }
+
+    /// `{when: count("a", 30d) > 1}` is cut at its comma, and what follows becomes a key without a value.
+    fn cut_keys(&mut self, entries: &[(Shape, Shape)]) {
+        let cut = entries.iter().filter(|(key, value)| is_absent(value) && matches!(key.form, Form::Scalar(_)));
+        for (key, _) in cut {
+            let message = format!("`{}` has no value", key.scalar());
+            let help = "inside { } a comma ends a value: put a text with a comma in quotes, or write each key on a line of its own";
+            let problem = self.source.error("yaml-cut", key.span.clone(), message).help(help);
+            self.problems.push(problem);
+        }
+    }
+
+    fn put(&mut self, shape: Shape) {
+        let Some(open) = self.open.last_mut() else {
+            self.root.get_or_insert(shape);
+            return;
+        };
+        match (&mut open.form, open.key.take()) {
+            (Form::List(items), _) => items.push(shape),
+            (Form::Map(entries), Some(key)) => entries.push((key, shape)),
+            (Form::Map(_), None) => self.key(shape),
+            (Form::Scalar(_), _) => {}
+        }
+    }
+
+    fn key(&mut self, key: Shape) {
+        let (code, message, help) = match &key.form {
+            Form::List(_) => ("yaml-key", "a list cannot be a key", "write a name before the colon"),
+            Form::Map(_) => ("yaml-key", "a map cannot be a key", "put a text that holds {{ }} in quotes"),
+            Form::Scalar(text) if text == "<<" && key.style == Style::Plain => {
+                ("yaml-merge", "a merge key (`<<`) is not allowed", "write the keys out")
+            }
+            Form::Scalar(_) if is_absent(&key) => ("yaml-key", "a key without a name", "write a name before the colon"),
+            Form::Scalar(_) => ("", "", ""),
+        };
+        if !code.is_empty() {
+            // What was found wrong inside a `{{ }}` that should have been quoted would only mislead.
+            self.problems.retain(|other| other.code != "yaml-cut" || !key.span.contains(&other.place.span.start));
+            self.problem(code, key.span.clone(), message).help = Some(help.into());
+        }
+        if let Some(open) = self.open.last_mut() {
+            open.key = Some(key);
+        }
+    }
+
+    fn syntax(&mut self, error: &ScanError) -> Option<()> {
+        let at = self.source.byte(error.marker().index());
+        let (line_start, line) =
+            self.source.line_at(at.saturating_sub(usize::from(at == self.source.byte(usize::MAX))));
+        let indentation = line.len() - line.trim_start().len();
+        if let Some(tab) = line[..indentation].find('\t') {
+            let tab = line_start + tab;
+            self.problem("yaml-tab", tab..tab + 1, "a tab in the indentation").help = Some("indent with spaces".into());
+            return None;
+        }
+        // The scanner looks ahead and has a limit of its own.
+        if error.info().contains("recursion limit") {
+            return self.too_deep(at..at);
+        }
+        let message = format!("this is not valid YAML: {}", strip_location(error.info()));
+        self.problem("yaml-syntax", at..at, message).help = cure(error.info());
+        None
+    }
+
+    fn finish(mut self) -> Result<Shape, Vec<Diagnostic>> {
+        if let Some(root) = &self.root {
+            let mut duplicates = Vec::new();
+            duplicate_keys(self.source, root, &mut duplicates);
+            self.problems.append(&mut duplicates);
+        }
+        self.problems.sort_by_key(|problem| problem.place.span.start);
+        self.problems.truncate(MAX_PROBLEMS);
+        match self.root {
+            Some(root) if self.problems.is_empty() && !is_absent(&root) => Ok(root),
+            _ if self.problems.is_empty() => {
+                let start = self.source.byte(0);
+                let help = "write at least one key, or remove the file";
+                Err(vec![self.source.error("empty-file", start..start, "the file says nothing").help(help)])
+            }
+            _ => Err(self.problems),
+        }
+    }
+}
+
+/// What to do about a text that the parser could not read, where that can be told.
+fn cure(info: &str) -> Option<String> {
+    let cure = if info.contains("mapping values are not allowed") {
+        "a colon and a blank begin a value: put a text that holds `: ` in quotes, and check the indentation"
+    } else if info.contains("trailing content") {
+        "the text goes on behind its closing quote: put the whole of it in '…'"
+    } else if info.contains("flow mapping") || info.contains("flow sequence") || info.contains("flow") {
+        "inside [ ] and { } put a text that holds , [ ] { } or : in quotes"
+    } else if info.contains("unexpected character") {
+        "put a text that begins with this character in quotes"
+    } else if info.contains("quoted scalar") {
+        "close the quote; inside '…' write '' for an apostrophe"
+    } else if info.contains("simple key") {
+        "a line of a map needs `key: value`, a line of a list `- value`"
+    } else {
+        return None;
+    };
+    Some(cure.to_owned())
+}
+
+fn duplicate_keys(source: &Source<'_>, shape: &Shape, problems: &mut Vec<Diagnostic>) {
+    match &shape.form {
+        Form::Scalar(_) => {}
+        Form::List(items) => items.iter().for_each(|item| duplicate_keys(source, item, problems)),
+        Form::Map(entries) => {
+            let mut seen: HashMap<&str, &Range<usize>> = HashMap::with_capacity(entries.len());
+            for (key, value) in entries {
+                duplicate_keys(source, value, problems);
+                if !matches!(key.form, Form::Scalar(_)) || problems.len() >= MAX_PROBLEMS {
+                    continue;
+                }
+                if let Some(first) = seen.get(key.scalar()) {
+                    let line = source.line_number(first.start);
+                    let message = format!("the key `{}` stands twice in this map, first on line {line}", key.scalar());
+                    let problem = source.error("duplicate-key", key.span.clone(), message);
+                    problems.push(problem.help("keep one of the two"));
+                } else {
+                    seen.insert(key.scalar(), &key.span);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A map whose keys are known beforehand.
+
+use super::item::suggestion;
+use super::{Item, MAX_PROBLEMS};
+use crate::domain::Diagnostic;
+use crate::yaml::{Key, Kind, Node};
+use std::cell::RefCell;
+
+/// A map on its way to a type. Ask for every key it may have, then [`close`](Map::close) it: what nobody asked for is an
+/// unknown key.
+#[derive(Debug)]
+pub struct Map<'r> {
+    item: Item<'r>,
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl<'r> Map<'r> {
+    pub(super) const fn new(item: Item<'r>) -> Self {
+        Self { item, known: RefCell::new(Vec::new()) }
+    }
+
+    /// The map as a value.
+    #[must_use]
+    pub const fn item(&self) -> Item<'r> {
+        self.item
+    }
+
+    fn entries(&self) -> &'r [(Key, Node)] {
+        if let Kind::Map(entries) = &self.item.node().kind { entries } else { &[] }
+    }
+
+    fn learn(&self, name: &'static str) {
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&name) {
+            known.push(name);
+        }
+    }
+
+    /// The value of a key, if the key is there, be it empty.
+    #[must_use]
+    pub fn get(&self, name: &'static str) -> Option<Item<'r>> {
+        self.learn(name);
+        let (key, node) = self.entries().iter().find(|(key, _)| key.name == name)?;
+        Some(Item::new(self.item.reader(), node, &key.name, Some(&key.span)))
+    }
+
+    /// The value of a key that may be left out, but not left empty.
+    #[must_use]
+    pub fn optional(&self, name: &'static str) -> Option<Item<'r>> {
+        let item = self.get(name)?;
+        if item.is_null() {
+            let help = "write a value, or remove the key";
+            item.error_with_help("empty-value", format!("`{name}` is empty"), help);
+            return None;
+        }
+        Some(item)
+    }
+
+    /// The value of a key that must be there.
+    #[must_use]
+    pub fn required(&self, name: &'static str) -> Option<Item<'r>> {
+        if !self.has(name) {
+            self.missing(name, None);
+            return None;
+        }
+        self.optional(name)
+    }
+
+    /// Notes that a key is missing, at the first key of the map.
+    pub fn missing(&self, name: &'static str, help: Option<&str>) {
+        self.learn(name);
+        let reader = self.item.reader();
+        let span = self.entries().first().map_or_else(|| self.item.node().span.clone(), |(key, _)| key.span.clone());
+        let place = reader.document().place(span);
+        let mut problem = Diagnostic::error("missing-key", place, format!("the key `{name}` is missing"));
+        problem.help = help.map(Into::into);
+        reader.report(problem);
+    }
+
+    /// Notes each of these keys that is there as one whose time has not come.
+    pub fn not_yet(&self, names: &[&'static str]) {
+        for name in names {
+            if let Some(item) = self.get(name) {
+                let message = format!("`{name}` is not supported in this version");
+                let problem = Diagnostic::error("not-supported", item.key_place(), message);
+                self.item.reader().report(problem.help("remove it"));
+            }
+        }
+    }
+
+    /// Whether the key is there.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.entries().iter().any(|(key, _)| key.name == name)
+    }
+
+    /// Notes every key that nobody asked for.
+    pub fn close(self) {
+        let known = self.known.borrow();
+        let reader = self.item.reader();
+        let free: Vec<_> = known.iter().copied().filter(|name| !self.has(name)).collect();
+        let unknown = self.entries().iter().filter(|(key, _)| !known.contains(&key.name.as_str()));
+        for (key, _) in unknown.take(MAX_PROBLEMS) {
+            let help = if free.is_empty() { "remove it".into() } else { suggestion(&key.name, free.iter().copied()) };
+            let place = reader.document().place(key.span.clone());
+            reader.report(Diagnostic::error("unknown-key", place, format!("unknown key `{}`", key.name)).help(help));
+        }
+    }
+}
