@@ -117,7 +117,6 @@ async fn tables_are_for_people() {
         &["deliveries", "show", ID],
         &["suppressions", "list"],
         &["customers", "show", "a/b c"],
-        &["demo"],
     ] {
         let ran = shop.run(args).await;
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
