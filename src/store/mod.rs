@@ -12,12 +12,9 @@ mod error;
 pub mod memory;
 pub mod sled;
 
-<<<<<<< HEAD
-=======
 #[cfg(test)]
 mod contract;
 
->>>>>>> store
 pub use error::{DuplicateKey, StoreError};
 
 use crate::domain::{
