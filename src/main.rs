@@ -1,1 +1,8 @@
-fn main() {}
+//! `retaind`, the program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    retaind::channels::install_crypto();
+    retaind::cli::run(std::env::args_os(), &retaind::cli::Live)
+}

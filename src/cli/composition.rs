@@ -1,13 +1,13 @@
 //! What the command line needs from the program that it is the face of.
 
-use crate::domain::{Diagnostic, Reason};
+use crate::app::{DemoReport, DemoRequest};
+use crate::domain::Diagnostic;
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
 use async_trait::async_trait;
-use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-/// The program behind the commands. The composition root implements it, `main` passes it in.
+/// The program behind the commands: [`super::Live`], or a made-up one in tests.
 #[async_trait]
 pub trait Composition: Send + Sync {
     /// Reads settings, schema, rules and templates, and answers every problem of them.
@@ -22,9 +22,8 @@ pub trait Composition: Send + Sync {
     /// Is the daemon, until it is told to stop (SIGTERM, SIGINT) and has drained.
     async fn run(&self, settings: &Path) -> Result<(), Refusal>;
 
-    /// The whole of it on made-up customers, in a folder of its own. `tell` gets a line for a person as each part of
-    /// it begins.
-    async fn demo(&self, request: DemoRequest, tell: &(dyn Fn(&str) + Sync)) -> Result<DemoReport, Refusal>;
+    /// The whole of it on made-up customers, in the folder of the request.
+    async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal>;
 }
 
 /// A store that this process has opened.
@@ -69,82 +68,12 @@ impl From<Failure> for Refusal {
 /// What a check found.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// Problems of the settings and the schema.
-    pub settings: Vec<Diagnostic>,
-    /// Problems of rules and templates.
-    pub rules: Vec<Diagnostic>,
-    /// Rules looked at.
-    pub rule_count: usize,
-    /// Templates looked at.
-    pub template_count: usize,
-}
-
-/// What the demo is to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DemoRequest {
-    /// How many customers to make up.
-    pub customers: u32,
-    /// What their purchases are drawn with; equal seeds give equal customers.
-    pub seed: u64,
-}
-
-/// What came of the demo.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DemoReport {
-    /// The folder that everything is in.
-    pub folder: PathBuf,
-    /// The seed.
-    pub seed: u64,
-    /// Customers made up.
-    pub customers: u64,
-    /// Events made up.
-    pub events: u64,
-    /// Mails that arrived at the catcher.
-    pub mails: Vec<DemoMail>,
-    /// Webhook calls that arrived at the receiver.
-    pub webhooks: Vec<DemoCall>,
-    /// Who was held and why.
-    pub held: Vec<DemoHeld>,
-}
-
-/// A mail that arrived.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DemoMail {
-    /// The rule.
-    pub rule: String,
-    /// The customer.
-    pub customer: String,
-    /// The address.
-    pub to: String,
-    /// The subject.
-    pub subject: String,
-    /// Where it can be looked at.
-    pub file: PathBuf,
-}
-
-/// A webhook call that arrived.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DemoCall {
-    /// The rule.
-    pub rule: String,
-    /// The customer.
-    pub customer: String,
-    /// The `type` of the call.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Whether its signature is right.
-    pub verified: bool,
-}
-
-/// Customers of a rule who got nothing for one reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DemoHeld {
-    /// The rule.
-    pub rule: String,
-    /// The reason.
-    pub reason: Reason,
-    /// How many.
-    pub customers: u64,
-    /// One of them, to ask about.
-    pub example: Option<String>,
+    /// All problems.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Whether the settings have errors (exit 78), and not only schema, rules or templates (exit 65).
+    pub bad_settings: bool,
+    /// Rule files looked at.
+    pub rules: usize,
+    /// Template files looked at.
+    pub templates: usize,
 }

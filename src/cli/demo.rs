@@ -1,15 +1,14 @@
 //! `retaind demo`.
 
 use super::Context;
-use super::args::OutputArgs;
-use super::composition::{DemoReport, DemoRequest};
 use super::error::Error;
-use super::table::{Column, or_dash, table};
+use crate::app::DemoRequest;
+use anyhow::Context as _;
 use clap::Args;
-use std::io::Write;
-
-/// How many mails and calls are shown; the rest is counted.
-const SHOWN: usize = 10;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
 /// The whole of it on made-up customers, with a mail catcher and a webhook receiver on loopback; ends by itself
 #[derive(Debug, Args)]
@@ -20,55 +19,44 @@ pub(super) struct DemoArgs {
     /// What their purchases are drawn with; equal seeds give equal customers
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    #[command(flatten)]
-    output: OutputArgs,
+    /// Where the project and the mails go: a folder that is new or empty [default: a new one for temporary files]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
 }
 
+/// Answers 1 when something that was to be sent did not arrive.
 pub(super) async fn run(args: DemoArgs, context: &mut Context<'_>) -> Result<u8, Error> {
-    let request = DemoRequest { customers: args.customers, seed: args.seed };
-    // Lines come while it goes on, from whichever thread; standard error may be closed, which is no matter.
-    let tell = |line: &str| drop(writeln!(std::io::stderr(), "{line}"));
-    let report = context.composition.demo(request, &tell).await?;
-    context.console.print(args.output, &report, shown)?;
-    Ok(0)
+    let folder = match args.folder {
+        Some(folder) => folder,
+        None => fresh(&std::env::temp_dir()).context("no folder can be made for the demo")?,
+    };
+    let request = DemoRequest { customers: args.customers, seed: args.seed, folder };
+    let report = context.composition.demo(&request).await?;
+    context.console.answer(report.to_string().trim_end())?;
+    Ok(u8::from(!report.is_complete()))
 }
 
-/// What came of it, for a person.
-pub(super) fn shown(report: &DemoReport) -> String {
-    let mails = report.mails.iter().take(SHOWN).map(|mail| {
-        vec![
-            mail.rule.clone(),
-            mail.customer.clone(),
-            mail.to.clone(),
-            mail.subject.clone(),
-            mail.file.display().to_string(),
-        ]
-    });
-    let mail_columns = ["rule", "customer", "to", "subject", "look at"].map(Column::Text);
-    let calls = report.webhooks.iter().take(SHOWN).map(|call| {
-        let signature = if call.verified { "right" } else { "WRONG" };
-        vec![call.rule.clone(), call.customer.clone(), call.kind.clone(), signature.into()]
-    });
-    let call_columns = ["rule", "customer", "type", "signature"].map(Column::Text);
-    let held = report.held.iter().map(|held| {
-        vec![held.rule.clone(), held.reason.to_string(), held.customers.to_string(), or_dash(held.example.as_ref())]
-    });
-    let held_columns =
-        [Column::Text("rule"), Column::Text("reason"), Column::Number("customers"), Column::Text("such as")];
-    let sections = [
-        format!("{} customers and {} events were made up (seed {})", report.customers, report.events, report.seed),
-        section("mails arrived", report.mails.len(), &table(&mail_columns, mails)),
-        section("webhook calls arrived", report.webhooks.len(), &table(&call_columns, calls)),
-        section("kinds of silence", report.held.len(), &table(&held_columns, held)),
-        format!("everything is in {}", report.folder.display()),
-    ];
-    sections.join("\n\n")
+/// Makes a folder that nobody else can look into, under the first name that is free.
+fn fresh(within: &Path) -> io::Result<PathBuf> {
+    for number in 1..=1000 {
+        let folder = within.join(format!("retaind-demo-{number}"));
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other(format!("{} is full of old demos; remove them", within.display())))
 }
 
-fn section(what: &str, count: usize, table: &str) -> String {
-    match count {
-        0 => format!("0 {what}"),
-        _ if count > SHOWN && !what.starts_with("kinds") => format!("{count} {what}, the first {SHOWN}:\n{table}"),
-        _ => format!("{count} {what}:\n{table}"),
+#[cfg(test)]
+mod tests {
+    use super::fresh;
+
+    #[test]
+    fn each_demo_gets_a_folder_of_its_own() {
+        let within = tempfile::tempdir().unwrap();
+        assert_eq!(fresh(within.path()).unwrap(), within.path().join("retaind-demo-1"));
+        assert_eq!(fresh(within.path()).unwrap(), within.path().join("retaind-demo-2"));
     }
 }

@@ -16,9 +16,11 @@ mod console;
 mod customers;
 mod deliveries;
 mod demo;
+mod diagnostics;
 mod error;
 mod import;
 mod listing;
+mod live;
 mod plan;
 mod reload;
 mod rules;
@@ -31,9 +33,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use composition::{
-    Checked, Composition, DemoCall, DemoHeld, DemoMail, DemoReport, DemoRequest, Offline, Refusal, StoreAccess,
-};
+pub use composition::{Checked, Composition, Offline, Refusal, StoreAccess};
+pub use live::Live;
 
 use args::{Arguments, Command};
 use clap::Parser;

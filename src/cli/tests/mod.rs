@@ -4,17 +4,17 @@ mod arguments;
 mod commands;
 mod imports;
 
-use super::composition::{
-    Checked, Composition, DemoCall, DemoHeld, DemoMail, DemoReport, DemoRequest, Offline, Refusal, StoreAccess,
-};
+use super::composition::{Checked, Composition, Offline, Refusal, StoreAccess};
 use super::console::Console;
 use super::execute;
+use crate::app::{DemoReport, DemoRequest, MailReport};
 use crate::cli::args::Arguments;
-use crate::domain::{Diagnostic, Place, Reason};
-use crate::http::fake::Fake;
+use crate::domain::{Diagnostic, Place, Reason, Span};
+use crate::http::fake::{AT, Fake};
 use crate::http::{AdminAddress, AdminListener, Failure, FailureKind, Operations};
 use async_trait::async_trait;
 use clap::Parser;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -154,17 +154,15 @@ impl Composition for Shop {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             text.lines().map(|line| problem(name, line)).collect()
         };
-        Checked {
-            settings: problems(settings, "retaind.yaml"),
-            rules: problems(&settings.with_file_name("rules"), "rules/a.yaml"),
-            rule_count: 2,
-            template_count: 1,
-        }
+        let mut diagnostics = problems(settings, "retaind.yaml");
+        let bad_settings = !diagnostics.is_empty();
+        diagnostics.extend(problems(&settings.with_file_name("rules"), "rules/a.yaml"));
+        Checked { diagnostics, bad_settings, rules: 2, templates: 1 }
     }
 
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal> {
-        let diagnostics = self.check(settings).settings;
-        if diagnostics.is_empty() {
+        let Checked { diagnostics, bad_settings, .. } = self.check(settings);
+        if !bad_settings {
             Ok(self.address())
         } else {
             Err(Refusal::Files { kind: FailureKind::Settings, diagnostics })
@@ -182,26 +180,24 @@ impl Composition for Shop {
         self.admin(settings).map(drop)
     }
 
-    async fn demo(&self, request: DemoRequest, _: &(dyn Fn(&str) + Sync)) -> Result<DemoReport, Refusal> {
-        let mail = DemoMail {
-            rule: "win-back".into(),
-            customer: "7".into(),
+    async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal> {
+        let mail = MailReport {
             to: "zoe@example.com".into(),
             subject: "We miss you".into(),
-            file: "demo/mails/1.eml".into(),
+            file: request.folder.join("mails/1.eml"),
         };
-        let call =
-            DemoCall { rule: "win-back".into(), customer: "7".into(), kind: "customer.at_risk".into(), verified: true };
-        let held =
-            DemoHeld { rule: "win-back".into(), reason: Reason::NoConsent, customers: 3, example: Some("9".into()) };
         Ok(DemoReport {
-            folder: "demo".into(),
-            seed: request.seed,
             customers: request.customers.into(),
-            events: 2000,
-            mails: vec![mail; 11],
-            webhooks: vec![call],
-            held: vec![held],
+            purchases: 2000,
+            span: (AT, AT.plus(Span::hours(26))),
+            took: Duration::from_secs(2),
+            rules: BTreeMap::new(),
+            mails: 0,
+            hooks: (request.seed, 0),
+            waited_for_morning: 0,
+            examples: vec![mail],
+            silent: vec![("9".into(), "win-back".into(), Reason::NoConsent)],
+            folder: request.folder.clone(),
         })
     }
 }
