@@ -2,7 +2,8 @@
 
 use super::Context;
 use super::args::OutputArgs;
-use super::console::Console;
+use super::composition::Checked;
+use super::diagnostics::render;
 use super::error::Error;
 use super::table::plural;
 use crate::domain::Diagnostic;
@@ -11,7 +12,7 @@ use clap::Args;
 
 /// Check settings, schema, rules and templates: all problems, each with its place
 ///
-/// Exits with 78 when the settings or the schema have errors, with 65 when rules or templates have.
+/// Exits with 78 when the settings have errors, with 65 when schema, rules or templates have.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     /// Warnings fail the check too (exit 65)
@@ -24,51 +25,40 @@ pub(super) struct CheckArgs {
 pub(super) fn run(args: &CheckArgs, context: &mut Context<'_>) -> Result<u8, Error> {
     let settings = context.settings()?;
     let checked = context.composition.check(&settings);
-    let code = match (has_errors(&checked.settings), has_errors(&checked.rules)) {
-        (true, _) => FailureKind::Settings.exit_code(),
-        (_, true) => FailureKind::Rules.exit_code(),
-        _ if args.strict && checked.settings.len() + checked.rules.len() > 0 => FailureKind::Rules.exit_code(),
-        _ => 0,
-    };
-    let diagnostics: Vec<_> = checked.settings.into_iter().chain(checked.rules).collect();
-    let counted =
-        format!("{}, {}", plural_of(checked.rule_count, "rule"), plural_of(checked.template_count, "template"));
-    let verdict = match (diagnostics.is_empty(), code) {
-        (true, _) => format!("{counted}: ok"),
-        (false, 0) => format!("{counted}: ok, {}", summary(&diagnostics)),
-        _ => summary(&diagnostics),
-    };
+    let code = exit_code(&checked, args);
+    let verdict = verdict(&checked, code);
     if args.output.json() {
-        context.console.json(&diagnostics.iter().map(Diagnostic::to_json).collect::<Vec<_>>())?;
+        context.console.json(&checked.diagnostics.iter().map(Diagnostic::to_json).collect::<Vec<_>>())?;
         context.console.note(&verdict);
     } else {
-        let rendered = rendered(&diagnostics, context.console);
-        context.console.note(&rendered);
+        let rendered = render(&checked.diagnostics, context.console.diagnostic_color());
+        context.console.note(rendered.trim_end());
         context.console.answer(&verdict)?;
     }
     Ok(code)
 }
 
-/// All of the problems, as a person reads them.
-pub(super) fn rendered(diagnostics: &[Diagnostic], _console: &Console) -> String {
-    diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
-
-/// `2 errors, 1 warning`.
-pub(super) fn summary(diagnostics: &[Diagnostic]) -> String {
-    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
-    let warnings = diagnostics.len() - errors;
-    match (errors, warnings) {
-        (0, _) => plural_of(warnings, "warning"),
-        (_, 0) => plural_of(errors, "error"),
-        _ => format!("{}, {}", plural_of(errors, "error"), plural_of(warnings, "warning")),
+fn exit_code(checked: &Checked, args: &CheckArgs) -> u8 {
+    match (checked.diagnostics.iter().any(Diagnostic::is_error), checked.bad_settings) {
+        (true, true) => FailureKind::Settings.exit_code(),
+        (true, false) => FailureKind::Rules.exit_code(),
+        (false, _) if args.strict && !checked.diagnostics.is_empty() => FailureKind::Rules.exit_code(),
+        (false, _) => 0,
     }
 }
 
-fn plural_of(count: usize, noun: &str) -> String {
-    plural(count as u64, noun)
+/// `2 rules, 1 template: ok`, or what is wrong with them.
+fn verdict(checked: &Checked, code: u8) -> String {
+    let errors = checked.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    let warnings = checked.diagnostics.len() - errors;
+    let found = match (code, warnings) {
+        (0, 0) => "ok".into(),
+        (0, _) => format!("ok, {}", counted(warnings, "warning")),
+        _ => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
+    };
+    format!("{}, {}: {found}", counted(checked.rules, "rule"), counted(checked.templates, "template"))
 }
 
-fn has_errors(diagnostics: &[Diagnostic]) -> bool {
-    diagnostics.iter().any(Diagnostic::is_error)
+fn counted(count: usize, noun: &str) -> String {
+    plural(count as u64, noun)
 }

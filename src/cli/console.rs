@@ -1,6 +1,7 @@
 //! Standard output for answers, standard error for everything else.
 
 use super::args::OutputArgs;
+use super::diagnostics;
 use super::table::visible;
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
@@ -51,6 +52,11 @@ impl Console {
     /// Whether standard error takes colours.
     pub(super) fn colored(&self) -> bool {
         self.colored
+    }
+
+    /// How diagnostics are rendered on standard error.
+    pub(super) fn diagnostic_color(&self) -> diagnostics::Color {
+        if self.colored { diagnostics::Color::Ansi } else { diagnostics::Color::Never }
     }
 
     /// Part of the answer, a line break behind it.

@@ -1,8 +1,8 @@
 //! Why a command did not succeed, and how that is told.
 
-use super::check;
 use super::composition::Refusal;
 use super::console::Console;
+use super::diagnostics::render;
 use crate::domain::Diagnostic;
 use crate::http::{Failure, FailureKind};
 use std::io;
@@ -27,8 +27,8 @@ impl Error {
     pub(super) fn tell(self, console: &mut Console) -> u8 {
         match self {
             Self::Files(kind, diagnostics) => {
-                console.note(&check::rendered(&diagnostics, console));
-                console.error(&check::summary(&diagnostics));
+                let rendered = render(&diagnostics, console.diagnostic_color());
+                console.note(rendered.trim_end());
                 kind.exit_code()
             }
             Self::Failure(failure) => {

@@ -4,7 +4,7 @@ use super::Context;
 use super::admin::{Admin, with_query};
 use super::args::OutputArgs;
 use super::error::Error;
-use super::table::{Column, table};
+use super::table::{Column, table, visible};
 use crate::http::Page;
 use clap::Args;
 use serde::Serialize;
@@ -89,7 +89,7 @@ impl<T: Serialize + DeserializeOwned> Listing<T> {
             context.console.answer(&table(self.columns, rows))?;
         }
         if let Some(after) = &pages.after {
-            context.console.note(&format!("there is more: --after {after}, or --limit N"));
+            context.console.note(&format!("there is more: --after {}, or --limit N", visible(after)));
         }
         Ok(())
     }

@@ -145,9 +145,9 @@ async fn a_check_tells_settings_from_rules_by_its_exit_code() {
     for (settings, rules, args, code, out) in [
         ("", "", &["check"][..], 0, "2 rules, 1 template: ok\n"),
         ("", "warn\n", &["check"], 0, "2 rules, 1 template: ok, 1 warning\n"),
-        ("", "warn\n", &["check", "--strict"], 65, "1 warning\n"),
-        ("", "colour\n", &["check"], 65, "1 error\n"),
-        ("size\n", "warn\ncolour\n", &["check"], 78, "2 errors, 1 warning\n"),
+        ("", "warn\n", &["check", "--strict"], 65, "2 rules, 1 template: 0 errors, 1 warning\n"),
+        ("", "colour\n", &["check"], 65, "2 rules, 1 template: 1 error, 0 warnings\n"),
+        ("size\n", "warn\ncolour\n", &["check"], 78, "2 rules, 1 template: 2 errors, 1 warning\n"),
     ] {
         let shop = Shop::new();
         std::fs::write(shop.folder.path().join("retaind.yaml"), settings).unwrap();
@@ -166,7 +166,7 @@ async fn a_check_in_json_is_an_array_of_diagnostics() {
     let found: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(found[0]["file"], "rules/a.yaml");
     assert_eq!(found[0]["code"], "unknown-key");
-    assert_eq!((ran.code, ran.err.as_str()), (65, "1 error\n"));
+    assert_eq!((ran.code, ran.err.as_str()), (65, "2 rules, 1 template: 1 error, 0 warnings\n"));
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn failures_have_the_exit_code_of_their_sort() {
     std::fs::write(shop.folder.path().join("retaind.yaml"), "size\n").unwrap();
     let ran = shop.run(&["run"]).await;
     assert_eq!(ran.code, 78);
-    assert!(ran.err.contains("retaind.yaml:1:1") && ran.err.ends_with("error: 1 error\n"), "{}", ran.err);
+    insta::assert_snapshot!(ran.err, @"");
 }
 
 #[tokio::test]
@@ -192,4 +192,14 @@ async fn an_output_that_nobody_reads_any_more_is_no_error() {
     let mut console = Console::captured(Box::new(Closed), Box::new(err.clone()));
     let code = Shop::new().execute(&["customers", "list", "--format", "json"], &mut console).await;
     assert_eq!((code, err.text().as_str()), (0, ""));
+}
+
+#[tokio::test]
+async fn a_demo_whose_messages_did_not_arrive_fails() {
+    let shop = Shop::new();
+    let folder = shop.folder.path().to_str().unwrap();
+    let missed = shop.run(&["demo", "--folder", folder, "--seed", "3"]).await;
+    assert_eq!((missed.code, missed.err.as_str()), (1, ""));
+    assert!(missed.out.contains("500 made-up customers"), "{}", missed.out);
+    assert_eq!(shop.run(&["demo", "--folder", folder, "--seed", "0"]).await.code, 0);
 }
