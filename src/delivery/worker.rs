@@ -5,7 +5,7 @@ use super::lane::LaneState;
 use super::world::{Pauses, World};
 use crate::channels::webhook::Poster;
 use crate::clock::Clock;
-use crate::domain::{Class, Delivery, Lane, Outcome, Span, State, Time};
+use crate::domain::{Class, Delivery, Lane, Outcome, Span, Time};
 use crate::store::{Store, StoreError};
 use crate::telemetry::names::{self, label};
 use arc_swap::ArcSwap;
