@@ -4,6 +4,7 @@ pub mod app;
 pub mod calendar;
 pub mod catcher;
 pub mod channels;
+pub mod cli;
 pub mod clock;
 pub mod condition;
 pub mod config;

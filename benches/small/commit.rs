@@ -16,9 +16,9 @@ fn ingest_one_event(bencher: Bencher<'_, '_>) -> anyhow::Result<()> {
         n += 1;
         Arrival::Event { customer: format!("c-{}", n % 100), event: shop::purchase(n, NOW) }
     };
-    bencher.with_inputs(next).bench_local_values(|arrival| {
-        runtime.block_on(store.ingest(vec![arrival], &interest, Urgency::Interactive))
-    });
+    bencher
+        .with_inputs(next)
+        .bench_local_values(|arrival| runtime.block_on(store.ingest(vec![arrival], &interest, Urgency::Interactive)));
     Ok(runtime.block_on(store.close())?)
 }
 

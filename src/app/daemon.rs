@@ -1,8 +1,8 @@
 //! The daemon: start, work, reload, drain.
 
-use super::core::{Core, DaemonParts, Replan};
 use super::operations::Ops;
 use super::project::{self, Loaded, Project};
+use super::shared::{DaemonParts, Replan, Shared};
 use super::ticks::{Planner, Progress, TickRunner};
 use super::{build, reload, supervisor};
 use crate::channels::webhook::{Poster, PosterSettings};
@@ -29,7 +29,7 @@ const KEEP_FINISHED: crate::domain::Span = crate::domain::Span::days(90);
 
 /// A daemon that has started.
 pub(crate) struct Daemon {
-    core: Arc<Core>,
+    core: Arc<Shared>,
     stop: watch::Sender<bool>,
     working: tokio::task::JoinHandle<Result<usize, StoreError>>,
     ticking: tokio::task::JoinHandle<Result<(), StoreError>>,
@@ -62,7 +62,7 @@ pub(crate) async fn start(
         last_reload: std::sync::Mutex::default(),
         metrics,
     };
-    let core = Arc::new(Core {
+    let core = Arc::new(Shared {
         store,
         world,
         pauses,
@@ -83,7 +83,7 @@ pub(crate) async fn start(
 }
 
 impl Daemon {
-    pub(crate) fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &Arc<Shared> {
         &self.core
     }
 
@@ -134,7 +134,7 @@ impl Progress for Pages {
 }
 
 /// Plans and works off ticks, and does the upkeep, at every look.
-async fn tick_loop(core: Arc<Core>, worker: Worker, mut stop: watch::Receiver<bool>) -> Result<(), StoreError> {
+async fn tick_loop(core: Arc<Shared>, worker: Worker, mut stop: watch::Receiver<bool>) -> Result<(), StoreError> {
     let Some(daemon) = &core.daemon else { return Ok(()) };
     let ticker = match Ticker::start().await {
         Ok(ticker) => Some(ticker),
@@ -184,7 +184,7 @@ async fn tick_loop(core: Arc<Core>, worker: Worker, mut stop: watch::Receiver<bo
 }
 
 async fn look(
-    core: &Arc<Core>,
+    core: &Arc<Shared>,
     planner: &mut Planner,
     runner: &TickRunner,
     pages: &Pages,
@@ -207,7 +207,7 @@ struct Upkeep {
 }
 
 impl Upkeep {
-    async fn look(&mut self, core: &Core) -> Result<(), StoreError> {
+    async fn look(&mut self, core: &Shared) -> Result<(), StoreError> {
         use crate::domain::Span;
         let now = core.clock.now();
         if now.since(self.metrics_at).0.abs() >= Span::seconds(5).0 {

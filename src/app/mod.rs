@@ -7,7 +7,7 @@
 //! Deliberately not here: deciding, sending, keeping, parsing; and how a person sees any of it.
 
 mod build;
-mod core;
+
 mod daemon;
 mod demo;
 mod operations;
@@ -15,11 +15,13 @@ mod pages;
 mod project;
 mod reload;
 mod run;
+mod shared;
 mod supervisor;
 mod ticks;
 mod webhook_body;
 
 pub use build::world;
+pub use crate::store::sled::OpenMode as StoreMode;
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
 pub use project::{Loaded, Project, load};
 
@@ -34,6 +36,11 @@ use crate::store::sled::{OpenMode, SledSettings, SledStore};
 use arc_swap::ArcSwap;
 use std::path::Path;
 use std::sync::Arc;
+
+/// What must be done once in a process before anything else: choosing the cryptography of TLS.
+pub fn prepare() {
+    crate::channels::install_crypto();
+}
 
 /// Why nothing could be started.
 #[derive(Debug, thiserror::Error)]
@@ -96,14 +103,23 @@ pub fn admin_address(settings: &Settings) -> anyhow::Result<AdminAddress> {
     })
 }
 
+/// Where the daemon of a settings file is found. Only the settings are read: a rule with an error does not keep a
+/// command from a running daemon.
+///
+/// # Errors
+/// The settings have errors.
+pub fn admin_of(settings_file: &Path) -> anyhow::Result<AdminAddress> {
+    admin_address(&project::load_settings(settings_file)?)
+}
+
 /// Operations without a daemon, on a store that is opened for one command.
 ///
 /// # Errors
 /// The project has errors, or the store cannot be opened.
-pub async fn offline(settings_file: &Path, mode: OpenMode) -> anyhow::Result<(Arc<dyn Operations>, Closer)> {
+pub async fn offline(settings_file: &Path, mode: StoreMode) -> anyhow::Result<(Arc<dyn Operations>, Closer)> {
     let project = daemon::require(daemon::read_project(settings_file).await?)?;
     let store: Arc<dyn crate::store::Store> = Arc::new(open_store(&project.settings, mode).await?);
-    let core = core::Core {
+    let core = shared::Shared {
         store: Arc::clone(&store),
         world: Arc::new(ArcSwap::from_pointee(world(&project)?)),
         pauses: Arc::new(Pauses::default()),

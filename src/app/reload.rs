@@ -1,8 +1,8 @@
 //! Reload: everything is read and compiled, then swapped, or nothing changes.
 
 use super::build;
-use super::core::Core;
 use super::project;
+use super::shared::Shared;
 use crate::domain::CustomerNumber;
 use crate::http::{Failure, FailureKind, Problem, ReloadReport, ReloadStatus, Result};
 use crate::telemetry::names::{self, label};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Customers brought under a new interest in one commit.
 const REBUILD: usize = 100;
 
-pub(super) async fn reload(core: &Arc<Core>) -> Result<ReloadReport> {
+pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
     let Some(daemon) = &core.daemon else {
         return Err(Failure::new(FailureKind::Conflict, "no daemon runs, so there is nothing to reload"));
     };
@@ -68,7 +68,7 @@ pub(super) async fn reload(core: &Arc<Core>) -> Result<ReloadReport> {
 
 /// Brings stored totals under what the rules name now, in the background. Readers meanwhile rebuild what they need
 /// from the log themselves, so nothing waits for this.
-pub(super) async fn rebuild(core: Arc<Core>) {
+pub(super) async fn rebuild(core: Arc<Shared>) {
     let world = core.world.load_full();
     let fingerprint = world.interest.fingerprint();
     let mut after: Option<CustomerNumber> = None;

@@ -87,10 +87,14 @@ impl<'p> Ticks<'p> {
     /// The last one. Looks at the nearest past first, so that a schedule of every second is no long work.
     fn last(self) -> Option<Occurrence> {
         let spans = [Span::minutes(1), Span::hours(1), Span::days(1), Span::days(32), Span(i64::MAX)];
-        spans.into_iter().find_map(|span| {
+        for span in spans {
             let near = Self { after: self.after.max(self.until.minus(span)), ..self };
-            near.all().last()
-        })
+            let last = near.all().last();
+            if last.is_some() || near.after == self.after {
+                return last;
+            }
+        }
+        None
     }
 }
 

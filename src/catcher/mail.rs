@@ -139,7 +139,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => { sessions.spawn(serve(stream, shared.clone())); }
                 // Out of descriptors, most likely: others must close first.
-                Err(_) => tokio::task::yield_now().await,
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
             },
             Some(_) = sessions.join_next() => {}
         }

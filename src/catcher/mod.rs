@@ -11,6 +11,8 @@ mod faults;
 mod hook;
 mod mail;
 mod smtp;
+#[cfg(test)]
+mod tests;
 
 pub use faults::{HookAct, HookFaults, MailAct, MailFaults, MailStage, When};
 pub use hook::{CaughtHook, HookCatcher};

@@ -130,7 +130,9 @@ impl Predicate {
                 }
             }
             Shape::All(parts) | Shape::Any(parts) | Shape::None(parts) => {
-                parts.iter().for_each(|part| part.missing_into(facts, paths));
+                for part in parts {
+                    part.missing_into(facts, paths);
+                }
             }
         }
     }

@@ -18,9 +18,14 @@ mod operations;
 mod router;
 mod wire;
 
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;
+
 pub use failure::{Failure, FailureKind, Problem};
 pub use listener::{AdminAddress, AdminListener, ListenError};
-pub use operations::{Gone, ImportSink, ImportSource, Operations, Result};
+pub use operations::{BlockingReader, Gone, ImportSink, ImportSource, Operations, Result};
 pub use router::{Access, router};
 pub use wire::{
     Changed, ChannelCounts, ConsentView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery,

@@ -8,8 +8,10 @@ use super::wire::{
 use super::{Failure, FailureKind};
 use crate::domain::{DeliveryId, Suppression};
 use async_trait::async_trait;
+use std::io;
 use std::pin::Pin;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 /// What an operation comes to.
@@ -17,6 +19,26 @@ pub type Result<T> = std::result::Result<T, Failure>;
 
 /// The rows of an import, as they arrive.
 pub type ImportSource = Pin<Box<dyn AsyncRead + Send>>;
+
+/// An [`ImportSource`] for a thread outside the runtime (`spawn_blocking`), where parsers of files read.
+pub struct BlockingReader {
+    source: ImportSource,
+    runtime: Handle,
+}
+
+impl BlockingReader {
+    /// To be called within the runtime that feeds the source.
+    #[must_use]
+    pub fn new(source: ImportSource) -> Self {
+        Self { source, runtime: Handle::current() }
+    }
+}
+
+impl io::Read for BlockingReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.runtime.block_on(self.source.read(buffer))
+    }
+}
 
 /// Everything that an administrator can ask of a daemon, or of a store that no daemon holds.
 #[async_trait]
@@ -53,10 +75,11 @@ pub trait Operations: Send + Sync + 'static {
     /// One delivery, or [`FailureKind::NotFound`].
     async fn delivery(&self, id: DeliveryId) -> Result<DeliveryDetail>;
 
-    /// Queues held, failed, suppressed and cancelled deliveries again, under their old ids.
+    /// Queues deliveries again, under their old ids: held, failed, suppressed and cancelled ones that are named by id or
+    /// by a filter with that state; of a filter without a state the held and the failed ones.
     async fn retry(&self, selection: DeliverySelection) -> Result<Changed>;
 
-    /// Cancels deliveries that were not sent yet.
+    /// Cancels deliveries that wait or are held.
     async fn cancel(&self, selection: DeliverySelection) -> Result<Changed>;
 
     /// A page of suppressed addresses in alphabetical order.

@@ -2,7 +2,7 @@
 
 use super::{AgainAfter, Names, PauseIf, Rule, steps, trigger, when};
 use crate::domain::{Class, Diagnostic, Number, Place, Span};
-use crate::yaml::{Document, Item, Map};
+use crate::yaml::{Document, Item, Kind, Map};
 use std::sync::Arc;
 
 const CLASSES: [(&str, Class); 2] = [("marketing", Class::Marketing), ("service", Class::Service)];
@@ -95,10 +95,15 @@ fn again_after(map: &Map<'_>) -> Option<AgainAfter> {
         return None;
     }
     let item = map.optional("again_after")?;
-    if item.node().as_text() == Some("never") {
-        return Some(AgainAfter::Never);
+    match item.node().as_text() {
+        Some("never") => Some(AgainAfter::Never),
+        Some(text) if text.parse::<Span>().is_err() => {
+            let help = "write a whole number and a unit, such as 30d, 24h or 2w, or `never`";
+            item.error_with_help("bad-span", format!("`{text}` is neither a span nor `never`"), help);
+            None
+        }
+        _ => item.span().map(AgainAfter::After),
     }
-    item.span().map(AgainAfter::After)
 }
 
 /// Of 10,000 customers how many, from a text such as `10%` or `2.5%`.
@@ -136,4 +141,14 @@ pub(super) fn positive_span(item: Item<'_>) -> Option<Span> {
         return None;
     }
     Some(span)
+}
+
+/// A map, or a note that says how to write `what` as one.
+pub(super) fn a_map<'r>(item: Item<'r>, what: &str, help: &str) -> Option<Map<'r>> {
+    if !matches!(item.node().kind, Kind::Map(_)) {
+        let message = format!("{what} must be a map, not {}", item.node().noun());
+        item.error_with_help("wrong-type", message, help);
+        return None;
+    }
+    item.map()
 }

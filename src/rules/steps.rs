@@ -1,11 +1,14 @@
 //! `steps:`, what a rule does.
 
-use super::rule::positive_span;
+use super::rule::{a_map, positive_span};
 use super::{Action, Names, Step, when};
 use crate::domain::{Diagnostic, EXPIRES_AFTER, nearest};
 use crate::yaml::{Document, Item, Map, Node};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The most steps of one rule.
+const MOST_STEPS: usize = 100;
 
 /// Reads all steps; `None` when one of them is wrong.
 pub(super) fn read(item: Item<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<Vec<Step>> {
@@ -14,11 +17,16 @@ pub(super) fn read(item: Item<'_>, document: &Arc<Document>, names: &Names<'_>) 
         item.error_with_help("empty-value", "`steps` is empty", "add a step: `- email: TEMPLATE`");
         return None;
     }
+    if items.len() > MOST_STEPS {
+        item.error("too-large", format!("`steps` has {} entries, more than {MOST_STEPS}", items.len()));
+        return None;
+    }
     let mut seen = BTreeMap::new();
     let steps: Vec<Option<Step>> = items
         .into_iter()
         .map(|item| {
-            let step = item.map().and_then(|map| step(map, document, names))?;
+            let help = format!("write `- email: {}`", item.node().as_text().unwrap_or("TEMPLATE"));
+            let step = a_map(item, "a step", &help).and_then(|map| step(map, document, names))?;
             unique(item, &step.id, &mut seen).then_some(step)
         })
         .collect();
@@ -40,7 +48,7 @@ fn unique(item: Item<'_>, id: &str, seen: &mut BTreeMap<String, usize>) -> bool 
 fn step(map: Map<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<Step> {
     let (email, webhook) = (map.optional("email"), map.optional("webhook"));
     let id = map.optional("id").map(step_id);
-    let condition = map.get("when").map(|item| when::read(item, names.schema));
+    let condition = map.get("when").map(|item| when::whole(item, names.schema));
     let expires = map.optional("expires").map_or(Some(EXPIRES_AFTER), positive_span);
     map.not_yet(&["day", "hour"]);
     let action = match (map.has("email"), map.has("webhook")) {
@@ -99,7 +107,7 @@ fn mail(item: Item<'_>, names: &Names<'_>) -> Option<(Action, String)> {
 
 /// A webhook call, and the id of a step that has none of its own.
 fn call(item: Item<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<(Action, String)> {
-    let map = item.map()?;
+    let map = a_map(item, "`webhook`", "write {to: ENDPOINT, type: NAME}")?;
     let to = map.required("to").and_then(|item| endpoint(item, names));
     let kind = map.required("type").and_then(event_type);
     let data = match map.optional("data") {

@@ -1,9 +1,10 @@
 //! `trigger:`, what makes a rule look at customers.
 
+use super::rule::a_map;
 use super::{Trigger, TriggerZone};
 use crate::calendar::Cron;
 use crate::domain::{Diagnostic, nearest};
-use crate::yaml::{Item, Kind};
+use crate::yaml::Item;
 
 /// Keys that say what kind of trigger it is, but for `schedule`.
 const LATER: [&str; 4] = ["event", "date", "enters", "leaves"];
@@ -11,12 +12,7 @@ const LATER: [&str; 4] = ["event", "date", "enters", "leaves"];
 const HELP: &str = "write {schedule: \"0 10 * * *\", timezone: customer}";
 
 pub(super) fn read(item: Item<'_>) -> Option<Trigger> {
-    if !matches!(item.node().kind, Kind::Map(_)) {
-        let message = format!("`trigger` must be a map, not {}", item.node().noun());
-        item.error_with_help("wrong-type", message, HELP);
-        return None;
-    }
-    let map = item.map()?;
+    let map = a_map(item, "`trigger`", HELP)?;
     if LATER.iter().any(|name| map.has(name)) {
         // What else such a trigger may say is left to the version that has it.
         map.not_yet(&LATER);

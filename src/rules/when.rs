@@ -4,22 +4,44 @@
 //! list. Several of these keys in one map hold together.
 
 use crate::condition::{self, Predicate, Scope};
-use crate::domain::{Diagnostic, Schema};
-use crate::yaml::{Item, Kind, Map, Style};
+use crate::domain::{Diagnostic, Schema, nearest};
+use crate::yaml::{Item, Kind, Map, Node, Style};
+
+/// The most conditions of one `when`, so that a file of 1 MiB cannot hold up a reload.
+const MOST_CONDITIONS: usize = 200;
 
 const EVERYONE: &str = "everyone";
 
 /// The rule's own `when`, which must be there.
 pub(super) fn required(map: &Map<'_>, schema: &Schema) -> Option<Predicate> {
     if let Some(item) = map.get("when") {
-        return read(item, schema);
+        return whole(item, schema);
     }
     map.missing("when", Some("write a condition, or `when: everyone`"));
     None
 }
 
-/// Reads one `when`; `None` when any part of it is wrong.
-pub(super) fn read(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
+/// Reads the whole of a `when`; `None` when any part of it is wrong.
+pub(super) fn whole(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
+    let count = texts(item.node());
+    if count > MOST_CONDITIONS {
+        let message = format!("`when` has {count} conditions, more than {MOST_CONDITIONS}");
+        item.error_with_help("too-large", message, "use `in [...]` for lists of values, or an attribute that says it");
+        return None;
+    }
+    read(item, schema)
+}
+
+/// How many texts stand in a value, at any depth.
+fn texts(node: &Node) -> usize {
+    match &node.kind {
+        Kind::List(items) => items.iter().map(texts).sum(),
+        Kind::Map(entries) => entries.iter().map(|(_, node)| texts(node)).sum(),
+        _ => 1,
+    }
+}
+
+fn read(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
     match &item.node().kind {
         Kind::Null => empty(item),
         Kind::Text(text) if text.trim().is_empty() => empty(item),
@@ -87,7 +109,7 @@ fn is_cut(items: &[Item<'_>]) -> bool {
 }
 
 fn one(item: Item<'_>, text: &str, schema: &Schema) -> Option<Predicate> {
-    if is_trapped(item, text) {
+    if is_cut_off(item, text) || is_misspelt(item, text) {
         return None;
     }
     let document = item.reader().document();
@@ -105,21 +127,20 @@ fn one(item: Item<'_>, text: &str, schema: &Schema) -> Option<Predicate> {
     predicate
 }
 
-/// Whether YAML has taken away a part of the condition. Notes it.
-fn is_trapped(item: Item<'_>, text: &str) -> bool {
-    let document = item.reader().document();
-    let (span, style) = (item.node().span.clone(), item.node().style());
-    let look = Scan::of(text);
-    let several_lines = document.text[span.clone()].trim_end().contains('\n');
-    if let (Some(at), true, true) = (look.comment, several_lines, style != Style::Literal) {
-        let place = document.place_within(item.node(), at..at + 2);
-        let message = "`//` begins a comment here that hides the rest, because these lines are folded into one";
-        let help = "write `|` instead of `>`, or put the comment behind a `#` outside of the condition";
-        item.reader().report(Diagnostic::error("folded-comment", place, message).help(help));
-        return true;
+/// Whether it is nearly the word `everyone`. Notes it.
+fn is_misspelt(item: Item<'_>, text: &str) -> bool {
+    let misspelt = text.chars().all(char::is_alphabetic) && nearest(text, [EVERYONE]).is_some();
+    if misspelt {
+        item.unknown("unknown-word", &format!("`{text}` is no condition"), text, [EVERYONE].into_iter());
     }
-    let rest = document.text[span.end..].lines().next().unwrap_or_default();
-    if style == Style::Plain && look.open_quote && rest.trim_start().starts_with('#') {
+    misspelt
+}
+
+/// Whether YAML has taken the condition's end for a comment. Notes it.
+fn is_cut_off(item: Item<'_>, text: &str) -> bool {
+    let document = item.reader().document();
+    let rest = document.text[item.node().span.end..].lines().next().unwrap_or_default();
+    if item.node().style() == Style::Plain && Scan::of(text).open_quote && rest.trim_start().starts_with('#') {
         let help = "put the whole condition in '…': a `#` behind a blank begins a comment in YAML";
         item.error_with_help("yaml-cut", "the condition is cut off at the `#`", help);
         return true;
@@ -132,16 +153,14 @@ struct Scan {
     depth: i32,
     closed_too_much: bool,
     open_quote: bool,
-    /// Where the first `//` stands.
-    comment: Option<usize>,
 }
 
 impl Scan {
     fn of(text: &str) -> Self {
-        let mut scan = Self { depth: 0, closed_too_much: false, open_quote: false, comment: None };
+        let mut scan = Self { depth: 0, closed_too_much: false, open_quote: false };
         let mut quote = None;
-        let mut characters = text.char_indices().peekable();
-        while let Some((index, character)) = characters.next() {
+        let mut characters = text.chars();
+        while let Some(character) = characters.next() {
             if let Some(open) = quote {
                 match character {
                     '\\' => drop(characters.next()),
@@ -154,9 +173,6 @@ impl Scan {
                 '"' | '\'' => quote = Some(character),
                 '(' | '[' | '{' => scan.depth += 1,
                 ')' | ']' | '}' => scan.depth -= 1,
-                '/' if characters.peek().is_some_and(|(_, next)| *next == '/') => {
-                    scan.comment.get_or_insert(index);
-                }
                 _ => {}
             }
             scan.closed_too_much |= scan.depth < 0;

@@ -1,5 +1,5 @@
 use super::{Document, Item, Kind, MAX_DEPTH, Node, Reader, Style, parse, parse_part};
-use crate::domain::{Diagnostic, Number, Span};
+use crate::domain::{Diagnostic, Number, Severity, Span};
 use proptest::prelude::*;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -330,4 +330,20 @@ fn visit(document: &Document, node: &Node) {
         }
         _ => {}
     }
+}
+
+#[test]
+fn a_reader_stops_counting_problems_but_never_misses_an_error() {
+    let text: String = (0..500).fold(String::new(), |text, index| text + &format!("k{index}: 1\n"));
+    let document = read(&text);
+    let reader = Reader::new(&document);
+    reader.root().map().unwrap().close();
+    assert_eq!(reader.finish().len(), 100);
+    let reader = Reader::new(&document);
+    let problem = |severity| Diagnostic { severity, ..Diagnostic::error("x", document.place(0..1), "x") };
+    reader.report_all((0..150).map(|_| problem(Severity::Warning)));
+    assert!(!reader.has_errors());
+    reader.report_all((0..2).map(|_| problem(Severity::Error)));
+    assert!(reader.has_errors());
+    assert_eq!(reader.finish().len(), 101);
 }

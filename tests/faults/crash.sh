@@ -4,7 +4,7 @@
 #
 # usage: crash.sh [--kills N] [--signal KILL|TERM] [--min-ms N] [--max-ms N] [--mail-fault F] [--hook-fault F]
 #                 [--binary FILE] [--tools DIR] [--log FILE]
-#   --kills       how often it is killed before it may run to its end (default 10)
+#   --kills       how often it is killed before it may run to its end (default 10); 0: once through, no duplicate at all
 #   --signal      KILL (default): duplicates are allowed where a kill explains them, and carry their first id
 #                 TERM: no duplicate at all
 #   --mail-fault  a fault of the mail sink, such as lostack:0.05; may be given again
@@ -127,4 +127,4 @@ faults=$((${#mail_faults[@]} + ${#hook_faults[@]}))
 expect compare "$work" --faults "$faults"
 KILLS=$work/kills WINDOW=${WINDOW:-2} python3 "$tools/ledger_check.py" \
   "$work/expected" "$work/mail.ledger" "$work/hook.ledger" | tee "$work/result.json"
-expect judge "$work" --signal "$signal" --faults "$faults"
+expect judge "$work" --signal "$signal" --kills "$kills" --faults "$faults"

@@ -3,6 +3,7 @@
 mod architecture;
 mod cdnow;
 mod check;
+mod ledgers;
 mod project;
 mod readme;
 mod run;

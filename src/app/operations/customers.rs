@@ -1,7 +1,7 @@
 //! `customers list`, `show`.
 
 use super::{failure, page_size};
-use crate::app::core::Core;
+use crate::app::shared::Shared;
 use crate::domain::CustomerNumber;
 use crate::http::{CustomerDetail, CustomerLine, CustomerQuery, DeliveryView, Failure, FailureKind, Page, Result};
 use crate::store::View;
@@ -10,12 +10,12 @@ use std::sync::Arc;
 /// How much of a customer's history `show` gives.
 const HISTORY: usize = 50;
 
-fn view(core: &Core) -> View {
+fn view(core: &Shared) -> View {
     let interest = Arc::clone(&core.world.load().interest);
     View { interest, now: core.clock.now(), backtest: false }
 }
 
-pub(super) async fn list(core: &Core, query: &CustomerQuery) -> Result<Page<CustomerLine>> {
+pub(super) async fn list(core: &Shared, query: &CustomerQuery) -> Result<Page<CustomerLine>> {
     let after = match &query.after {
         None => None,
         Some(text) => Some(CustomerNumber(
@@ -29,7 +29,7 @@ pub(super) async fn list(core: &Core, query: &CustomerQuery) -> Result<Page<Cust
     Ok(Page { items: found.iter().map(|stored| CustomerLine::from(&stored.customer)).collect(), next })
 }
 
-pub(super) async fn show(core: &Core, id: &str) -> Result<CustomerDetail> {
+pub(super) async fn show(core: &Shared, id: &str) -> Result<CustomerDetail> {
     let found = core.store.customer(id, &view(core)).await.map_err(failure)?;
     let Some(stored) = found else { return Err(Failure::not_found("customer", id)) };
     let mut detail = CustomerDetail::of(&stored.customer);

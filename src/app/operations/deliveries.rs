@@ -1,7 +1,7 @@
 //! `deliveries list`, `retry`, `cancel`.
 
 use super::{failure, page_size};
-use crate::app::core::Core;
+use crate::app::shared::Shared;
 use crate::domain::{Delivery, DeliveryId, EXPIRES_AFTER, Payload, Reason, State, Time};
 use crate::http::{Changed, DeliveryQuery, DeliverySelection, DeliveryView, Page, Result, Unchanged};
 use crate::store::{DeliveryChange, DeliveryFilter, SlotChange, StoreError, Urgency};
@@ -18,7 +18,7 @@ pub(super) enum Change {
     Cancel,
 }
 
-pub(super) async fn list(core: &Core, query: &DeliveryQuery) -> Result<Page<DeliveryView>> {
+pub(super) async fn list(core: &Shared, query: &DeliveryQuery) -> Result<Page<DeliveryView>> {
     let limit = page_size(query.limit);
     let found = core.store.deliveries(&filter(query), query.after, limit).await.map_err(failure)?;
     let next = (found.len() == limit).then(|| found.last().map(|delivery| delivery.id.to_string())).flatten();
@@ -29,7 +29,7 @@ fn filter(query: &DeliveryQuery) -> DeliveryFilter {
     DeliveryFilter { state: query.state, rule: query.rule.clone(), customer: query.customer.clone(), reason: None }
 }
 
-pub(super) async fn change(core: &Core, selection: DeliverySelection, change: Change) -> Result<Changed> {
+pub(super) async fn change(core: &Shared, selection: DeliverySelection, change: Change) -> Result<Changed> {
     let mut report = Changed::default();
     match selection {
         DeliverySelection::Ids(ids) => {
@@ -46,7 +46,7 @@ pub(super) async fn change(core: &Core, selection: DeliverySelection, change: Ch
     Ok(report)
 }
 
-async fn change_one(core: &Core, id: DeliveryId, change: Change, report: &mut Changed) -> Result<()> {
+async fn change_one(core: &Shared, id: DeliveryId, change: Change, report: &mut Changed) -> Result<()> {
     let found = core.store.delivery(id).await.map_err(failure)?;
     let edited = found
         .ok_or_else(|| "there is no such delivery".to_owned())
@@ -66,7 +66,7 @@ async fn change_one(core: &Core, id: DeliveryId, change: Change, report: &mut Ch
 
 /// Changes every delivery that passes the filter and that `edit` has something for; answers how many.
 async fn change_all(
-    core: &Core,
+    core: &Shared,
     filter: &DeliveryFilter,
     edit: impl Fn(&Delivery, Time) -> Option<DeliveryChange>,
 ) -> Result<u64> {
@@ -88,7 +88,7 @@ async fn change_all(
     }
 }
 
-async fn one_by_one(core: &Core, changes: &[DeliveryChange]) -> Result<u64> {
+async fn one_by_one(core: &Shared, changes: &[DeliveryChange]) -> Result<u64> {
     let mut count = 0;
     for change in changes {
         match core.store.record(vec![change.clone()], Urgency::Background).await {
@@ -101,7 +101,7 @@ async fn one_by_one(core: &Core, changes: &[DeliveryChange]) -> Result<u64> {
 }
 
 /// Queues what a rule's pause held.
-pub(super) async fn queue_held(core: &Core, rule: &str, reason: Reason) -> Result<u64> {
+pub(super) async fn queue_held(core: &Shared, rule: &str, reason: Reason) -> Result<u64> {
     let filter = DeliveryFilter {
         state: Some(State::Held),
         rule: Some(rule.to_owned()),

@@ -8,7 +8,7 @@ mod rules;
 mod status;
 mod suppressions;
 
-use super::core::Core;
+use super::shared::Shared;
 use crate::domain::{DeliveryId, Suppression};
 use crate::http::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
@@ -25,7 +25,7 @@ const LONGEST_PAGE: usize = 1000;
 
 /// The operations over a store and a project.
 #[derive(Clone)]
-pub(crate) struct Ops(pub(crate) Arc<Core>);
+pub(crate) struct Ops(pub(crate) Arc<Shared>);
 
 #[async_trait]
 impl Operations for Ops {

@@ -1,8 +1,8 @@
 //! `plan`: whom each rule would reach if its trigger fired at an instant. Changes nothing.
 
 use super::failure;
-use crate::app::core::Core;
 use crate::app::pages::judge_all;
+use crate::app::shared::Shared;
 use crate::delivery::{Pauses, World};
 use crate::domain::{Customer, DeliveryKey, Payload, Reason, Span, State, Time, normalized_address};
 use crate::engine::{self, Decided, Firing, Moment, Verdict};
@@ -26,7 +26,7 @@ struct Judge {
     named: bool,
 }
 
-pub(super) async fn plan(core: &Core, request: PlanRequest) -> Result<PlanReport> {
+pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanReport> {
     let world = core.world.load_full();
     let now = core.clock.now();
     let at = request.at.unwrap_or(now);
@@ -67,7 +67,7 @@ pub(super) fn no_rule(world: &World, name: &str) -> Failure {
 }
 
 /// The suppressed addresses as of `at`.
-async fn suppressed(core: &Core, at: Time, backtest: bool) -> Result<HashSet<String>> {
+async fn suppressed(core: &Shared, at: Time, backtest: bool) -> Result<HashSet<String>> {
     let mut all = HashSet::new();
     let mut after: Option<String> = None;
     loop {

@@ -2,7 +2,7 @@
 
 use super::plan::no_rule;
 use super::{deliveries, failure};
-use crate::app::core::Core;
+use crate::app::shared::Shared;
 use crate::calendar;
 use crate::delivery::World;
 use crate::domain::{Reason, RuleState, Time};
@@ -10,7 +10,7 @@ use crate::engine;
 use crate::http::{Result, RuleStanding, RuleView, TickView};
 use crate::rules::{Rule, Trigger, TriggerZone};
 
-pub(super) async fn list(core: &Core) -> Result<Vec<RuleView>> {
+pub(super) async fn list(core: &Shared) -> Result<Vec<RuleView>> {
     let world = core.world.load_full();
     let states = core.store.rule_states().await.map_err(failure)?;
     let now = core.clock.now();
@@ -56,14 +56,14 @@ fn next_due(world: &World, rule: &Rule, zones: &[String], now: Time) -> Option<T
     }
 }
 
-pub(super) async fn pause(core: &Core, rule: &str) -> Result<RuleView> {
+pub(super) async fn pause(core: &Shared, rule: &str) -> Result<RuleView> {
     known(core, rule)?;
     core.set_rule_paused(rule, Some(Reason::Paused)).await.map_err(failure)?;
     one(core, rule).await
 }
 
 /// Lets the rule go on and queues what its pause held. What goes out now counts as usual for the brake.
-pub(super) async fn resume(core: &Core, rule: &str) -> Result<RuleView> {
+pub(super) async fn resume(core: &Shared, rule: &str) -> Result<RuleView> {
     known(core, rule)?;
     core.set_rule_paused(rule, None).await.map_err(failure)?;
     let mut queued = 0;
@@ -81,12 +81,12 @@ pub(super) async fn resume(core: &Core, rule: &str) -> Result<RuleView> {
     one(core, rule).await
 }
 
-fn known(core: &Core, rule: &str) -> Result<()> {
+fn known(core: &Shared, rule: &str) -> Result<()> {
     let world = core.world.load_full();
     world.rules.get(rule).map(drop).ok_or_else(|| no_rule(&world, rule))
 }
 
-async fn one(core: &Core, rule: &str) -> Result<RuleView> {
+async fn one(core: &Shared, rule: &str) -> Result<RuleView> {
     let found = list(core).await?.into_iter().find(|view| view.rule == rule);
     found.ok_or_else(|| no_rule(&core.world.load_full(), rule))
 }

@@ -1,7 +1,7 @@
 //! `status`, readiness and metrics.
 
 use super::{failure, rules};
-use crate::app::core::{Core, DaemonParts};
+use crate::app::shared::{DaemonParts, Shared};
 use crate::domain::{Span, State};
 use crate::http::{LaneView, NextTick, Readiness, Result, RuleStanding, RulesStatus, Status, StoreStatus};
 use crate::telemetry::Metrics;
@@ -10,7 +10,7 @@ use crate::telemetry::names::{self, label};
 /// The worker looks for work every second; this long without a look means that it hangs.
 const WORKER_SILENT: Span = Span::seconds(30);
 
-pub(super) async fn status(core: &Core) -> Result<Status> {
+pub(super) async fn status(core: &Shared) -> Result<Status> {
     let stats = core.store.stats().await.map_err(failure)?;
     let lanes = core.store.lanes().await.map_err(failure)?;
     let views = rules::list(core).await?;
@@ -44,7 +44,7 @@ pub(super) async fn status(core: &Core) -> Result<Status> {
     })
 }
 
-pub(super) fn readiness(core: &Core) -> Readiness {
+pub(super) fn readiness(core: &Shared) -> Readiness {
     let mut reasons = Vec::new();
     match &core.daemon {
         None => reasons.push("no daemon runs".to_owned()),
@@ -59,7 +59,7 @@ pub(super) fn readiness(core: &Core) -> Readiness {
 
 /// The metrics, with the gauges read now.
 #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
-pub(super) async fn metrics(core: &Core) -> String {
+pub(super) async fn metrics(core: &Shared) -> String {
     metrics::gauge!(names::PAUSED).set(if core.pauses.all() { 1.0 } else { 0.0 });
     metrics::gauge!(names::READY).set(if readiness(core).ready { 1.0 } else { 0.0 });
     if let Ok(stats) = core.store.stats().await {

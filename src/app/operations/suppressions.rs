@@ -1,18 +1,18 @@
 //! `suppressions list`, `add`.
 
 use super::{failure, page_size};
-use crate::app::core::Core;
+use crate::app::shared::Shared;
 use crate::domain::{Suppression, normalized_address};
 use crate::http::{Failure, FailureKind, Page, Result, SuppressionAdded, SuppressionQuery, SuppressionRequest};
 
-pub(super) async fn list(core: &Core, query: &SuppressionQuery) -> Result<Page<Suppression>> {
+pub(super) async fn list(core: &Shared, query: &SuppressionQuery) -> Result<Page<Suppression>> {
     let limit = page_size(query.limit);
     let items = core.store.suppressions(query.after.as_deref(), limit).await.map_err(failure)?;
     let next = (items.len() == limit).then(|| items.last().map(|entry| entry.address.clone())).flatten();
     Ok(Page { items, next })
 }
 
-pub(super) async fn add(core: &Core, request: SuppressionRequest) -> Result<SuppressionAdded> {
+pub(super) async fn add(core: &Shared, request: SuppressionRequest) -> Result<SuppressionAdded> {
     let address = normalized_address(&request.address);
     if !is_address(&address) {
         return Err(Failure::new(FailureKind::Invalid, format!("{address:?} is no e-mail address")));

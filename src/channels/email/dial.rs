@@ -15,6 +15,8 @@ use rustls::pki_types::ServerName;
 use secrecy::ExposeSecret;
 use std::fmt;
 use std::future::Future;
+use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,7 +29,8 @@ const LONGEST_REPLY: usize = 16 * 1024;
 /// Makes connections to one server.
 pub(super) struct Dialer {
     server: Server,
-    hello: ClientId,
+    /// `None`: the address that the connection comes from.
+    hello: Option<ClientId>,
     verifying: Arc<ClientConfig>,
     unverifying: Arc<ClientConfig>,
 }
@@ -60,7 +63,7 @@ impl Dialer {
         let name = ServerName::try_from(host.clone()).map_err(|_| MailError::ServerName(host.clone()))?;
         Ok(Some(Self {
             server: Server { host, port, name, implicit_tls },
-            hello: hello(settings.hello_name.as_deref())?,
+            hello: settings.hello_name.as_deref().map(hello).transpose()?,
             verifying: Arc::new(tls::verifying(&settings.extra_roots)?),
             unverifying: Arc::new(tls::unverifying()?),
         }))
@@ -74,15 +77,16 @@ impl Dialer {
 
     async fn connect(&self, settings: &MailerSettings) -> Result<Session, NoConnection> {
         let command = settings.timeouts.command;
-        let address = (self.server.host.as_str(), self.server.port);
-        let tcp = within("connecting", settings.timeouts.connect, TcpStream::connect(address)).await?;
+        let limit = settings.timeouts.connect;
+        let tcp = within("connecting", limit, connect(&self.server.host, self.server.port, limit)).await?;
         tcp.set_nodelay(true).map_err(|error| NoConnection::new("connecting", error))?;
         let is_local = tcp.peer_addr().is_ok_and(|address| address.ip().is_loopback());
+        let hello = self.hello.clone().unwrap_or_else(|| own_address(&tcp));
 
-        let (stream, greeting) = self.secure(tcp, settings, is_local).await?;
+        let (stream, greeting) = self.secure(tcp, &hello, settings, is_local).await?;
         let is_encrypted = matches!(stream, Stream::Encrypted(_));
         let wire = Box::new(Wire::new(stream, greeting));
-        let greeted = timeout(command, AsyncSmtpConnection::connect_with_transport(wire, &self.hello)).await;
+        let greeted = timeout(command, AsyncSmtpConnection::connect_with_transport(wire, &hello)).await;
         let mut connection = said("greeting", greeted)?;
 
         if let Some(credentials) = &settings.credentials {
@@ -101,6 +105,7 @@ impl Dialer {
     async fn secure(
         &self,
         tcp: TcpStream,
+        hello: &ClientId,
         settings: &MailerSettings,
         is_local: bool,
     ) -> Result<(Stream, Greeting), NoConnection> {
@@ -112,7 +117,7 @@ impl Dialer {
             return Ok((Stream::Plain(tcp), Greeting::Awaited));
         }
         let mut tcp = tcp;
-        if !within("STARTTLS", limit, start_tls(&mut tcp, &self.hello)).await? {
+        if !within("STARTTLS", limit, start_tls(&mut tcp, hello)).await? {
             if settings.tls == TlsPolicy::Required {
                 return Err(NoConnection::new("STARTTLS", "not offered, and `tls: required` forbids clear text"));
             }
@@ -147,13 +152,36 @@ const fn may_say_password(is_encrypted: bool, is_local: bool) -> bool {
     is_encrypted || is_local
 }
 
-fn hello(name: Option<&str>) -> Result<ClientId, MailError> {
-    let Some(name) = name else { return Ok(ClientId::default()) };
+fn hello(name: &str) -> Result<ClientId, MailError> {
     let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
     if name.is_empty() || !name.chars().all(usual) {
         return Err(MailError::HelloName(name.to_owned()));
     }
     Ok(ClientId::Domain(name.to_owned()))
+}
+
+/// The first of the host's addresses that answers; none may use up the time of the others.
+async fn connect(host: &str, port: u16, limit: Duration) -> io::Result<TcpStream> {
+    let addresses: Vec<_> = tokio::net::lookup_host((host, port)).await?.collect();
+    let share = limit / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failure = error,
+            Err(_) => failure = io::Error::new(io::ErrorKind::TimedOut, "no answer in time"),
+        }
+    }
+    Err(failure)
+}
+
+/// An address literal, for a machine whose name nobody gave (RFC 5321, section 4.1.4).
+fn own_address(tcp: &TcpStream) -> ClientId {
+    match tcp.local_addr().map(|address| address.ip().to_canonical()) {
+        Ok(IpAddr::V4(address)) => ClientId::Ipv4(address),
+        Ok(IpAddr::V6(address)) => ClientId::Ipv6(address),
+        Err(_) => ClientId::default(),
+    }
 }
 
 async fn within<T, E: fmt::Display>(
@@ -187,7 +215,7 @@ fn said<T>(
 #[derive(Debug, thiserror::Error)]
 enum ClearTextError {
     #[error("{0}")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     #[error("the connection was closed")]
     Closed,
     #[error("{0}")]

@@ -4,7 +4,7 @@ use super::dial::Dialer;
 use super::session::{Ending, Session};
 use super::settings::{MailerSettings, Rate, Transport};
 use super::{Composed, Mail, MailError, compose, folder};
-use crate::domain::Outcome;
+use crate::domain::{DeliveryId, Outcome};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota};
 use std::fmt;
@@ -93,7 +93,7 @@ impl Connection {
     /// One attempt. The connection goes back to the others if it is still good.
     ///
     /// A connection that had ended while it was idle is replaced, once, before anything of this message was said.
-    pub async fn send(mut self, mail: &Mail) -> Outcome {
+    pub async fn send(self, mail: &Mail) -> Outcome {
         let composed = match compose(mail) {
             Ok(composed) => composed,
             Err(error) => {
@@ -101,10 +101,16 @@ impl Connection {
                 return error.outcome();
             }
         };
-        let Some(session) = self.session.take() else {
-            return self.store(mail, composed).await;
-        };
-        self.hand_over(session, &composed).await
+        self.send_composed(mail.id, composed).await
+    }
+
+    pub(super) async fn send_composed(mut self, id: DeliveryId, mail: Composed) -> Outcome {
+        match (self.session.take(), &self.pool.settings.transport) {
+            (Some(session), _) => self.hand_over(session, &mail).await,
+            (None, Transport::Folder(path)) => folder::store(path, id, mail.message).await,
+            // A connection to a server has a session until it is consumed.
+            (None, _) => Outcome::Transient { detail: "no connection".to_owned(), retry_after: None },
+        }
     }
 
     /// Gives the connection back unused.
@@ -127,14 +133,6 @@ impl Connection {
         });
     }
 
-    async fn store(&self, mail: &Mail, composed: Composed) -> Outcome {
-        match &self.pool.settings.transport {
-            Transport::Folder(path) => folder::store(path, mail.id, composed.message).await,
-            // A connection to a server has a session until it is consumed.
-            _ => Outcome::Transient { detail: "no connection".to_owned(), retry_after: None },
-        }
-    }
-
     async fn hand_over(self, mut session: Session, mail: &Composed) -> Outcome {
         let settings = &self.pool.settings;
         let mut ending = session.send(mail, &settings.timeouts).await;
@@ -151,7 +149,7 @@ impl Connection {
                 outcome
             }
             Ending::Broken(outcome) => outcome,
-            // A new connection carried nothing before, so it cannot be stale.
+            // A new connection was never idle, so it cannot be stale.
             Ending::Stale => Outcome::Transient { detail: "the connection ended".to_owned(), retry_after: None },
         }
     }
@@ -165,7 +163,7 @@ impl Pool {
     /// The idle connection that was used last, unless it is too old; then all are.
     async fn take(&self) -> Option<Session> {
         let session = self.idle().sessions.pop()?;
-        if session.idle_since.elapsed() < self.settings.idle_limit {
+        if session.idle_for() < self.settings.idle_limit {
             return Some(session);
         }
         session.quit().await;
@@ -173,7 +171,7 @@ impl Pool {
     }
 
     fn keep(self: &Arc<Self>, mut session: Session) {
-        session.idle_since = Instant::now();
+        session.idle_since = Some(Instant::now());
         let mut idle = self.idle();
         idle.sessions.push(session);
         if !idle.is_watched {
@@ -187,9 +185,9 @@ impl Pool {
         let limit = self.settings.idle_limit;
         let mut idle = self.idle();
         // They lie in the order in which they became idle.
-        let old = idle.sessions.partition_point(|session| session.idle_since.elapsed() >= limit);
+        let old = idle.sessions.partition_point(|session| session.idle_for() >= limit);
         let sessions = idle.sessions.drain(..old).collect();
-        let next = idle.sessions.first().map(|session| session.idle_since + limit);
+        let next = idle.sessions.first().map(|session| Instant::now() + limit.saturating_sub(session.idle_for()));
         idle.is_watched = next.is_some();
         (sessions, next)
     }

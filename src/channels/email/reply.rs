@@ -209,6 +209,14 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_at_sign_is_left_in_any_text(text in "[a-z@.<>\\PC\\pC]{0,60}", recipient in "[a-z]{0,3}@[a-z]{0,3}") {
+            let safe = masked(&text, &recipient);
+            proptest::prop_assert!(!safe.contains('@') && !safe.chars().any(char::is_control), "{}", safe);
+        }
+    }
+
     #[test]
     fn no_address_is_left_in_a_text() {
         for (text, safe) in [

@@ -21,8 +21,8 @@ pub(super) struct Session {
     connection: AsyncSmtpConnection,
     /// How many messages it carried.
     pub(super) carried: u32,
-    /// Since when nothing was said.
-    pub(super) idle_since: Instant,
+    /// Since when it is idle, if it ever was: then it may have ended unnoticed.
+    pub(super) idle_since: Option<Instant>,
 }
 
 /// What a message over a connection came to.
@@ -37,7 +37,12 @@ pub(super) enum Ending {
 
 impl Session {
     pub(super) fn new(connection: AsyncSmtpConnection) -> Self {
-        Self { connection, carried: 0, idle_since: Instant::now() }
+        Self { connection, carried: 0, idle_since: None }
+    }
+
+    /// How long it has been idle.
+    pub(super) fn idle_for(&self) -> Duration {
+        self.idle_since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Hands one message over.
@@ -49,7 +54,7 @@ impl Session {
         let recipient: &str = mail.to.as_ref();
         let mail_from = Mail::new(Some(mail.from.clone()), parameters);
         if let Err(fault) = self.command(Step::Mail, mail_from, timeouts).await {
-            if self.carried > 0 && is_sign_of_an_end(&fault) {
+            if self.idle_since.is_some() && is_sign_of_an_end(&fault) {
                 return Ending::Stale;
             }
             return if fault.ends_connection(Step::Mail) {

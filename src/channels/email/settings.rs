@@ -138,7 +138,7 @@ pub struct MailerSettings {
     pub rate: Option<Rate>,
     /// Time limits.
     pub timeouts: Timeouts,
-    /// What EHLO says: this machine's name. `None`: an address literal, which relays of one's own accept.
+    /// What EHLO says: this machine's name. `None`: the address that the connection comes from.
     pub hello_name: Option<String>,
     /// An idle connection is closed after this time; servers do so after 5 minutes (RFC 5321).
     pub idle_limit: Duration,

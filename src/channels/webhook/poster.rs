@@ -5,7 +5,7 @@ use super::retry_after::retry_after;
 use super::sign::signature;
 use super::{Endpoint, WebhookError};
 use crate::channels::tls;
-use crate::domain::{DeliveryId, Outcome, Time};
+use crate::domain::{DeliveryId, Outcome, Span, Time};
 use ipnet::IpNet;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, redirect};
@@ -19,8 +19,6 @@ use std::time::Duration;
 
 /// At most this much of an answer's body is read; success is decided by the status line.
 const ANSWER_BYTES: usize = 64 * 1024;
-/// And at most for this long: the body is read only so that the connection can be used again.
-const ANSWER_TIME: Duration = Duration::from_secs(2);
 
 /// How calls are made.
 #[derive(Clone)]
@@ -29,6 +27,8 @@ pub struct PosterSettings {
     pub connect_timeout: Duration,
     /// Limit for the whole call.
     pub timeout: Duration,
+    /// Limit for the answer's body, which is read only so that the connection can be used again.
+    pub answer_timeout: Duration,
     /// Roots that are trusted besides the machine's own.
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Who looks names up.
@@ -40,6 +40,7 @@ impl Default for PosterSettings {
         Self {
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(20),
+            answer_timeout: Duration::from_secs(2),
             extra_roots: Vec::new(),
             lookup: Arc::new(SystemLookup),
         }
@@ -94,9 +95,18 @@ impl Poster {
             .header(CONTENT_TYPE, "application/json")
             .body(body.to_owned());
         match request.send().await {
-            Ok(response) => answered(response, now).await,
+            Ok(response) => self.answered(response, now).await,
             Err(error) => transient(self.failure(&error)),
         }
+    }
+
+    async fn answered(&self, response: Response, now: Time) -> Outcome {
+        let status = response.status();
+        let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let wait = wait.and_then(|value| retry_after(value, now));
+        // Whether the rest of the answer comes changes nothing any more.
+        drop(tokio::time::timeout(self.settings.answer_timeout, drain(response)).await);
+        classify(status, wait)
     }
 
     fn client(&self, exempt: &Arc<[IpNet]>) -> Result<Client, WebhookError> {
@@ -151,16 +161,7 @@ fn transient(detail: String) -> Outcome {
     Outcome::Transient { detail, retry_after: None }
 }
 
-async fn answered(response: Response, now: Time) -> Outcome {
-    let status = response.status();
-    let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let wait = wait.and_then(|value| retry_after(value, now));
-    // Whether the rest of the answer comes changes nothing any more.
-    drop(tokio::time::timeout(ANSWER_TIME, drain(response)).await);
-    classify(status, wait)
-}
-
-fn classify(status: StatusCode, retry_after: Option<crate::domain::Span>) -> Outcome {
+fn classify(status: StatusCode, retry_after: Option<Span>) -> Outcome {
     // The code alone: a reason phrase is the receiver's text.
     let code = status.as_u16();
     if status.is_success() {

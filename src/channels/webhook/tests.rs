@@ -155,8 +155,8 @@ async fn silence_is_transient_within_the_limit() {
 async fn bodies_without_end_change_nothing() {
     for act in [HookAct::HugeBody(512 * 1024 * 1024), HookAct::EndlessBody] {
         let catcher = catcher(HookFaults::none().with(When::Always, act)).await;
-        let timeout = Duration::from_millis(300);
-        let poster = Poster::new(PosterSettings { timeout, ..PosterSettings::default() }).unwrap();
+        let answer_timeout = Duration::from_millis(50);
+        let poster = Poster::new(PosterSettings { answer_timeout, ..PosterSettings::default() }).unwrap();
         let outcome = poster.post(&endpoint(catcher.url()), ID, BODY, now()).await;
         assert_eq!(outcome, Outcome::Accepted { detail: "HTTP 200".into() });
     }
@@ -327,8 +327,7 @@ impl Lookup for Flipping {
 }
 
 fn with_lookup(lookup: Arc<Flipping>) -> Poster {
-    let connect_timeout = Duration::from_millis(500);
-    Poster::new(PosterSettings { lookup, connect_timeout, ..PosterSettings::default() }).unwrap()
+    Poster::new(PosterSettings { lookup, ..PosterSettings::default() }).unwrap()
 }
 
 fn named(catcher: &HookCatcher, exempt: &[&str]) -> Endpoint {

@@ -8,7 +8,7 @@ use crate::domain::{Attribute, Value, ValueType, nearest};
 
 /// Names that the design knows and this version does not.
 const LATER: [&str; 2] = ["at_entry", "event"];
-const ROOTS: [&str; 3] = ["customer", "orders", "now"];
+pub(super) const ROOTS: [&str; 3] = ["customer", "orders", "now"];
 
 impl Checker<'_> {
     pub(super) fn name(&mut self, name: &str, node: &Node) -> Checked {

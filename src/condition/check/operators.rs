@@ -3,7 +3,7 @@
 use super::super::Problem;
 use super::super::source::{Arithmetic, Comparison, Kind as Syntax, Node};
 use super::super::tree::{Change, Compared, Flag, Length, Membership, Moment, Num, Term, change_of};
-use super::names::is_customer;
+use super::names::{ROOTS, is_customer};
 use super::{Checked, Checker, Typeable, Typed};
 use crate::domain::{Number, nearest};
 use std::ops::Range;
@@ -144,29 +144,32 @@ impl Checker<'_> {
         }
         let (left, right) = (self.expression(&sides.0), self.expression(&sides.1));
         let (left, right) = (left?, right?);
-        use Arithmetic as A;
         let typed = match (operator, left, right) {
             (_, Typed::Number(a), Typed::Number(b)) => return self.numbers(operator, a, b, node),
-            (A::Plus, Typed::Moment(a), Typed::Length(b)) | (A::Plus, Typed::Length(b), Typed::Moment(a)) => {
+            (Arithmetic::Plus, Typed::Moment(a), Typed::Length(b))
+            | (Arithmetic::Plus, Typed::Length(b), Typed::Moment(a)) => {
                 Typed::Moment(Term::Own(Moment::After(Box::new((a, b)))).folded())
             }
-            (A::Minus, Typed::Moment(a), Typed::Length(b)) => {
+            (Arithmetic::Minus, Typed::Moment(a), Typed::Length(b)) => {
                 Typed::Moment(Term::Own(Moment::Before(Box::new((a, b)))).folded())
             }
-            (A::Minus, Typed::Moment(a), Typed::Moment(b)) => {
+            (Arithmetic::Minus, Typed::Moment(a), Typed::Moment(b)) => {
                 Typed::Length(Term::Own(Length::Between(Box::new((a, b)))).folded())
             }
-            (A::Plus, Typed::Length(a), Typed::Length(b)) => {
+            (Arithmetic::Plus, Typed::Length(a), Typed::Length(b)) => {
                 Typed::Length(Term::Own(Length::Plus(Box::new((a, b)))).folded())
             }
-            (A::Minus, Typed::Length(a), Typed::Length(b)) => {
+            (Arithmetic::Minus, Typed::Length(a), Typed::Length(b)) => {
                 Typed::Length(Term::Own(Length::Minus(Box::new((a, b)))).folded())
             }
-            (A::Times, Typed::Length(a), Typed::Number(b)) | (A::Times, Typed::Number(b), Typed::Length(a)) => {
+            (Arithmetic::Times, Typed::Length(a), Typed::Number(b))
+            | (Arithmetic::Times, Typed::Number(b), Typed::Length(a)) => {
                 return self.scaled(Length::Times(Box::new((a, b))), node);
             }
-            (A::Over, Typed::Length(a), Typed::Number(b)) => return self.scaled(Length::Over(Box::new((a, b))), node),
-            (A::Over, Typed::Length(a), Typed::Length(b)) => {
+            (Arithmetic::Over, Typed::Length(a), Typed::Number(b)) => {
+                return self.scaled(Length::Over(Box::new((a, b))), node);
+            }
+            (Arithmetic::Over, Typed::Length(a), Typed::Length(b)) => {
                 if b.change() == Change::Linear {
                     return self.not_linear(node);
                 }
@@ -242,8 +245,10 @@ impl Checker<'_> {
     fn hyphen(&self, operator: Arithmetic, sides: &(Node, Node), node: &Node) -> Option<Problem> {
         let (left, right) = sides;
         let glued = left.span.end == node.at.start && node.at.end == right.span.start;
-        let (Syntax::Select(operand, first), Syntax::Name(second)) = (&left.kind, &right.kind) else { return None };
-        let is_trap = operator == Arithmetic::Minus && glued && is_customer(operand) && second != "now";
+        let (Syntax::Select(operand, first), Some((second, name))) = (&left.kind, leading_name(right)) else {
+            return None;
+        };
+        let is_trap = operator == Arithmetic::Minus && glued && is_customer(operand) && !ROOTS.contains(&second);
         if !is_trap {
             return None;
         }
@@ -255,7 +260,17 @@ impl Checker<'_> {
                 || format!("call the attribute `{first}_{second}` in schema.yaml"),
                 |name| format!("write `customer.{name}`"),
             );
-        Some(Problem::error(left.at.start..right.span.end, "hyphen", message).help(help))
+        Some(Problem::error(left.at.start..name.span.end, "hyphen", message).help(help))
+    }
+}
+
+/// The name that an expression begins with, unless that name calls a function.
+fn leading_name(node: &Node) -> Option<(&str, &Node)> {
+    match &node.kind {
+        Syntax::Name(name) => Some((name, node)),
+        Syntax::Select(inner, _) => leading_name(inner),
+        Syntax::Call(call) => leading_name(call.target.as_deref()?),
+        _ => None,
     }
 }
 
@@ -292,8 +307,9 @@ fn cure(one: &Typed, (other, node): (&Typed, &Node)) -> Option<String> {
         (Typed::Day(_), Typed::Moment(_)) => {
             Some("write `date(...)` round the time, or count with `days_since(...)`".into())
         }
-        (Typed::Moment(_), Typed::Number(_)) => Some("count how long ago: `days_since(...) > 60`".into()),
-        (Typed::Day(_), Typed::Number(_)) => Some("count how long ago: `days_since(...) > 60`".into()),
+        (Typed::Moment(_) | Typed::Day(_), Typed::Number(_)) => {
+            Some("count how long ago: `days_since(...) > 60`".into())
+        }
         (Typed::Number(_), Typed::Text(_)) if text.parse::<Number>().is_ok() => {
             Some(format!("write `{text}` without quotes"))
         }

@@ -60,7 +60,9 @@ impl<'a> Remarks<'a> {
         {
             self.asked.push(name);
         }
-        children(node).into_iter().for_each(|child| self.ask(child));
+        for child in children(node) {
+            self.ask(child);
+        }
     }
 
     /// `!x` and `x != y` on attributes that may be missing.
@@ -81,7 +83,9 @@ impl<'a> Remarks<'a> {
             Syntax::Binary(Operator::Compare(_) | Operator::In, sides) => self.empty_text(&sides.0, &sides.1),
             _ => {}
         }
-        children(node).into_iter().for_each(|child| self.look(child));
+        for child in children(node) {
+            self.look(child);
+        }
     }
 
     /// Attributes without a default that a missing value of would make the whole unknown.

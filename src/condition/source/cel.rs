@@ -2,7 +2,7 @@
 
 use super::super::Problem;
 use super::scan::{Class, Token};
-use super::{Arithmetic, Call, Comparison, Kind, Node, Operator};
+use super::{Arithmetic, Call, Comparison, Kind, Node, Operator, shape};
 use crate::domain::Number;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SourceInfo, operators};
@@ -11,12 +11,20 @@ use std::ops::Range;
 /// How deep the parser may recurse; one level of ours takes it several of its own grammar.
 const RECURSION: u16 = 200;
 
+/// Stack of the parser, enough for [`super::DEEPEST`] levels in a build without optimisation; only what is touched is
+/// ever taken.
+const STACK: usize = 64 << 20;
+
 /// Parses a text whose shape was checked.
 pub(super) fn parse(source: &str, tokens: &[Token<'_>]) -> Result<Node, Vec<Problem>> {
     let whole = 0..source.len();
     let parser = || cel::parser::Parser::new().max_recursion_depth(RECURSION).parse_with_source_info(source);
-    let parsed = std::panic::catch_unwind(parser)
-        .map_err(|_| vec![Problem::error(whole.clone(), "syntax", "the condition cannot be read")])?;
+    // The generated parser needs tens of kilobytes of stack for each level. The thread's end also holds its panics.
+    let parsed = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, parser).ok()?;
+        thread.join().ok()
+    });
+    let parsed = parsed.ok_or_else(|| vec![Problem::error(whole.clone(), "syntax", "the condition cannot be read")])?;
     let (tree, info) =
         parsed.map_err(|errors| errors.errors.iter().map(|error| problem(error, source)).collect::<Vec<_>>())?;
     let reader = Reader { tokens, info: &info, mates: mates(tokens) };
@@ -34,6 +42,9 @@ fn problem(error: &cel::ParseError, source: &str) -> Problem {
     let start = (before + within).min(source.len());
     let end = source[start..].chars().next().map_or(start, |c| start + c.len_utf8());
     let message = error.msg.lines().next().unwrap_or_default().trim_start_matches("Syntax error: ");
+    if message.to_lowercase().contains("recursion") {
+        return shape::too_deep(start..end);
+    }
     Problem::error(start..end, "syntax", format!("the condition cannot be read: {message}"))
 }
 

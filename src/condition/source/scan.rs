@@ -88,8 +88,8 @@ pub(super) fn tokens(source: &str) -> (Vec<Token<'_>>, Vec<Problem>) {
 fn next(rest: &str, first: char) -> Result<(Class, &str), (usize, Problem)> {
     let word = |class, length: usize| Ok((class, &rest[..length]));
     let while_is = |test: fn(char) -> bool| rest.find(|c| !test(c)).unwrap_or(rest.len());
-    if let Some(length) = quoted(rest) {
-        return length.map(|length| (Class::Text, &rest[..length])).ok_or_else(|| {
+    if is_quoted(rest) {
+        return quoted(rest).map(|length| (Class::Text, &rest[..length])).ok_or_else(|| {
             (rest.len(), plain("this text has no closing quote").help("end it with the quote it began with"))
         });
     }
@@ -123,28 +123,27 @@ fn plain(message: impl Into<String>) -> Problem {
     Problem::error(0..0, "syntax", message)
 }
 
-/// The length of the text literal at the beginning, quotes included; `Some(None)` when it does not end.
-fn quoted(rest: &str) -> Option<Option<usize>> {
-    let (raw, skip) = match rest.as_bytes() {
-        [b'r' | b'R', b'"' | b'\'', ..] => (true, 1),
-        [b'"' | b'\'', ..] => (false, 0),
-        _ => return None,
-    };
+/// Whether a text literal begins here.
+fn is_quoted(rest: &str) -> bool {
+    matches!(rest.as_bytes(), [b'"' | b'\'', ..] | [b'r' | b'R', b'"' | b'\'', ..])
+}
+
+/// The length of the text literal at the beginning, quotes included; `None` when it does not end.
+fn quoted(rest: &str) -> Option<usize> {
+    let skip = usize::from(rest.starts_with(['r', 'R']));
     let body = &rest[skip..];
     let quote = if body.starts_with("\"\"\"") || body.starts_with("'''") { &body[..3] } else { &body[..1] };
     let mut from = quote.len();
-    while let Some(found) = body.get(from..)?.find([quote.as_bytes()[0] as char, '\\']) {
+    while let Some(found) = body.get(from..)?.find([char::from(quote.as_bytes()[0]), '\\']) {
         let at = from + found;
-        if body[at..].starts_with('\\') {
-            let escaped = body[at + 1..].chars().next().map_or(0, char::len_utf8);
-            from = at + 1 + if raw { 0 } else { escaped };
-        } else if body[at..].starts_with(quote) {
-            return Some(Some(skip + at + quote.len()));
-        } else {
-            from = at + 1;
+        if body[at..].starts_with(quote) {
+            return Some(skip + at + quote.len());
         }
+        // In a raw text a backslash is itself.
+        let escapes = skip == 0 && body[at..].starts_with('\\');
+        from = at + 1 + if escapes { body[at + 1..].chars().next().map_or(0, char::len_utf8) } else { 0 };
     }
-    Some(None)
+    None
 }
 
 /// The length of the number at the beginning, with what is glued to it: `12`, `.5`, `1e3`, `0xff`, `3u`, `30d`.

@@ -40,14 +40,14 @@ struct Shape<'t> {
 pub(super) fn find(tokens: &[Token<'_>], source: &str, problems: &mut Vec<Problem>) {
     let mut shape = Shape { tokens, source, open: vec![Open::new(None, false, 0)] };
     let mut wants_operand = true;
-    for index in 0..tokens.len() {
+    for (index, token) in tokens.iter().enumerate() {
         let step = if wants_operand { shape.operand(index) } else { shape.operator(index) };
         match step {
             Ok(wants) => wants_operand = wants,
             Err(problem) => return problems.push(problem),
         }
         if shape.open.len() > DEEPEST || shape.open.iter().any(|open| open.operators > DEEPEST) {
-            return problems.push(too_deep(tokens[index].span()));
+            return problems.push(too_deep(token.span()));
         }
         problems.extend(shape.chained(index));
         problems.extend(shape.asks_no_path(index));
@@ -102,7 +102,7 @@ impl<'t> Shape<'t> {
                 Ok(true)
             }
             (_, "!" | "-") => {
-                self.top().into_iter().for_each(|open| open.operators += 1);
+                self.count_operator();
                 Ok(true)
             }
             (_, ")" | "]") if before.is_some_and(|before| before.is("(") || before.is("[")) => {
@@ -125,40 +125,47 @@ impl<'t> Shape<'t> {
     /// Takes a token where an operator is expected; answers whether an operand is expected next.
     fn operator(&mut self, index: usize) -> Result<bool, Problem> {
         let token = &self.tokens[index];
-        let after_name = self.before(index).is_some_and(|before| before.class == Class::Name);
         let end = token.span().end;
-        match (token.class, token.text) {
-            (Class::Symbol, "(") if after_name => {
-                self.open.push(Open::new(Some(token), true, end));
-                Ok(true)
-            }
-            (Class::Symbol, "[") => {
+        if token.is("(") && self.before(index).is_some_and(|before| before.class == Class::Name) {
+            self.open.push(Open::new(Some(token), true, end));
+            return Ok(true);
+        }
+        let joins = token.is_name("in") || token.class == Class::Symbol && !matches!(token.text, "!" | "(");
+        if !joins {
+            return Err(self.two_operands(index));
+        }
+        match token.text {
+            "[" => {
                 Err(fault(token.span(), "a list has no numbered places here".into(), "write `\"item\" in list`".into()))
             }
-            (Class::Symbol, ")" | "]") => self.close(token),
-            (Class::Symbol, "," | "&&" | "||" | "?" | ":") => {
-                let top = self.top();
-                if token.is(",") && !top.as_ref().is_some_and(|open| open.holds_items) {
-                    return Err(fault(
-                        token.span(),
-                        "a comma belongs only between arguments and in lists".into(),
-                        "write `&&` for and, `.` in numbers".into(),
-                    ));
-                }
-                if let Some(open) = top {
-                    let nested = if token.is("?") { open.operators + 1 } else { 0 };
-                    open.next_part(end);
-                    open.operators = nested;
-                }
+            ")" | "]" => self.close(token),
+            "," if !self.open.last().is_some_and(|open| open.holds_items) => Err(fault(
+                token.span(),
+                "a comma belongs only between arguments and in lists".into(),
+                "write `&&` for and, `.` in numbers".into(),
+            )),
+            "," | "&&" | "||" | "?" | ":" => {
+                self.next_part(token);
                 Ok(true)
             }
-            (Class::Symbol, "!") | (Class::Number | Class::Text, _) => Err(self.two_operands(index)),
-            (Class::Name, name) if name != "in" => Err(self.two_operands(index)),
-            (Class::Symbol, "(") => Err(self.two_operands(index)),
             _ => {
-                self.top().into_iter().for_each(|open| open.operators += 1);
+                self.count_operator();
                 Ok(true)
             }
+        }
+    }
+
+    fn count_operator(&mut self) {
+        if let Some(open) = self.top() {
+            open.operators += 1;
+        }
+    }
+
+    fn next_part(&mut self, token: &Token<'_>) {
+        if let Some(open) = self.top() {
+            let nested = if token.is("?") || token.is(":") { open.operators + 1 } else { 0 };
+            open.next_part(token.span().end);
+            open.operators = nested;
         }
     }
 
@@ -192,7 +199,7 @@ impl<'t> Shape<'t> {
         let source = self.source;
         let end = self.part_end(index);
         let open = self.top()?;
-        let Some(first) = open.compared.replace(token) else { return None };
+        let first = open.compared.replace(token)?;
         let part = |range: Range<usize>| source.get(range).unwrap_or_default().trim();
         let middle = part(first.span().end..token.start);
         let left = part(open.part_start..first.start);
@@ -230,16 +237,19 @@ impl<'t> Shape<'t> {
             return None;
         }
         let inner = &self.tokens[index + 2..];
-        let close = inner.iter().position(|token| token.is(")") || token.is("(")).unwrap_or(inner.len());
-        let closes = inner.get(close).is_some_and(|token| token.is(")"));
-        let path = &inner[..close];
+        let mut depth = 1;
+        let close = inner.iter().position(|token| {
+            depth += i32::from(token.is("(")) - i32::from(token.is(")"));
+            depth == 0
+        });
+        let path = &inner[..close.unwrap_or(inner.len())];
         let is_path = path.len() >= 3
             && path.len() % 2 == 1
             && path
                 .iter()
                 .enumerate()
                 .all(|(i, token)| if i % 2 == 0 { token.class == Class::Name } else { token.is(".") });
-        if closes && is_path {
+        if close.is_some() && is_path {
             return None;
         }
         let span = path.first().map_or(self.tokens[index].span(), |first| {

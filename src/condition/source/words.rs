@@ -93,7 +93,8 @@ fn number(token: &Token<'_>, before: &[Token<'_>], after: Option<&Token<'_>>, so
         let message = format!("`{}` is not one number", &source[span.clone()]);
         return Some(Problem::error(span, "syntax", message).help(format!("write `{digits}`")));
     }
-    let glued = text.find(|c: char| c.is_ascii_alphabetic() || c == '_').filter(|_| text.parse::<Number>().is_err());
+    let is_number = text.parse::<Number>().is_ok() || text.parse::<f64>().is_ok();
+    let glued = text.find(|c: char| c.is_ascii_alphabetic() || c == '_').filter(|_| !is_number);
     if let Some(at) = glued {
         let (digits, unit) = text.split_at(at);
         let help = match unit {

@@ -161,7 +161,9 @@ impl Membership {
     fn walk<'a>(&'a self, walk: &mut Walk<'a, '_>) {
         fn all<'a, K: Kind>(item: &'a Term<K>, list: &'a [Term<K>], walk: &mut Walk<'a, '_>) {
             item.walk(walk);
-            list.iter().for_each(|other| other.walk(walk));
+            for other in list {
+                other.walk(walk);
+            }
         }
         match self {
             Self::Numbers(item, list) => all(item, list, walk),

@@ -83,15 +83,18 @@ pub(super) fn whole(count: u64) -> Number {
     Number::from(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-impl<'a> Leaf<'a> {
+impl Leaf<'_> {
     /// Whether it has no value under these facts.
     pub(in super::super) fn is_unknown(&self, facts: &Facts<'_>) -> bool {
         match self {
-            Self::Id | Self::Consent(_) | Self::Now | Self::Zone => false,
+            Self::Id
+            | Self::Consent(_)
+            | Self::Now
+            | Self::Zone
+            | Self::Event(_, EventRole::Count(_) | EventRole::Sum(..)) => false,
             // A walk comes here only where the attribute's own term was unknown.
             Self::Attribute(_) => true,
             Self::Orders(field) => field.is_unknown(&facts.customer.activity.orders),
-            Self::Event(_, EventRole::Count(_) | EventRole::Sum(..)) => false,
             Self::Event(event, EventRole::FirstAt | EventRole::LastAt) => {
                 facts.customer.activity.totals(event).is_none()
             }

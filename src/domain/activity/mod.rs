@@ -141,7 +141,13 @@ impl Orders {
     /// middle gaps, their mean.
     #[must_use]
     pub fn gap_median(&self) -> Option<Span> {
-        let mut gaps: Vec<i64> = self.recent.windows(2).map(|pair| pair[1].since(pair[0]).0).collect();
+        // On the stack: this is asked of every customer.
+        let mut room = [0; RECENT];
+        let count = self.recent.len().saturating_sub(1).min(RECENT);
+        let gaps = &mut room[..count];
+        for (gap, pair) in gaps.iter_mut().zip(self.recent.windows(2)) {
+            *gap = pair[1].since(pair[0]).0;
+        }
         gaps.sort_unstable();
         let middle = gaps.len() / 2;
         match gaps.len() {

@@ -68,8 +68,9 @@ pub struct RefusedRow {
     pub line: u64,
     /// Why, in plain words.
     pub reason: String,
-    /// The row as it was, or the beginning of a very long one.
-    pub row: String,
+    /// What is to be added to the file of refused rows, line breaks and, with the first, the header among it. It can
+    /// be mended and imported again.
+    pub rejects: String,
 }
 
 /// What an import came to.

@@ -6,7 +6,7 @@ use super::lock;
 use super::reader::{Reader, Row};
 use crate::store::DuplicateKey;
 use ::sled::IVec;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
 
 /// What a row must be when the commit is made.
@@ -22,13 +22,22 @@ pub(super) enum Was {
     Version(u64),
 }
 
+/// Where a row was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// In the tree, so it holds unless somebody wrote it since.
+    Tree,
+    /// In a commit on its way, which may fail.
+    OnItsWay,
+}
+
 /// A commit, ready to be made.
 #[derive(Debug, Default)]
 pub(super) struct Change {
     /// The last round that was applied before anything was read for it.
     pub(super) read_at: u64,
     /// What was read and must still be so.
-    pub(super) reads: Vec<(IVec, Was)>,
+    pub(super) reads: Vec<(IVec, Was, Origin)>,
     /// Rows to be written (`Some`) and removed (`None`); no key twice.
     pub(super) rows: Vec<(IVec, Option<IVec>)>,
     /// What follows in memory.
@@ -64,8 +73,12 @@ impl Overlay {
         }
     }
 
-    fn get(&self, key: &[u8]) -> Option<Option<IVec>> {
-        lock(&self.0).get(key).map(|(_, value)| value.clone())
+    fn get(&self, key: &[u8]) -> Shown {
+        match lock(&self.0).get(key) {
+            Some((_, Some(value))) => Shown::Written(value.clone()),
+            Some((_, None)) => Shown::Removed,
+            None => Shown::Untouched,
+        }
     }
 
     fn prefix(&self, prefix: &[u8]) -> Vec<(IVec, Option<IVec>)> {
@@ -75,6 +88,13 @@ impl Overlay {
     }
 }
 
+/// What commits on their way do to a row.
+enum Shown {
+    Written(IVec),
+    Removed,
+    Untouched,
+}
+
 /// A commit being prepared. It reads what it has written itself, then what is on its way, then the tree.
 #[derive(Debug)]
 pub(super) struct Draft<'t> {
@@ -82,6 +102,7 @@ pub(super) struct Draft<'t> {
     overlay: Option<&'t Overlay>,
     read_at: u64,
     reads: HashMap<IVec, Was>,
+    leaning_on: HashSet<IVec>,
     rows: BTreeMap<IVec, Option<IVec>>,
     effects: Vec<Effect>,
 }
@@ -89,7 +110,15 @@ pub(super) struct Draft<'t> {
 impl<'t> Draft<'t> {
     /// Nothing yet. `read_at` is the last round that was applied.
     pub(super) fn new(reader: Reader<'t>, overlay: Option<&'t Overlay>, read_at: u64) -> Self {
-        Self { reader, overlay, read_at, reads: HashMap::new(), rows: BTreeMap::new(), effects: Vec::new() }
+        Self {
+            reader,
+            overlay,
+            read_at,
+            reads: HashMap::new(),
+            leaning_on: HashSet::new(),
+            rows: BTreeMap::new(),
+            effects: Vec::new(),
+        }
     }
 
     /// The tree alone, without what this commit or another on its way would change.
@@ -98,15 +127,27 @@ impl<'t> Draft<'t> {
     }
 
     /// A row as this commit would leave it.
-    pub(super) fn get(&self, key: &[u8]) -> Result<Option<IVec>, Fault> {
+    pub(super) fn get(&mut self, key: &[u8]) -> Result<Option<IVec>, Fault> {
         if let Some(row) = self.rows.get(key) {
             return Ok(row.clone());
         }
         // The overlay first: a row leaves it only after the tree has it.
-        match self.overlay.and_then(|overlay| overlay.get(key)) {
-            Some(row) => Ok(row),
-            None => self.reader.get(key),
+        match self.overlay.map_or(Shown::Untouched, |overlay| overlay.get(key)) {
+            Shown::Untouched => self.reader.get(key),
+            Shown::Written(row) => {
+                self.leaning_on.insert(key.into());
+                Ok(Some(row))
+            }
+            Shown::Removed => {
+                self.leaning_on.insert(key.into());
+                Ok(None)
+            }
         }
+    }
+
+    /// Where a row was read.
+    pub(super) fn origin(&self, key: &[u8]) -> Origin {
+        if self.leaning_on.contains(key) { Origin::OnItsWay } else { Origin::Tree }
     }
 
     /// All rows with that prefix, in order, as this commit would leave them.
@@ -152,10 +193,15 @@ impl<'t> Draft<'t> {
     }
 
     /// It is ready.
-    pub(super) fn finish(self) -> Change {
+    pub(super) fn finish(mut self) -> Change {
+        let reads = std::mem::take(&mut self.reads).into_iter();
+        let reads = reads.map(|(key, was)| {
+            let origin = self.origin(&key);
+            (key, was, origin)
+        });
         Change {
             read_at: self.read_at,
-            reads: self.reads.into_iter().collect(),
+            reads: reads.collect(),
             rows: self.rows.into_iter().collect(),
             effects: self.effects,
         }

@@ -3,7 +3,7 @@
 //! Arrivals of one lane are prepared one batch after the other; while one is being made durable the next is prepared
 //! upon it. Where somebody else changed a customer meanwhile, the batch and all that stood upon it are prepared again.
 
-use super::draft::{Change, Draft, Was};
+use super::draft::{Change, Draft, Origin, Was};
 use super::fault::Fault;
 use super::keys::{self, Kind};
 use super::live::Effect;
@@ -108,14 +108,19 @@ impl Shared {
     async fn send(self: &Arc<Self>, input: &Arc<Input>, range: Range<usize>) -> Result<Piece, Fault> {
         self.check()?;
         let turn = self.intake(input.urgency).turn.lock().await;
-        let (work, from) = (Arc::clone(input), range.start);
-        let (change, verdicts) = self
-            .blocking(move |shared| {
+        let from = range.start;
+        let (change, verdicts) = loop {
+            let (work, range) = (Arc::clone(input), range.clone());
+            let prepared = self.blocking(move |shared| {
                 let read_at = shared.progress.applied.load(Ordering::SeqCst);
                 let overlay = &shared.intake(work.urgency).overlay;
                 shared.look(|reader| prepare(shared, Draft::new(reader, Some(overlay), read_at), &work, range))
-            })
-            .await?;
+            });
+            match prepared.await {
+                Err(Fault::Conflict) => {}
+                prepared => break prepared?,
+            }
+        };
         let answer = self.submit(change, input.urgency, Shown::Yes).await?;
         drop(turn);
         Ok(Piece { range: from..from + verdicts.len(), verdicts, answer })
@@ -182,8 +187,11 @@ impl Work<'_, '_> {
         let Some(row) = self.draft.get(&name)? else { return self.newcomer(id, arrived_at) };
         let number = rows::read(&row)?;
         let key = keys::customer(number);
-        // Gone meanwhile: then the name is, too.
-        let row = self.draft.get(&key)?.ok_or(Fault::Conflict)?;
+        let row = self.draft.get(&key)?.ok_or_else(|| match self.draft.origin(&name) {
+            // The commit that made the name failed just now.
+            Origin::OnItsWay => Fault::Conflict,
+            Origin::Tree => Fault::Damaged("a customer is gone".into()),
+        })?;
         let (version, customer) = rows::read_versioned(&row)?;
         self.draft.rely(key, Was::Version(version));
         Ok(Known { number, customer, version, has_rows: None, changed: false })
@@ -235,7 +243,12 @@ impl Work<'_, '_> {
         let zone = row.attributes.get("timezone").and_then(Option::as_ref).and_then(|zone| zone.as_text());
         let Some(zone) = zone.filter(|zone| !zone.is_empty()) else { return Ok(()) };
         let key = keys::zone(zone);
-        if !lock(&self.shared.live).zones.contains(zone) && self.draft.get(&key)?.is_none() {
+        if lock(&self.shared.live).zones.contains(zone) {
+            return Ok(());
+        }
+        if self.draft.get(&key)?.is_some() {
+            self.draft.rely(key, Was::Present);
+        } else {
             self.draft.put(key, rows::mark());
             self.draft.effect(Effect::Zone(zone.to_owned()));
         }

@@ -39,7 +39,7 @@ impl Counts {
     }
 
     /// As stored; of a new store, nothing.
-    pub(super) fn load(reader: &Reader<'_>) -> Result<Self, Fault> {
+    pub(super) fn load(reader: Reader<'_>) -> Result<Self, Fault> {
         reader.get(&Self::key())?.map_or_else(|| Ok(Self::default()), |row| rows::read(&row))
     }
 
@@ -114,7 +114,7 @@ pub(super) struct Live {
 
 impl Live {
     /// Reads it from the rows: one look per zone, tick and group of waiting deliveries.
-    pub(super) fn load(reader: &Reader<'_>) -> Result<Self, Fault> {
+    pub(super) fn load(reader: Reader<'_>) -> Result<Self, Fault> {
         let mut live = Self { counts: Counts::load(reader)?, ..Self::default() };
         for row in reader.prefix(&Kind::Zone.all()) {
             live.zones.extend(keys::text(&row?.0));

@@ -23,18 +23,18 @@ impl<'t> Reader<'t> {
     }
 
     /// One row.
-    pub(super) fn get(&self, key: &[u8]) -> Result<Option<IVec>, Fault> {
+    pub(super) fn get(self, key: &[u8]) -> Result<Option<IVec>, Fault> {
         Ok(self.tree.get(key)?)
     }
 
     /// All rows whose key begins with `prefix`, in order; can be read from both ends.
-    pub(super) fn prefix(&self, prefix: &[u8]) -> impl DoubleEndedIterator<Item = Result<Row, Fault>> + use<> {
+    pub(super) fn prefix(self, prefix: &[u8]) -> impl DoubleEndedIterator<Item = Result<Row, Fault>> + use<> {
         self.tree.scan_prefix(prefix).map(|row| Ok(row?))
     }
 
     /// Rows from `from` up to the last one whose key begins with `prefix`.
     pub(super) fn from(
-        &self,
+        self,
         prefix: &[u8],
         from: Vec<u8>,
     ) -> impl DoubleEndedIterator<Item = Result<Row, Fault>> + use<> {
@@ -43,7 +43,7 @@ impl<'t> Reader<'t> {
 
     /// Rows from `from` to before `end`.
     pub(super) fn between(
-        &self,
+        self,
         from: Vec<u8>,
         end: Option<Vec<u8>>,
     ) -> impl DoubleEndedIterator<Item = Result<Row, Fault>> + use<> {
@@ -53,24 +53,24 @@ impl<'t> Reader<'t> {
     }
 
     /// The number of an external id.
-    pub(super) fn number(&self, id: &str) -> Result<Option<CustomerNumber>, Fault> {
+    pub(super) fn number(self, id: &str) -> Result<Option<CustomerNumber>, Fault> {
         self.get(&keys::name(id))?.map(|row| rows::read(&row)).transpose()
     }
 
     /// A customer's events, oldest first.
-    pub(super) fn events(&self, number: CustomerNumber) -> Result<Vec<Event>, Fault> {
+    pub(super) fn events(self, number: CustomerNumber) -> Result<Vec<Event>, Fault> {
         self.prefix(&keys::of_customer(Kind::Event, number)).map(|row| rows::read(&row?.1)).collect()
     }
 
     /// A customer's profile rows that took effect at or before `until`, in that order.
-    pub(super) fn profile_rows(&self, number: CustomerNumber, until: Time) -> Result<Vec<ProfileRow>, Fault> {
+    pub(super) fn profile_rows(self, number: CustomerNumber, until: Time) -> Result<Vec<ProfileRow>, Fault> {
         let prefix = keys::of_customer(Kind::Profile, number);
         let end = keys::profile(number, until.plus(crate::domain::Span(1)), 0);
         self.between(prefix, Some(end)).map(|row| rows::read(&row?.1)).collect()
     }
 
     /// The first due row at or after `from`.
-    pub(super) fn first_due(&self, from: &[u8]) -> Result<Option<DueKey>, Fault> {
+    pub(super) fn first_due(self, from: &[u8]) -> Result<Option<DueKey>, Fault> {
         let mut rows = self.from(&Kind::Due.all(), from.to_vec());
         rows.next().transpose()?.map(|(key, _)| due_key(&key)).transpose()
     }

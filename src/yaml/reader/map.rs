@@ -1,7 +1,7 @@
 //! A map whose keys are known beforehand.
 
-use super::Item;
 use super::item::suggestion;
+use super::{Item, MAX_PROBLEMS};
 use crate::domain::Diagnostic;
 use crate::yaml::{Key, Kind, Node};
 use std::cell::RefCell;
@@ -98,11 +98,12 @@ impl<'r> Map<'r> {
     pub fn close(self) {
         let known = self.known.borrow();
         let reader = self.item.reader();
-        for (key, _) in self.entries().iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
-            let free = known.iter().copied().filter(|name| !self.has(name));
+        let free: Vec<_> = known.iter().copied().filter(|name| !self.has(name)).collect();
+        let unknown = self.entries().iter().filter(|(key, _)| !known.contains(&key.name.as_str()));
+        for (key, _) in unknown.take(MAX_PROBLEMS) {
+            let help = if free.is_empty() { "remove it".into() } else { suggestion(&key.name, free.iter().copied()) };
             let place = reader.document().place(key.span.clone());
-            let problem = Diagnostic::error("unknown-key", place, format!("unknown key `{}`", key.name));
-            reader.report(problem.help(suggestion(&key.name, free)));
+            reader.report(Diagnostic::error("unknown-key", place, format!("unknown key `{}`", key.name)).help(help));
         }
     }
 }

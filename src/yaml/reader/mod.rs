@@ -11,6 +11,9 @@ use super::Document;
 use crate::domain::Diagnostic;
 use std::cell::RefCell;
 
+/// After so many problems a reader only looks for whether there is an error at all.
+const MAX_PROBLEMS: usize = 100;
+
 /// Reads a document and collects its problems. It never stops at the first one: each getter answers `None` when it has
 /// noted a problem, and the reading goes on with the next key.
 ///
@@ -54,14 +57,23 @@ impl<'d> Reader<'d> {
         Item::new(self, &self.document.root, "the file", None)
     }
 
-    /// Notes a problem.
+    /// Notes a problem. After a hundred of them only a first error is still noted: a file of 1 MiB can hold more problems
+    /// than anybody reads.
     pub fn report(&self, problem: Diagnostic) {
-        self.found.borrow_mut().push(problem);
+        let is_needed = !self.is_full() || (problem.is_error() && !self.has_errors());
+        if is_needed {
+            self.found.borrow_mut().push(problem);
+        }
+    }
+
+    /// Whether enough problems were noted.
+    fn is_full(&self) -> bool {
+        self.found.borrow().len() >= MAX_PROBLEMS
     }
 
     /// Notes several.
     pub fn report_all(&self, problems: impl IntoIterator<Item = Diagnostic>) {
-        self.found.borrow_mut().extend(problems);
+        problems.into_iter().for_each(|problem| self.report(problem));
     }
 
     /// Whether an error was noted so far.

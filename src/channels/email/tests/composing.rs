@@ -1,7 +1,8 @@
 //! The message on paper.
 
 use super::mail;
-use crate::channels::email::{ComposeError, Mail, compose};
+use crate::channels::email::{ComposeError, Mail, check_address, compose};
+use proptest::prelude::*;
 
 fn text_of(mail: &Mail) -> String {
     String::from_utf8(compose(mail).unwrap().message).unwrap()
@@ -166,4 +167,33 @@ fn the_sender_is_in_the_envelope_and_its_domain_in_the_message_id() {
     assert_eq!(composed.from.to_string(), "hello@xn--vorak-gya.example");
     assert!(header_of(&mail, "Message-ID").ends_with("@xn--vorak-gya.example>"));
     assert!(!composed.needs_smtputf8());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_customers_write_the_message_keeps_its_form(subject in any::<String>(), text in any::<String>(), html in any::<String>()) {
+        let mut mail = mail(1);
+        (mail.subject, mail.text, mail.html) = (subject, format!("text {text}"), html);
+        let message = text_of(&mail);
+        prop_assert!(message.is_ascii());
+        prop_assert!(!message.replace("\r\n", "").contains(['\r', '\n', '\0']));
+        prop_assert!(message.split("\r\n").all(|line| line.len() <= 998));
+        let names: Vec<_> = headers_of(&mail).into_iter().map(|(name, _)| name).collect();
+        prop_assert_eq!(&names[..7], ["Date", "From", "To", "Subject", "Message-ID", "Feedback-ID", "MIME-Version"]);
+        prop_assert!(names[7..].iter().all(|name| name.starts_with("Content-")));
+    }
+
+    #[test]
+    fn an_address_that_is_taken_is_safe_in_commands_and_headers(text in r"[a-c.<>, \PC]{1,3}@[a-dđ.> ]{1,5}") {
+        prop_assume!(check_address(&text).is_ok());
+        let mut mail = mail(1);
+        mail.to = text;
+        let composed = compose(&mail).unwrap();
+        let wire: &str = composed.to.as_ref();
+        prop_assert!(!wire.contains(|c: char| c.is_whitespace() || c.is_control() || "<>,;\"()".contains(c)), "{}", wire);
+        prop_assert_eq!(wire.matches('@').count(), 1);
+        prop_assert!(composed.to.domain().is_ascii());
+    }
 }

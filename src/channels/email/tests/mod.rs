@@ -6,7 +6,7 @@ mod outcomes;
 mod pooling;
 mod server;
 
-use super::{Mail, Mailer, MailerSettings, Timeouts, Transport};
+use super::{Mail, Mailer, MailerSettings, Transport};
 use crate::catcher::{MailCatcher, MailFaults};
 use crate::domain::{DeliveryId, Outcome};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -32,11 +32,17 @@ fn mailer(catcher: &MailCatcher) -> Mailer {
     Mailer::new(settings(catcher.address())).unwrap()
 }
 
-/// A mailer that waits for no command and no message longer than a moment.
-fn hasty(catcher: &MailCatcher) -> Mailer {
-    let moment = Duration::from_millis(100);
+/// A mailer that does not wait long for the answer to a command.
+fn hasty_with_commands(catcher: &MailCatcher) -> Mailer {
     let mut settings = settings(catcher.address());
-    settings.timeouts = Timeouts { connect: Duration::from_secs(10), command: moment, message: moment };
+    settings.timeouts.command = Duration::from_millis(300);
+    Mailer::new(settings).unwrap()
+}
+
+/// A mailer that does not wait long for the answer to a message.
+fn hasty_with_messages(catcher: &MailCatcher) -> Mailer {
+    let mut settings = settings(catcher.address());
+    settings.timeouts.message = Duration::from_millis(100);
     Mailer::new(settings).unwrap()
 }
 

@@ -1,8 +1,11 @@
 //! What an attempt comes to.
 
-use super::{anywhere, catcher, detail, hasty, is_transient, mail, mailer, send, server, settings};
+use super::{
+    anywhere, catcher, detail, hasty_with_commands, hasty_with_messages, is_transient, mail, mailer, send, server,
+    settings,
+};
 use crate::catcher::{MailAct, MailFaults, MailStage, When};
-use crate::channels::email::{Mailer, Timeouts};
+use crate::channels::email::{Mailer, compose};
 use crate::domain::Outcome;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -25,7 +28,7 @@ async fn an_accepted_mail_is_at_the_server_as_it_was_composed() {
     assert_eq!((caught.from.as_str(), caught.to), ("hello@amani.example", vec!["customer1@shop.example".to_owned()]));
     assert_eq!(caught.subject, "We miss you");
     assert!(!caught.smtputf8);
-    let composed = crate::channels::email::compose(&mail(1)).unwrap().message;
+    let composed = compose(&mail(1)).unwrap().message;
     assert_eq!(caught.message.strip_suffix(b"\r\n"), Some(composed.as_slice()));
 }
 
@@ -92,7 +95,7 @@ async fn an_end_or_silence_before_the_final_dot_is_transient() {
     for stage in [MailStage::Mail, MailStage::Recipient, MailStage::Data] {
         for act in [MailAct::Close, MailAct::Stall] {
             let catcher = catcher(once(stage, act.clone())).await;
-            let mailer = hasty(&catcher);
+            let mailer = hasty_with_commands(&catcher);
             let outcome = send(&mailer, &mail(1)).await;
             assert!(is_transient(&outcome), "{stage:?} {act:?}: {outcome:?}");
             assert_eq!(catcher.count(), 0);
@@ -105,7 +108,7 @@ async fn an_end_or_silence_after_the_final_dot_is_uncertain() {
     for (stage, recorded) in [(MailStage::Dot, 0), (MailStage::Recorded, 1)] {
         for act in [MailAct::Close, MailAct::Stall] {
             let catcher = catcher(once(stage, act.clone())).await;
-            let outcome = send(&hasty(&catcher), &mail(1)).await;
+            let outcome = send(&hasty_with_messages(&catcher), &mail(1)).await;
             assert!(matches!(outcome, Outcome::Uncertain { .. }), "{stage:?} {act:?}: {outcome:?}");
             assert_eq!(catcher.count(), recorded, "{stage:?} {act:?}");
         }
@@ -116,20 +119,20 @@ async fn an_end_or_silence_after_the_final_dot_is_uncertain() {
 async fn a_reply_to_the_final_dot_that_makes_no_sense_is_uncertain() {
     for text in ["354 Go on", "hello", "999 what"] {
         let catcher = catcher(once(MailStage::Recorded, reply(text))).await;
-        let outcome = send(&hasty(&catcher), &mail(1)).await;
+        let outcome = send(&hasty_with_messages(&catcher), &mail(1)).await;
         assert!(matches!(outcome, Outcome::Uncertain { .. }), "{text}: {outcome:?}");
     }
 }
 
 #[tokio::test]
 async fn a_message_that_the_server_stops_reading_is_transient() {
-    let server = server::deaf_after_data().await;
+    let server = server::deaf_after_data();
     let mut settings = settings(server.address);
-    let moment = Duration::from_millis(300);
-    settings.timeouts = Timeouts { message: moment, ..Timeouts::default() };
-    let mut mail = mail(1);
-    mail.text = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n".repeat(90_000);
-    let outcome = send(&Mailer::new(settings).unwrap(), &mail).await;
+    settings.timeouts.message = Duration::from_millis(300);
+    let mut composed = compose(&mail(1)).unwrap();
+    composed.message = b"more than all buffers on the way can hold\r\n".repeat(200_000);
+    let connection = Mailer::new(settings).unwrap().connect().await.unwrap();
+    let outcome = connection.send_composed(mail(1).id, composed).await;
     assert!(is_transient(&outcome), "the dot was never written: {outcome:?}");
 }
 
@@ -138,7 +141,7 @@ async fn a_server_that_does_not_want_us_is_transient() {
     for act in [reply("554 5.7.1 No service"), reply("421 4.7.0 Busy"), MailAct::Close, MailAct::Stall] {
         for stage in [MailStage::Greeting, MailStage::Hello] {
             let catcher = catcher(once(stage, act.clone())).await;
-            let outcome = hasty(&catcher).connect().await.unwrap_err();
+            let outcome = hasty_with_commands(&catcher).connect().await.unwrap_err();
             assert!(is_transient(&outcome), "{stage:?} {act:?}: {outcome:?}");
         }
     }

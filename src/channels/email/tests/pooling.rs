@@ -1,7 +1,7 @@
 //! Connections that are kept and shared, the rate, and the folder.
 
 use super::{catcher, is_transient, mail, mailer, send, settings};
-use crate::catcher::{MailAct, MailFaults, MailStage, When};
+use crate::catcher::{MailAct, MailCatcher, MailFaults, MailStage, When};
 use crate::channels::email::{Mailer, MailerSettings, Rate, Transport, compose};
 use crate::domain::Outcome;
 use std::time::{Duration, Instant};
@@ -52,10 +52,29 @@ async fn a_connection_that_was_closed_while_idle_costs_no_mail() {
 }
 
 #[tokio::test]
+async fn a_server_that_was_restarted_costs_no_mail() {
+    let first = catcher(MailFaults::none()).await;
+    let address = first.address();
+    let mailer = mailer(&first);
+    mailer.connect().await.unwrap().put_back();
+    drop(first);
+    // The port is free as soon as the first catcher's task has run its last.
+    let second = loop {
+        if let Ok(second) = MailCatcher::start(address, MailFaults::none()).await {
+            break second;
+        }
+        tokio::task::yield_now().await;
+    };
+    let outcome = send(&mailer, &mail(1)).await;
+    assert!(is_accepted(&outcome), "{outcome:?}");
+    assert_eq!(second.count(), 1);
+}
+
+#[tokio::test]
 async fn a_connection_that_went_silent_while_idle_is_replaced_once() {
     let faults = MailFaults::none().with(MailStage::Idle, When::First(1), MailAct::Stall);
     let catcher = catcher(faults).await;
-    let mailer = super::hasty(&catcher);
+    let mailer = super::hasty_with_commands(&catcher);
     assert!(is_accepted(&send(&mailer, &mail(1)).await));
     assert!(is_accepted(&send(&mailer, &mail(2)).await));
     assert_eq!((catcher.count(), catcher.connections()), (2, 2));

@@ -130,7 +130,7 @@ async fn skip_message(stream: &mut BufReader<Box<dyn Stream>>) -> std::io::Resul
 }
 
 /// Answers everything up to DATA, and then reads nothing any more.
-pub(super) async fn deaf_after_data() -> Scripted {
+pub(super) fn deaf_after_data() -> Scripted {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.bind(anywhere()).unwrap();

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 const PAUSED: &str = "paused";
 
 /// Store, rules, clock and what is paused; of a daemon, or of one command without one.
-pub(crate) struct Core {
+pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) world: Arc<ArcSwap<World>>,
     pub(crate) pauses: Arc<Pauses>,
@@ -62,7 +62,7 @@ impl Replan {
     }
 }
 
-impl Core {
+impl Shared {
     /// Reads from the store what is paused.
     pub(crate) async fn load_pauses(&self) -> Result<()> {
         self.pauses.set_all(self.store.flag(PAUSED).await?.is_some());

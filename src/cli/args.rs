@@ -1,0 +1,108 @@
+//! The arguments, and which file does which command.
+
+use super::console::{Color, Console};
+use super::error::Error;
+use super::suppressions;
+use super::{Context, check, customers, deliveries, demo, import, plan, reload, rules, run, sending, status};
+use crate::domain::Time;
+use crate::telemetry::LogStyle;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 ok (warnings too) · 1 failed · 2 usage · 65 bad rules or templates · 74 store · 78 settings
+
+With a daemon running, commands that read or change the store go through its admin socket; with none, they open the \
+store themselves. -v says which.";
+
+/// Retention rules as code: the right e-mail to each customer, the right webhook to other tools, once.
+#[derive(Debug, Parser)]
+#[command(name = "retaind", version, after_help = EXIT_CODES, propagate_version = false)]
+pub(super) struct Arguments {
+    /// The settings file [default: ./retaind.yaml, then /etc/retaind/retaind.yaml]
+    #[arg(long, global = true, env = "RETAIND_CONFIG", value_name = "FILE", hide_env_values = true)]
+    pub(super) config: Option<PathBuf>,
+    /// Say more on standard error; twice: much more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Colours in what is meant for a person
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(super) color: Color,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Check(check::CheckArgs),
+    Plan(plan::PlanArgs),
+    Run(run::RunArgs),
+    Status(status::StatusArgs),
+    Reload(reload::ReloadArgs),
+    Pause(sending::PauseArgs),
+    Resume(sending::ResumeArgs),
+    Import(import::ImportArgs),
+    Customers(customers::CustomersArgs),
+    Deliveries(deliveries::DeliveriesArgs),
+    Suppressions(suppressions::SuppressionsArgs),
+    Rules(rules::RulesArgs),
+    Demo(demo::DemoArgs),
+}
+
+impl Command {
+    pub(super) async fn run(self, context: &mut Context<'_>) -> Result<u8, Error> {
+        match self {
+            Self::Check(args) => check::run(&args, context),
+            Self::Plan(args) => plan::run(args, context).await,
+            Self::Run(_) => run::run(context).await,
+            Self::Status(args) => status::run(args, context).await,
+            Self::Reload(args) => reload::run(args, context).await,
+            Self::Pause(args) => sending::pause(args, context).await,
+            Self::Resume(args) => sending::resume(args, context).await,
+            Self::Import(args) => import::run(args, context).await,
+            Self::Customers(args) => customers::run(args, context).await,
+            Self::Deliveries(args) => deliveries::run(args, context).await,
+            Self::Suppressions(args) => suppressions::run(args, context).await,
+            Self::Rules(args) => rules::run(args, context).await,
+            Self::Demo(args) => demo::run(args, context).await,
+        }
+    }
+
+    /// The form of log lines: the daemon's as asked for, a command's for a person.
+    pub(super) fn log_style(&self, console: &Console) -> LogStyle {
+        match self {
+            Self::Run(args) => args.log_style(console),
+            _ if console.colored() => LogStyle::Coloured,
+            _ => LogStyle::Plain,
+        }
+    }
+}
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Table,
+    /// For programs: on standard output alone, everything else on standard error.
+    Json,
+}
+
+/// The choice of format, for every command that prints records.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct OutputArgs {
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(super) format: Format,
+}
+
+impl OutputArgs {
+    pub(super) fn json(self) -> bool {
+        self.format == Format::Json
+    }
+}
+
+/// Reads RFC 3339 or a date (midnight UTC).
+pub(super) fn instant(text: &str) -> Result<Time, String> {
+    text.parse().map_err(|_| "write it like 2026-03-29T10:00:00Z, or 2026-03-29 for midnight UTC".to_owned())
+}

@@ -1,0 +1,79 @@
+//! What the command line needs from the program that it is the face of.
+
+use crate::app::{DemoReport, DemoRequest};
+use crate::domain::Diagnostic;
+use crate::http::{AdminAddress, Failure, FailureKind, Operations};
+use async_trait::async_trait;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The program behind the commands: [`super::Live`], or a made-up one in tests.
+#[async_trait]
+pub trait Composition: Send + Sync {
+    /// Reads settings, schema, rules and templates, and answers every problem of them.
+    fn check(&self, settings: &Path) -> Checked;
+
+    /// Where the daemon of those settings would answer.
+    fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal>;
+
+    /// Opens the store in this process, for the time of one command, when no daemon answers.
+    async fn offline(&self, settings: &Path, access: StoreAccess) -> Result<Box<dyn Offline>, Refusal>;
+
+    /// Is the daemon, until it is told to stop (SIGTERM, SIGINT) and has drained.
+    async fn run(&self, settings: &Path) -> Result<(), Refusal>;
+
+    /// The whole of it on made-up customers, in the folder of the request.
+    async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal>;
+}
+
+/// A store that this process has opened.
+#[async_trait]
+pub trait Offline: Send + Sync {
+    /// The operations over it.
+    fn operations(&self) -> Arc<dyn Operations>;
+
+    /// Makes everything durable and lets the store go.
+    async fn close(self: Box<Self>) -> Result<(), Failure>;
+}
+
+/// Whether a command may make the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreAccess {
+    /// It must be there.
+    Existing,
+    /// It is made if it is not there.
+    Create,
+}
+
+/// Why something could not be done.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The files that a person wrote have errors.
+    Files {
+        /// [`FailureKind::Settings`] or [`FailureKind::Rules`].
+        kind: FailureKind,
+        /// All of the problems, warnings too.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// Anything else.
+    Failure(Failure),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// All problems.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Whether the settings have errors (exit 78), and not only schema, rules or templates (exit 65).
+    pub bad_settings: bool,
+    /// Rule files looked at.
+    pub rules: usize,
+    /// Template files looked at.
+    pub templates: usize,
+}

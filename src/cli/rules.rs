@@ -1,0 +1,96 @@
+//! `retaind rules`.
+
+use super::Context;
+use super::admin::{Admin, encoded};
+use super::args::OutputArgs;
+use super::composition::StoreAccess;
+use super::error::Error;
+use super::table::{Column, or_dash, table};
+use crate::http::{RuleStanding, RuleView};
+use clap::{Args, Subcommand};
+
+/// How each rule stands
+#[derive(Debug, Args)]
+pub(super) struct RulesArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// All rules, by priority
+    List {
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Pause a rule, over restarts too
+    Pause(RuleArgs),
+    /// Let a rule go on, whether a person or the brake paused it
+    Resume(RuleArgs),
+}
+
+#[derive(Debug, Args)]
+struct RuleArgs {
+    /// The rule
+    rule: String,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) async fn run(args: RulesArgs, context: &mut Context<'_>) -> Result<u8, Error> {
+    let admin = Admin::open(context, StoreAccess::Existing).await?;
+    let result = match args.action {
+        Action::List { output } => list(&admin, output, context).await,
+        Action::Pause(args) => change(&admin, "pause", args, context).await,
+        Action::Resume(args) => change(&admin, "resume", args, context).await,
+    };
+    admin.finish(result).await.map(|()| 0)
+}
+
+async fn list(admin: &Admin, output: OutputArgs, context: &mut Context<'_>) -> Result<(), Error> {
+    let rules: Vec<RuleView> = admin.get("/v1/rules").await?;
+    context.console.print(output, &rules, |rules| if rules.is_empty() { "no rules".into() } else { shown(rules) })?;
+    Ok(())
+}
+
+async fn change(admin: &Admin, verb: &str, args: RuleArgs, context: &mut Context<'_>) -> Result<(), Error> {
+    let rule: RuleView = admin.act(&format!("/v1/rules/{}/{verb}", encoded(&args.rule))).await?;
+    context.console.print(args.output, &rule, |rule| format!("{} is {}", rule.rule, word(rule.state)))?;
+    Ok(())
+}
+
+/// The rules for a person.
+pub(super) fn shown(rules: &[RuleView]) -> String {
+    let columns = [
+        Column::Text("rule"),
+        Column::Text("state"),
+        Column::Text("class"),
+        Column::Number("priority"),
+        Column::Text("trigger"),
+        Column::Text("next due"),
+        Column::Text("last tick"),
+        Column::Number("enrolled"),
+    ];
+    let rows = rules.iter().map(|rule| {
+        let tick = rule.last_tick.as_ref();
+        vec![
+            rule.rule.clone(),
+            word(rule.state).into(),
+            rule.class.to_string(),
+            rule.priority.to_string(),
+            rule.trigger.clone(),
+            or_dash(rule.next_due),
+            or_dash(tick.map(|tick| tick.at)),
+            or_dash(tick.map(|tick| tick.enroll)),
+        ]
+    });
+    table(&columns, rows)
+}
+
+const fn word(standing: RuleStanding) -> &'static str {
+    match standing {
+        RuleStanding::Live => "live",
+        RuleStanding::Paused => "paused",
+        RuleStanding::Braked => "paused by the brake",
+    }
+}

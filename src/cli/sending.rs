@@ -1,0 +1,49 @@
+//! `retaind pause` and `retaind resume`.
+
+use super::Context;
+use super::admin::Admin;
+use super::args::OutputArgs;
+use super::composition::StoreAccess;
+use super::error::Error;
+use crate::http::Paused;
+use clap::Args;
+
+/// Stop all sending, over restarts too; what falls due meanwhile waits
+#[derive(Debug, Args)]
+pub(super) struct PauseArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Let sending go on
+#[derive(Debug, Args)]
+pub(super) struct ResumeArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) async fn pause(args: PauseArgs, context: &mut Context<'_>) -> Result<u8, Error> {
+    change("/v1/pause", args.output, context).await
+}
+
+pub(super) async fn resume(args: ResumeArgs, context: &mut Context<'_>) -> Result<u8, Error> {
+    change("/v1/resume", args.output, context).await
+}
+
+async fn change(path: &str, output: OutputArgs, context: &mut Context<'_>) -> Result<u8, Error> {
+    let admin = Admin::open(context, StoreAccess::Existing).await?;
+    let answer = admin.act(path).await;
+    let paused: Paused = admin.finish(answer).await?;
+    context.console.print(output, &paused, |paused| shown(*paused).into())?;
+    Ok(0)
+}
+
+/// What became of sending, for a person.
+const fn shown(paused: Paused) -> &'static str {
+    match (paused.before, paused.paused) {
+        (false, true) => "sending is paused",
+        (true, true) => "sending was paused already",
+        (true, false) => "sending goes on",
+        (false, false) => "sending was not paused",
+    }
+}

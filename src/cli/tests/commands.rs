@@ -1,0 +1,205 @@
+use super::{Closed, Shared, Shop};
+use crate::cli::console::Console;
+
+const ID: &str = "01010101010101010101010101010101";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_and_this_process_answer_the_same() {
+    let (near, far) = (Shop::new(), Shop::new());
+    let daemon = far.daemon().await;
+    for (line, code) in [
+        ("plan --at 2026-11-22", 0),
+        ("plan --customers --format json", 0),
+        ("status", 0),
+        ("status --format json", 0),
+        ("reload", 65),
+        ("customers list --limit 2", 0),
+        ("customers show nobody", 1),
+        ("deliveries list", 0),
+        ("deliveries list --state sent --format json", 0),
+        ("deliveries retry --state failed", 0),
+        ("deliveries cancel 01010101010101010101010101010101", 1),
+        ("suppressions list", 0),
+        ("suppressions add zoe@example.com", 0),
+        ("suppressions remove zoe+a@example.com", 0),
+        ("suppressions remove nobody", 1),
+        ("rules list", 0),
+        ("rules pause win-back", 0),
+        ("rules resume none", 1),
+        ("pause", 0),
+        ("resume --format json", 0),
+    ] {
+        let args: Vec<_> = line.split(' ').collect();
+        let mut process = near.run(&args).await;
+        if line.starts_with("resume") {
+            // Each command opens the store anew here, so this one finds what the made-up store begins with.
+            process.out = process.out.replace("\"before\": false", "\"before\": true");
+        }
+        assert_eq!(process.code, code, "{line}: {process:?}");
+        assert_eq!(process, far.run(&args).await, "{line}");
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn which_of_both_answers_is_told_when_asked_for() {
+    let shop = Shop::new();
+    let quiet = shop.run(&["rules", "list"]).await;
+    assert_eq!(quiet.err, "");
+    let ran = shop.run(&["-v", "rules", "list"]).await;
+    assert!(
+        ran.err.starts_with("no daemon answers on ") && ran.err.ends_with("opening the store itself\n"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(ran.out, quiet.out);
+    let daemon = shop.daemon().await;
+    assert!(shop.run(&["-v", "rules", "list"]).await.err.starts_with("asking the daemon on "));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_plan_begins_with_the_assurance_that_nothing_is_sent() {
+    let ran = Shop::new().run(&["plan", "--at", "2026-11-22", "--customers"]).await;
+    insta::assert_snapshot!(ran.out, @"");
+}
+
+#[tokio::test]
+async fn a_plan_in_json_has_the_form_that_programs_rely_on() {
+    let ran = Shop::new().run(&["plan", "--at", "2026-11-22", "--customers", "--format", "json"]).await;
+    let plan: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let expected = serde_json::json!({"at": "2026-11-22T00:00:00Z", "rules": [{
+        "rule": "win-back", "evaluated": 1000, "matched": 5, "unknown": 1, "enroll": 2, "holdout": 1,
+        "hold": {"no_consent": 1, "again_after": 1}, "deliveries": {"email": 2, "webhook": 2},
+        "customers": ["42", "a\u{1b}b"], "held": {"no_consent": ["42"]},
+    }]});
+    assert_eq!(plan, expected);
+    assert_eq!(ran.err, "NOTHING IS SENT\n");
+}
+
+#[tokio::test]
+async fn deliveries_in_json_have_the_form_that_programs_rely_on() {
+    let ran = Shop::new().run(&["deliveries", "list", "--format", "json"]).await;
+    let list: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let keys = [
+        "id",
+        "rule",
+        "step",
+        "customer",
+        "channel",
+        "state",
+        "attempts",
+        "created_at",
+        "due_at",
+        "sent_at",
+        "reason",
+        "last_error",
+    ];
+    for key in keys {
+        assert!(list[0].get(key).is_some(), "{key}");
+    }
+    assert_eq!(
+        (list[2]["id"].as_str(), list[0]["state"].as_str()),
+        (Some("03030303030303030303030303030303"), Some("failed"))
+    );
+    let none = Shop::new().run(&["deliveries", "list", "--state", "sent", "--format", "json"]).await;
+    assert_eq!(none.out, "[]\n");
+}
+
+#[tokio::test]
+async fn tables_are_for_people() {
+    let shop = Shop::new();
+    let mut shown = String::new();
+    for args in [
+        &["status"][..],
+        &["rules", "list"],
+        &["deliveries", "list"],
+        &["deliveries", "show", ID],
+        &["suppressions", "list"],
+        &["customers", "show", "a/b c"],
+    ] {
+        let ran = shop.run(args).await;
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
+        shown = format!("{shown}$ retaind {}\n{}\n", args.join(" "), ran.out);
+    }
+    insta::assert_snapshot!(shown, @"");
+}
+
+#[tokio::test]
+async fn long_lists_are_cut_in_a_table_and_whole_in_json() {
+    let shop = Shop::new();
+    let table = shop.run(&["customers", "list"]).await;
+    assert_eq!(table.out.lines().count(), 101);
+    assert_eq!(table.err, "there is more: --after 100, or --limit N\n");
+    let json = shop.run(&["customers", "list", "--format", "json"]).await;
+    let all: Vec<serde_json::Value> = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(all.len(), 1203);
+    assert_eq!(all[1202]["id"], "1202");
+    let some = shop.run(&["customers", "list", "--format", "json", "--limit", "501", "--after", "7"]).await;
+    let some: Vec<serde_json::Value> = serde_json::from_str(&some.out).unwrap();
+    assert_eq!((some.len(), some[500]["id"].as_str()), (501, Some("507")));
+}
+
+#[tokio::test]
+async fn a_check_tells_settings_from_rules_by_its_exit_code() {
+    for (settings, rules, args, code, out) in [
+        ("", "", &["check"][..], 0, "2 rules, 1 template: ok\n"),
+        ("", "warn\n", &["check"], 0, "2 rules, 1 template: ok, 1 warning\n"),
+        ("", "warn\n", &["check", "--strict"], 65, "2 rules, 1 template: 0 errors, 1 warning\n"),
+        ("", "colour\n", &["check"], 65, "2 rules, 1 template: 1 error, 0 warnings\n"),
+        ("size\n", "warn\ncolour\n", &["check"], 78, "2 rules, 1 template: 2 errors, 1 warning\n"),
+    ] {
+        let shop = Shop::new();
+        std::fs::write(shop.folder.path().join("retaind.yaml"), settings).unwrap();
+        std::fs::write(shop.folder.path().join("rules"), rules).unwrap();
+        let ran = shop.run(args).await;
+        assert_eq!((ran.code, ran.out.as_str()), (code, out), "{settings:?} {rules:?}");
+        assert_eq!(ran.err.contains("no key"), !settings.is_empty() || !rules.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_check_in_json_is_an_array_of_diagnostics() {
+    let shop = Shop::new();
+    std::fs::write(shop.folder.path().join("rules"), "colour\n").unwrap();
+    let ran = shop.run(&["check", "--format", "json"]).await;
+    let found: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(found[0]["file"], "rules/a.yaml");
+    assert_eq!(found[0]["code"], "unknown-key");
+    assert_eq!((ran.code, ran.err.as_str()), (65, "2 rules, 1 template: 1 error, 0 warnings\n"));
+}
+
+#[tokio::test]
+async fn failures_have_the_exit_code_of_their_sort() {
+    let shop = Shop::without_store();
+    assert_eq!(shop.run(&["rules", "list"]).await.code, 74);
+    std::fs::write(shop.folder.path().join("retaind.yaml"), "size\n").unwrap();
+    let ran = shop.run(&["run"]).await;
+    assert_eq!(ran.code, 78);
+    insta::assert_snapshot!(ran.err, @"");
+}
+
+#[tokio::test]
+async fn a_reload_that_is_refused_shows_where_and_why() {
+    let ran = Shop::new().run(&["reload"]).await;
+    assert_eq!(ran.code, 65);
+    insta::assert_snapshot!(ran.err, @"");
+}
+
+#[tokio::test]
+async fn an_output_that_nobody_reads_any_more_is_no_error() {
+    let err = Shared::default();
+    let mut console = Console::captured(Box::new(Closed), Box::new(err.clone()));
+    let code = Shop::new().execute(&["customers", "list", "--format", "json"], &mut console).await;
+    assert_eq!((code, err.text().as_str()), (0, ""));
+}
+
+#[tokio::test]
+async fn a_demo_whose_messages_did_not_arrive_fails() {
+    let shop = Shop::new();
+    let folder = shop.folder.path().to_str().unwrap();
+    let missed = shop.run(&["demo", "--folder", folder, "--seed", "3"]).await;
+    assert_eq!((missed.code, missed.err.as_str()), (1, ""));
+    assert!(missed.out.contains("500 made-up customers"), "{}", missed.out);
+    assert_eq!(shop.run(&["demo", "--folder", folder, "--seed", "0"]).await.code, 0);
+}

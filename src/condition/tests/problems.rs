@@ -1,0 +1,309 @@
+use super::super::compile;
+use super::{Scope, is_error, problems, schema};
+
+/// The only problem of a condition: code, the text it points at, message and help in one.
+fn only(source: &str) -> (&'static str, String, String) {
+    let found = problems(source);
+    assert_eq!(found.len(), 1, "{source}: {found:?}");
+    let problem = &found[0];
+    let at = source.get(problem.span.clone()).unwrap_or_else(|| panic!("{source}: {problem:?}")).to_owned();
+    (problem.code, at, format!("{} / {}", problem.message, problem.help.as_deref().unwrap_or("")))
+}
+
+fn expect(cases: &[(&str, &str, &str, &str)]) {
+    for (source, code, at, words) in cases {
+        let found = only(source);
+        assert_eq!((found.0, found.1.as_str()), (*code, *at), "{source}: {}", found.2);
+        assert!(found.2.contains(words), "{source}: {}", found.2);
+    }
+}
+
+#[test]
+fn unknown_names_are_errors_at_the_very_token_with_the_nearest_name() {
+    expect(&[
+        ("customer.plann == 'pro'", "unknown-attribute", "plann", "did you mean `customer.plan`?"),
+        ("1 < 2 && customer.zzz == 'pro'", "unknown-attribute", "zzz", "`zzz: string`"),
+        ("custmer.plan == 'pro'", "unknown-name", "custmer", "did you mean `customer`?"),
+        ("plan == 'pro'", "unknown-name", "plan", "write `customer.plan`"),
+        ("customer.plan == pro", "unknown-name", "pro", "a text stands in quotes: \"pro\""),
+        ("orders.cuont > 1", "unknown-name", "cuont", "did you mean `orders.count`?"),
+        ("orders.total > 1", "unknown-name", "total", "there are: count, revenue"),
+        ("count('Order Complete') > 1", "unknown-event", "'Order Complete'", "did you mean \"Order Completed\"?"),
+        ("sum('Order Completed', 'revnue') > 1", "unknown-property", "'revnue'", "did you mean \"revenue\"?"),
+        ("cont('Order Completed') > 1", "unknown-function", "cont", "did you mean `count`?"),
+        ("customer.email.endswith('x')", "unknown-function", "endswith", "did you mean `endsWith`?"),
+        ("endsWith(customer.email, 'x')", "unknown-function", "endsWith", "stands behind a value"),
+        ("customer.consent.ofers", "unknown-consent", "ofers", "did you mean `customer.consent.offers`?"),
+        ("customer.plan.name == 'x'", "not-supported", "name", "has no parts"),
+        ("now.getHours('Mars/Base') > 1", "unknown-zone", "'Mars/Base'", "Europe/Zagreb"),
+    ]);
+}
+
+#[test]
+fn wrong_types_are_errors_with_what_to_write() {
+    expect(&[
+        ("customer.score > 'a'", "type-mismatch", ">", "a number cannot be compared with a text"),
+        ("customer.score > '5'", "type-mismatch", ">", "write `5` without quotes"),
+        ("customer.country == 385", "type-mismatch", "==", "write it in quotes"),
+        ("since(orders.last_at) > 60", "type-mismatch", ">", "write `days(60)`"),
+        ("days_since(orders.last_at) > days(60)", "type-mismatch", ">", "write `60`"),
+        ("orders.last_at > 60", "type-mismatch", ">", "days_since(...)"),
+        ("customer.birthday == '1990-01-01'", "type-mismatch", "==", "write `date(\"1990-01-01\")`"),
+        ("orders.last_at > '2026-01-01'", "type-mismatch", ">", "write `timestamp(\"2026-01-01\")`"),
+        ("customer.birthday < now", "type-mismatch", "<", "write `date(...)` round the time"),
+        ("customer.tester > true", "type-mismatch", ">", "no order"),
+        ("orders.count", "type-mismatch", "orders.count", "compare it"),
+        ("customer.plan", "type-mismatch", "customer.plan", "has(customer.plan)"),
+        ("customer.score + 'a' > 1", "type-mismatch", "+", "`+` does not go between a number and a text"),
+        ("customer.birthday + days(3) > now", "type-mismatch", "+", "days_since"),
+        ("customer.plan in ['pro', 5]", "type-mismatch", "5", "values of one type"),
+        ("customer.score in ['a', 'b']", "type-mismatch", "'a'", "the list holds a text"),
+        ("customer.plan in 'pro'", "type-mismatch", "'pro'", "`in` needs a list"),
+        ("customer.tags == 'vip'", "type-mismatch", "==", "write `\"vip\" in ...`"),
+        ("customer.tags.contains('vip')", "type-mismatch", "contains", "write `\"item\" in list`"),
+        ("sum('Order Completed', 'currency') > 1", "type-mismatch", "'currency'", "declared as string"),
+        ("count('Ticket Solved', 30) > 1", "type-mismatch", "30", "write `days(30)`"),
+        ("days_since('Order Completed') > 1", "type-mismatch", "'Order Completed'", "last_at(\"Order Completed\")"),
+        ("default(customer.score, 'x') == 1", "type-mismatch", "'x'", "of the same type"),
+        ("(customer.tester ? 1 : 'a') == 1", "type-mismatch", "'a'", "of one type"),
+        ("customer.birthday.getHours() > 1", "type-mismatch", "customer.birthday", "no time of day"),
+        ("-customer.plan == 1", "type-mismatch", "-", "`-` needs a number"),
+        (
+            "(customer.score + 1) && true",
+            "type-mismatch",
+            "customer.score + 1",
+            "where something true or false is needed",
+        ),
+    ]);
+}
+
+#[test]
+fn wrong_arguments_are_errors_with_an_example() {
+    expect(&[
+        ("count() > 1", "wrong-arguments", "count()", "write `count(\"Order Completed\", days(30))`"),
+        ("count(customer.plan) > 1", "wrong-arguments", "customer.plan", "a text in quotes"),
+        (
+            "count('Ticket Solved', days(customer.limit)) > 1",
+            "wrong-arguments",
+            "days(customer.limit)",
+            "same for every customer",
+        ),
+        ("count('Ticket Solved', days(0)) > 1", "wrong-arguments", "days(0)", "longer than nothing"),
+        ("since(orders.last_at) > duration('3 days')", "wrong-arguments", "'3 days'", "duration(\"72h\")"),
+        ("customer.birthday > date('2026-02-30')", "wrong-arguments", "'2026-02-30'", "date(\"2026-01-01\")"),
+        ("customer.plan == 'gold'", "not-one-of", "'gold'", "schema.yaml lists \"free\", \"pro\", \"closed\""),
+        ("customer.plan == 'Pro'", "not-one-of", "'Pro'", "did you mean \"pro\"?"),
+        ("customer.plan in ['pro', 'fre']", "not-one-of", "'fre'", "did you mean \"free\"?"),
+        ("default(customer.plan, 'none') == 'nine'", "not-one-of", "'nine'", "did you mean \"none\"?"),
+        ("orders.count / 0 > 1", "division-by-zero", "/", "has no value"),
+    ]);
+}
+
+#[test]
+fn traps_are_answered_with_what_to_write() {
+    expect(&[
+        ("10 < orders.count < 20", "syntax", "<", "write `10 < orders.count && orders.count < 20`"),
+        (
+            "customer.tester && (1 <= orders.count <= 2)",
+            "syntax",
+            "<=",
+            "write `1 <= orders.count && orders.count <= 2`",
+        ),
+        ("customer.e-mail == 'x'", "hyphen", "e-mail", "write `customer.email`"),
+        ("customer.e-mail.contains('x')", "hyphen", "e-mail", "write `customer.email`"),
+        ("customer.first-name == 'x'", "hyphen", "first-name", "write `customer.first_name`"),
+        ("customer.tester and true", "syntax", "and", "write `&&`"),
+        ("customer.tester OR true", "syntax", "OR", "write `||`"),
+        ("not customer.tester", "syntax", "not", "write `!` in front"),
+        ("not(customer.tester)", "syntax", "not", "write `!` in front"),
+        ("customer.plan = 'pro'", "syntax", "=", "write `==`"),
+        ("customer.plan <> 'pro'", "syntax", "<>", "write `!=`"),
+        ("customer.plan === 'pro'", "syntax", "===", "write `==`"),
+        ("customer.plan is 'pro'", "syntax", "is", "write `==`"),
+        ("customer.plan == null", "syntax", "null", "!has(customer.plan)"),
+        ("customer.tester == True", "syntax", "True", "write `true`"),
+        ("customer.tester & true", "syntax", "&", "write `&&`"),
+        ("orders.revenue > 10,000", "syntax", "10,000", "write `10000`"),
+        ("orders.revenue in [10,000]", "syntax", "10,000", "write `10000`"),
+        ("orders.count >= 2 // good", "comment", "// good", "behind `#`"),
+        ("has(count('Ticket Solved'))", "not-a-path", "count('Ticket Solved')", "has(customer.plan)"),
+        ("has(customer)", "not-a-path", "customer", "has(customer.plan)"),
+        ("has(customer.plan == 'x')", "not-a-path", "customer.plan == 'x'", "has(customer.plan)"),
+        ("since(orders.last_at) > 30d", "syntax", "30d", "write `days(30)`"),
+        ("orders.count ≥ 2", "syntax", "≥", "write `>=`"),
+        ("customer.čaj == 'x'", "syntax", "čaj", "a-z, 0-9 and _"),
+        ("orders.count > 99999999999999999999", "syntax", "99999999999999999999", "out of range"),
+        ("orders.count > 1e400", "syntax", "1e400", "out of range"),
+        ("orders.count 5", "syntax", "5", "something is missing between `count` and `5`"),
+        ("(orders.count > 5", "syntax", "(", "add `)`"),
+        ("orders.count > 5)", "syntax", ")", "closes nothing"),
+        ("(orders.count > 5]", "syntax", "]", "write `)`"),
+        ("orders.count >", "syntax", ">", "ends too early"),
+        ("orders.count > && true", "syntax", "&&", "between `>` and `&&`"),
+        ("customer.plan == 'pro", "syntax", "'pro", "no closing quote"),
+        ("customer.tags[0] == 'x'", "syntax", "[", "in list"),
+        ("customer.tags.exists(x, x == 'a')", "not-supported", "exists", "in list"),
+        ("", "syntax", "", "the condition is empty"),
+    ]);
+}
+
+#[test]
+fn curly_quotes_are_named_each() {
+    let found = problems("customer.plan == “pro”");
+    assert!(found.iter().all(|problem| problem.help.as_deref().is_some_and(|help| help.contains("straight quotes"))));
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn names_of_a_later_version_are_not_supported() {
+    for (source, at) in [
+        ("orders.count == at_entry.orders.count", "at_entry"),
+        ("event.price > 5", "event"),
+        ("in_segment('vip')", "in_segment"),
+        ("sent('win-back', days(3))", "sent"),
+    ] {
+        let (code, place, words) = only(source);
+        assert_eq!((code, place.as_str()), ("not-supported", at), "{source}");
+        assert!(words.contains("not supported in this version"), "{words}");
+    }
+}
+
+#[test]
+fn time_goes_in_linearly_or_not_at_all() {
+    for source in [
+        "since(orders.last_at) / since(orders.first_at) > 1",
+        "(since(orders.last_at) / days(1)) * (since(orders.first_at) / days(1)) > 1",
+        "since(orders.last_at) * days_since(orders.first_at) > days(3)",
+        "(since(orders.last_at) / days(1)) % 7 == 0",
+        "1 / (since(orders.last_at) / days(1)) > 2",
+    ] {
+        assert_eq!(only(source).0, "not-linear", "{source}");
+    }
+    for source in [
+        "days_since(orders.last_at) % 7 == 0",
+        "orders.count / days_since(orders.first_at) > 0.1",
+        "since(orders.last_at) * 2 > orders.gap_median",
+        "since(orders.last_at) / orders.count > days(1)",
+        "days(customer.limit) < since(orders.last_at)",
+    ] {
+        assert!(problems(source).is_empty(), "{source}: {:?}", problems(source));
+    }
+}
+
+#[test]
+fn all_problems_are_reported_not_the_first() {
+    let found = problems("customer.plann == 'x' && cont('Y') > 1 && orders.count > 'a'");
+    assert_eq!(
+        found.iter().map(|problem| problem.code).collect::<Vec<_>>(),
+        ["unknown-attribute", "unknown-function", "type-mismatch"]
+    );
+    let found = problems("customer.plan = 'a' and orders.revenue > 10,000");
+    assert_eq!(found.len(), 3, "{found:?}");
+}
+
+#[test]
+fn what_is_likely_not_meant_is_a_warning() {
+    expect(&[
+        ("!customer.tester", "unknown-no-match", "customer.tester", "never set"),
+        ("customer.plan != 'closed'", "unknown-no-match", "customer.plan", "default(customer.plan, ...)"),
+        ("!(customer.plan in ['closed'])", "unknown-no-match", "customer.plan", "unknown is never a match"),
+        ("1 < 2", "always-true", "1 < 2", "the condition is always true"),
+        ("orders.count > 1 && 2 < 1", "never-true", "orders.count > 1 && 2 < 1", "the condition is never true"),
+        ("orders.count > 1 || 2 < 1", "never-true", "2 < 1", "this part is never true"),
+        ("orders.count >= 0", "always-true", "orders.count >= 0", "always true"),
+        ("0 > count('Ticket Solved')", "never-true", "0 > count('Ticket Solved')", "never true"),
+        ("orders.count == 1.5", "never-true", "orders.count == 1.5", "never true"),
+        ("has(customer.wholesale)", "always-true", "has(customer.wholesale)", "always true"),
+        ("customer.phone == ''", "never-true", "''", "!has(customer.phone)"),
+    ]);
+    for source in [
+        "!customer.wholesale",
+        "customer.id != 'x'",
+        "customer.limit != 3",
+        "has(customer.plan) && customer.plan != 'closed'",
+        "!has(customer.plan)",
+        "default(customer.plan, 'free') != 'closed'",
+        "!customer.consent.offers",
+        "orders.count != 1",
+    ] {
+        assert!(problems(source).is_empty(), "{source}: {:?}", problems(source));
+    }
+}
+
+#[test]
+fn what_is_too_long_or_too_deep_is_refused_and_never_overflows() {
+    let long = format!("customer.plan == '{}'", "x".repeat(5000));
+    assert_eq!(problems(&long)[0].code, "too-long");
+    for deep in [
+        format!("{}true{}", "(".repeat(1000), ")".repeat(1000)),
+        format!("{}true", "!".repeat(3000)),
+        format!("{}1 > 0", "-".repeat(3000)),
+        format!("1{} > 0", " + 1".repeat(900)),
+        format!("customer{}", ".a".repeat(1500)),
+        format!("{}true", "true ? true : ".repeat(250)),
+        format!("{}1{}", "size([".repeat(300), "])".repeat(300)),
+    ] {
+        let found = problems(&deep);
+        assert_eq!(found[0].code, "too-deep", "{}: {found:?}", &deep[..20]);
+    }
+    assert!(problems(&format!("{}orders.count > 1{}", "(".repeat(60), ")".repeat(60))).is_empty());
+    let nested = format!("{}customer.limit{} > 1", "default(".repeat(62), ", 1)".repeat(62));
+    assert!(problems(&nested).iter().all(|problem| problem.code == "too-deep"), "{:?}", problems(&nested));
+    let chain = vec!["orders.count > 1"; 200].join(" && ");
+    assert!(problems(&chain).is_empty(), "a chain of && is not deep");
+}
+
+#[test]
+fn no_text_makes_the_compiler_panic() {
+    let schema = schema();
+    let scope = Scope { schema: &schema };
+    let seeds = [
+        "has(customer.plan)",
+        "a ? b : c",
+        "'\\x'",
+        "r\"\\",
+        "1..2",
+        "a.b.c()",
+        "[1,]",
+        "(",
+        "\u{0}",
+        "b'x'",
+        "3u",
+        "0x1F > 2",
+        "\"\\ud800\"",
+        "customer.in == 1",
+        "in in in",
+        "x.has(y)",
+        "has()",
+        "has(a.b, c)",
+        "if",
+        "true.x",
+        "'a'.b",
+        "1.e5",
+        "𝒳 > 1",
+        "a\n.b",
+    ];
+    for seed in seeds {
+        for cut in (0..=seed.len()).filter(|cut| seed.is_char_boundary(*cut)) {
+            for text in [seed[..cut].to_owned(), format!("{} && {}", &seed[..cut], &seed[cut..]), seed[cut..].repeat(3)]
+            {
+                let (predicate, problems) = compile(&text, &scope);
+                assert_eq!(predicate.is_none(), problems.iter().any(is_error), "{text:?}: {problems:?}");
+                assert!(
+                    problems.iter().all(|problem| text.get(problem.span.clone()).is_some()),
+                    "{text:?}: {problems:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn expressions_as_deep_as_is_allowed_compile() {
+    let nested = (0..20).fold("customer.limit".to_owned(), |inner, _| format!("default({inner}, 1)"));
+    let choices = format!("({}false)", "customer.tester ? true : ".repeat(20));
+    let negated = format!("{}customer.tester{}", "!(".repeat(30), ")".repeat(30));
+    for source in [format!("{nested} > 1"), choices, negated] {
+        assert!(!problems(&source).iter().any(is_error), "{source}: {:?}", problems(&source));
+    }
+}

@@ -1,0 +1,233 @@
+//! Operations with made-up answers, for tests of what lies on either side of them.
+
+use super::*;
+use crate::domain::{Class, Delivery, DeliveryId, Payload, Reason, State, Suppression, Time};
+use async_trait::async_trait;
+use std::io::{BufRead, BufReader, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The instant of everything made up.
+pub(crate) const AT: Time = Time(1_795_341_600_000);
+
+/// Answers without a store.
+#[derive(Default)]
+pub(crate) struct Fake {
+    paused: AtomicBool,
+}
+
+/// A delivery of that number.
+pub(crate) fn delivery(number: u8) -> Delivery {
+    Delivery {
+        id: DeliveryId([number; 16]),
+        rule: "win-back".into(),
+        step: "crm".into(),
+        customer: crate::domain::CustomerNumber(7),
+        customer_id: "a/b c".into(),
+        occurrence: "2026-11-22T10:00".into(),
+        payload: Payload::Webhook { endpoint: "crm".into(), body: "{\"type\":\"x\"}".into() },
+        class: Class::Marketing,
+        topic: Some("offers".into()),
+        state: State::Failed,
+        created_at: AT,
+        due_at: AT,
+        expires_at: AT,
+        attempts: 3,
+        sent_at: None,
+        reason: None,
+        last_error: Some("503\u{1b}[31m".into()),
+        tick: Some(AT),
+        uncertain: 0,
+        attempted_at: Some(AT),
+    }
+}
+
+fn rule(state: RuleStanding) -> RuleView {
+    RuleView {
+        rule: "win-back".into(),
+        state,
+        paused_at: None,
+        description: "Bring back good customers".into(),
+        file: "rules/win-back.yaml".into(),
+        class: Class::Marketing,
+        topic: Some("offers".into()),
+        trigger: "0 10 * * * customer".into(),
+        priority: 50,
+        live_since: Some(AT),
+        next_due: Some(AT),
+        last_tick: None,
+    }
+}
+
+fn known(what: &str, name: &str, known: &str) -> Result<()> {
+    if name == known { Ok(()) } else { Err(Failure::not_found(what, name)) }
+}
+
+#[async_trait]
+impl Operations for Fake {
+    async fn plan(&self, request: PlanRequest) -> Result<PlanReport> {
+        if request.rule.as_deref() == Some("hang") {
+            std::future::pending::<()>().await;
+        }
+        let plan = RulePlan {
+            rule: request.rule.unwrap_or_else(|| "win-back".into()),
+            evaluated: 1000,
+            matched: 5,
+            unknown: 1,
+            enroll: 2,
+            holdout: 1,
+            hold: [(Reason::NoConsent, 1), (Reason::AgainAfter, 1)].into(),
+            deliveries: ChannelCounts { email: 2, webhook: 2 },
+            customers: request.customers.then(|| vec!["42".into(), "a\u{1b}b".into()]),
+            held: request.customers.then(|| [(Reason::NoConsent, vec!["42".into()])].into()),
+        };
+        Ok(PlanReport { at: request.at.unwrap_or(AT), rules: vec![plan] })
+    }
+
+    async fn status(&self) -> Result<Status> {
+        Ok(Status {
+            version: "0.1.0".into(),
+            running: true,
+            pid: Some(4711),
+            started_at: Some(AT),
+            settings: "retaind.yaml".into(),
+            paused: self.paused.load(Ordering::SeqCst),
+            readiness: self.readiness().await,
+            store: StoreStatus { path: "data".into(), customers: 1000, disk_bytes: 1 << 20 },
+            deliveries: [(State::Queued, 3), (State::Held, 0)].into(),
+            lanes: vec![LaneView { lane: "mail:marketing".into(), next_due: AT }],
+            rules: RulesStatus { count: 2, paused: vec!["win-back".into()] },
+            next_tick: Some(NextTick { at: AT, rule: "win-back".into() }),
+            last_reload: Some(ReloadStatus { at: AT, ok: false, errors: 2 }),
+        })
+    }
+
+    async fn reload(&self) -> Result<ReloadReport> {
+        let text = "rule: win-back\nprioritty: 5\n";
+        let place = crate::domain::Place { file: "rules/win-back.yaml".into(), text: text.into(), span: 15..24 };
+        let diagnostic =
+            crate::domain::Diagnostic::error("unknown-key", place, "no key `prioritty`").help("write `priority`");
+        Err(Failure::new(FailureKind::Rules, "the old rules stay in use").with(&[diagnostic]))
+    }
+
+    async fn pause(&self) -> Result<Paused> {
+        Ok(Paused { before: self.paused.swap(true, Ordering::SeqCst), paused: true })
+    }
+
+    async fn resume(&self) -> Result<Paused> {
+        Ok(Paused { before: self.paused.swap(false, Ordering::SeqCst), paused: false })
+    }
+
+    /// Refuses lines that begin with `bad`; fails at a line `fail`.
+    async fn import(&self, _: ImportRequest, source: ImportSource, sink: ImportSink) -> Result<ImportReport> {
+        let reader = BlockingReader::new(source);
+        let imported = tokio::task::spawn_blocking(move || import(reader, &sink)).await;
+        imported.map_err(|error| Failure::from_error(FailureKind::Internal, &error))?
+    }
+
+    async fn customers(&self, query: CustomerQuery) -> Result<Page<CustomerLine>> {
+        let first: usize = query.after.map_or(0, |after| after.parse().unwrap());
+        let last = (first + query.limit.unwrap_or(100)).min(1203);
+        let items = (first..last).map(|number| customer(&number.to_string())).collect();
+        Ok(Page { items, next: (last < 1203).then(|| last.to_string()) })
+    }
+
+    async fn customer(&self, id: &str) -> Result<CustomerDetail> {
+        known("customer", id, "a/b c")?;
+        let mut record = crate::domain::Customer::new(id, AT);
+        record.attributes.insert("first_name".into(), crate::domain::Value::Text("Zo\u{7}e".into()));
+        let mut detail = CustomerDetail::of(&record);
+        detail.deliveries.push((&delivery(1)).into());
+        Ok(detail)
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<DeliveryView>> {
+        let found = [1, 2, 3].map(delivery);
+        let fits = |delivery: &&Delivery| query.state.is_none_or(|state| state == delivery.state);
+        let items = found.iter().filter(fits).map(DeliveryView::from).collect();
+        Ok(Page { items, next: None })
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<DeliveryDetail> {
+        known("delivery", &id.to_string(), &DeliveryId([1; 16]).to_string())?;
+        Ok((&delivery(1)).into())
+    }
+
+    async fn retry(&self, selection: DeliverySelection) -> Result<Changed> {
+        match selection {
+            DeliverySelection::Filter(_) => Ok(Changed { changed: 3, unchanged: Vec::new() }),
+            DeliverySelection::Ids(ids) => {
+                let unchanged = ids.into_iter().map(|id| Unchanged { id, message: "it was sent".into() }).collect();
+                Ok(Changed { changed: 0, unchanged })
+            }
+        }
+    }
+
+    async fn cancel(&self, selection: DeliverySelection) -> Result<Changed> {
+        self.retry(selection).await
+    }
+
+    async fn suppressions(&self, _: SuppressionQuery) -> Result<Page<Suppression>> {
+        let found = Suppression { address: "zoe@example.com".into(), reason: "manual".into(), at: AT };
+        Ok(Page { items: vec![found], next: None })
+    }
+
+    async fn suppress(&self, request: SuppressionRequest) -> Result<SuppressionAdded> {
+        let reason = request.reason.unwrap_or_else(|| "manual".into());
+        Ok(SuppressionAdded { suppression: Suppression { address: request.address, reason, at: AT }, added: true })
+    }
+
+    async fn unsuppress(&self, address: &str) -> Result<()> {
+        known("suppressed address", address, "zoe+a@example.com")
+    }
+
+    async fn rules(&self) -> Result<Vec<RuleView>> {
+        Ok(vec![rule(RuleStanding::Braked)])
+    }
+
+    async fn pause_rule(&self, name: &str) -> Result<RuleView> {
+        known("rule", name, "win-back")?;
+        Ok(rule(RuleStanding::Paused))
+    }
+
+    async fn resume_rule(&self, name: &str) -> Result<RuleView> {
+        known("rule", name, "win-back")?;
+        Ok(rule(RuleStanding::Live))
+    }
+
+    async fn metrics(&self) -> String {
+        "retaind_ready 1\n".into()
+    }
+
+    async fn readiness(&self) -> Readiness {
+        let paused = self.paused.load(Ordering::SeqCst);
+        Readiness { ready: !paused, reasons: if paused { vec!["all sending is paused".into()] } else { Vec::new() } }
+    }
+}
+
+fn customer(id: &str) -> CustomerLine {
+    (&crate::domain::Customer::new(id, AT)).into()
+}
+
+fn import(reader: impl Read, sink: &ImportSink) -> Result<ImportReport> {
+    let mut report = ImportReport::default();
+    let mut progress = ImportProgress::default();
+    for line in BufReader::new(reader).lines() {
+        let row = line.map_err(|error| Failure::from_error(FailureKind::Invalid, &error))?;
+        report.rows += 1;
+        progress.rows += 1;
+        progress.bytes += row.len() as u64 + 1;
+        match row.as_str() {
+            "fail" => return Err(Failure::new(FailureKind::Store, "the disk is full")),
+            bad if bad.starts_with("bad") => {
+                report.refused += 1;
+                let rejects = format!("{row},{},no such day\n", report.rows);
+                sink.refused_blocking(RefusedRow { line: report.rows, reason: "no such day".into(), rejects })?;
+            }
+            _ => report.stored += 1,
+        }
+        if report.rows % 1000 == 0 {
+            sink.progress_blocking(progress)?;
+        }
+    }
+    Ok(report)
+}

@@ -1,0 +1,368 @@
+//! Broken rules, each with everything that is said of it.
+
+/// What is written instead of a part of a good rule, and what is said of it.
+pub(super) const PARTS: &[(&str, &str, &[&str])] = &[
+    (
+        "rule: a\n",
+        "rule: b\n",
+        &[
+            "rules/a.yaml:1:7: error[file-name]: the rule is `b`, but its file is `a`; help: write `rule: a`, or rename the file to b.yaml",
+        ],
+    ),
+    (
+        "rule: a\n",
+        "rule: Win_Back\n",
+        &[
+            "rules/a.yaml:1:7: error[bad-name]: `Win_Back` is not kebab-case; help: use small letters, digits and single hyphens, and begin with a letter: win-back",
+        ],
+    ),
+    (
+        "rule: a\n",
+        "rule: 5\n",
+        &["rules/a.yaml:1:7: error[wrong-type]: `rule` must be a text, not a number; help: put it in quotes: \"5\""],
+    ),
+    (
+        "class: marketing",
+        "class: marketting\nprioritty: 5",
+        &[
+            "rules/a.yaml:2:8: error[unknown-word]: `marketting` is no value of `class`; help: did you mean `marketing`?",
+            "rules/a.yaml:3:1: error[unknown-key]: unknown key `prioritty`; help: did you mean `priority`?",
+        ],
+    ),
+    (
+        "class: marketing",
+        "class: service\nholdout: 10%",
+        &[
+            "rules/a.yaml:3:1: error[contradiction]: a rule of class service has no holdout; help: remove it, or make the rule `class: marketing`",
+        ],
+    ),
+    (
+        "topic: offers",
+        "topic: offer",
+        &["rules/a.yaml:3:8: error[unknown-topic]: the settings have no topic `offer`; help: did you mean `offers`?"],
+    ),
+    (
+        "trigger: {schedule: \"0 10 * * *\", timezone: customer}",
+        "trigger: 0 10 * * *",
+        &[
+            "rules/a.yaml:4:10: error[wrong-type]: `trigger` must be a map, not a text; help: write {schedule: \"0 10 * * *\", timezone: customer}",
+        ],
+    ),
+    (
+        "0 10 * * *",
+        "0 25 * * *",
+        &[
+            "rules/a.yaml:4:21: error[bad-cron]: the hour `25` is not between 0 and 23; help: write the hour as `10`, `8-18` or `*`",
+        ],
+    ),
+    (
+        "0 10 * * *",
+        "10 * * *",
+        &[
+            "rules/a.yaml:4:21: error[bad-cron]: a schedule has 5 fields, or 6 with seconds in front; `10 * * *` has 4 fields; help: write five fields: minute, hour, day of the month, month, day of the week; `0 10 * * *` is every day at 10:00, `30 9 * * MON` every Monday at 9:30",
+        ],
+    ),
+    (
+        "timezone: customer",
+        "timezone: custommer",
+        &["rules/a.yaml:4:45: error[unknown-zone]: `custommer` is no time zone; help: did you mean `customer`?"],
+    ),
+    (
+        "timezone: customer",
+        "timezone: Africa/Nairoby",
+        &[
+            "rules/a.yaml:4:45: error[unknown-zone]: `Africa/Nairoby` is no time zone; help: did you mean `Africa/Nairobi`?",
+        ],
+    ),
+    (
+        "timezone: customer",
+        "at: \"09:00\"",
+        &["rules/a.yaml:4:35: error[unknown-key]: unknown key `at`; help: known here: timezone"],
+    ),
+    (
+        "{schedule: \"0 10 * * *\", timezone: customer}",
+        "{event: Order Completed, delay: 24h}",
+        &["rules/a.yaml:4:11: error[not-supported]: `event` is not supported in this version; help: remove it"],
+    ),
+    (
+        "{schedule: \"0 10 * * *\", timezone: customer}",
+        "{date: birthday, at: \"09:00\", repeat: yearly}",
+        &["rules/a.yaml:4:11: error[not-supported]: `date` is not supported in this version; help: remove it"],
+    ),
+    (
+        "{schedule: \"0 10 * * *\", timezone: customer}",
+        "{timezone: customer}",
+        &["rules/a.yaml:4:11: error[missing-key]: the key `schedule` is missing"],
+    ),
+    (
+        "when: orders.count >= 2",
+        "when:",
+        &[
+            "rules/a.yaml:5:1: error[empty-value]: `when` is empty; help: write a condition, or `everyone` for all customers",
+        ],
+    ),
+    (
+        "when: orders.count >= 2",
+        "when: []",
+        &[
+            "rules/a.yaml:5:7: error[empty-value]: `when` is empty; help: write a condition, or `everyone` for all customers",
+        ],
+    ),
+    (
+        "when: orders.count >= 2",
+        "when: true",
+        &[
+            "rules/a.yaml:5:7: error[wrong-type]: `true` is no condition; help: write `everyone` for all customers, or a condition such as orders.count >= 2",
+        ],
+    ),
+    (
+        "when: orders.count >= 2",
+        "when: everyon",
+        &["rules/a.yaml:5:7: error[unknown-word]: `everyon` is no condition; help: did you mean `everyone`?"],
+    ),
+    (
+        "when: orders.count >= 2",
+        "when: !has(customer.phone)",
+        &[
+            "rules/a.yaml:5:7: error[yaml-tag]: a tag (`!name`) is not allowed; help: a `!` at the start is a tag in YAML; put the whole text in quotes: '!has(customer.phone)'",
+        ],
+    ),
+    (
+        "when: orders.count >= 2",
+        "when: {some: [everyone]}",
+        &["rules/a.yaml:5:8: error[unknown-key]: unknown key `some`; help: did you mean `none`?"],
+    ),
+    (
+        "when: orders.count >= 2",
+        "when: {any: []}",
+        &[
+            "rules/a.yaml:5:13: error[empty-value]: `any` is empty; help: write a condition, or `everyone` for all customers",
+        ],
+    ),
+    (
+        "when: orders.count >= 2",
+        "when: {any: [count(\"Order Completed\", 30d) > 1], none: [customer.x]}",
+        &[
+            "rules/a.yaml:5:14: error[yaml-cut]: `count(\"Order Completed\"` is only a part of a condition; help: inside [ ] a comma ends a value: put a condition with a comma in quotes, or write it on a line of its own",
+            "rules/a.yaml:5:66: error[unknown-attribute]: schema.yaml declares no attribute `x`; help: declare it there: `x: string`",
+        ],
+    ),
+    (
+        "when: orders.count >= 2",
+        "when: >\n  orders.count >= 2 // often\n  && orders.revenue > 5000",
+        &[
+            "rules/a.yaml:6:21: error[comment]: a comment cannot stand inside a condition; help: put it on a line of its own outside the condition, behind `#`",
+        ],
+    ),
+    (
+        "when: orders.count >= 2",
+        "when: customer.country == \"a # b\"",
+        &[
+            "rules/a.yaml:5:7: error[yaml-cut]: the condition is cut off at the `#`; help: put the whole condition in '…': a `#` behind a blank begins a comment in YAML",
+        ],
+    ),
+    (
+        "when: orders.count >= 2",
+        "when:\n  - 'customer.contry == \"KE\"'\n  - orders.count > \"x\"\n  - >-\n    orders.count > 1 &&\n    customer.planet == \"x\"",
+        &[
+            "rules/a.yaml:6:15: error[unknown-attribute]: schema.yaml declares no attribute `contry`; help: did you mean `customer.country`?",
+            "rules/a.yaml:7:18: error[type-mismatch]: a number cannot be compared with a text",
+            "rules/a.yaml:10:14: error[unknown-attribute]: schema.yaml declares no attribute `planet`; help: declare it there: `planet: string`",
+        ],
+    ),
+    (
+        "when: orders.count >= 2",
+        "when: orders.count >= 2 and orders.revenue > 10,000",
+        &[
+            "rules/a.yaml:5:25: error[syntax]: `and` means nothing in a condition; help: write `&&`",
+            "rules/a.yaml:5:46: error[syntax]: `10,000` is not one number; help: write `10000`",
+        ],
+    ),
+    (
+        "when: orders.count >= 2",
+        "when: at_entry.orders.count == 1",
+        &["rules/a.yaml:5:7: error[not-supported]: `at_entry.` is not supported in this version"],
+    ),
+    (
+        "again_after: 180d\n",
+        "",
+        &[
+            "rules/a.yaml:1:1: error[missing-key]: the key `again_after` is missing; help: write `again_after: 180d`, or `again_after: never` for once in a customer's life",
+        ],
+    ),
+    (
+        "again_after: 180d",
+        "again_after: 180",
+        &[
+            "rules/a.yaml:6:14: error[wrong-type]: `again_after` must be a number with a unit, not a number; help: write the unit with it, such as 180d",
+        ],
+    ),
+    (
+        "again_after: 180d",
+        "again_after: nevr",
+        &[
+            "rules/a.yaml:6:14: error[bad-span]: `nevr` is neither a span nor `never`; help: write a whole number and a unit, such as 30d, 24h or 2w, or `never`",
+        ],
+    ),
+    (
+        "again_after: 180d",
+        "again_after:",
+        &["rules/a.yaml:6:1: error[empty-value]: `again_after` is empty; help: write a value, or remove the key"],
+    ),
+    (
+        "again_after: 180d",
+        "again_after: 180d\nholdout: 10\npriority: high\npause_if: {more_then: 200, per: 0d}",
+        &[
+            "rules/a.yaml:7:10: error[bad-value]: `10` is no share of the customers; help: write a percentage from 0% to 100%, such as 10% or 2.5%",
+            "rules/a.yaml:8:11: error[wrong-type]: `priority` must be a whole number, not a text",
+            "rules/a.yaml:9:12: error[missing-key]: the key `more_than` is missing",
+            "rules/a.yaml:9:12: error[unknown-key]: unknown key `more_then`; help: did you mean `more_than`?",
+            "rules/a.yaml:9:33: error[bad-span]: `per` must be longer than nothing",
+        ],
+    ),
+    (
+        "again_after: 180d",
+        "again_after: 180d\nholdout: 101%",
+        &[
+            "rules/a.yaml:7:10: error[bad-value]: `101%` is no share of the customers; help: write a percentage from 0% to 100%, such as 10% or 2.5%",
+        ],
+    ),
+    (
+        "again_after: 180d",
+        "again_after: 180d\nholdout: 2.555%",
+        &[
+            "rules/a.yaml:7:10: error[bad-value]: `2.555%` is no share of the customers; help: write a percentage from 0% to 100%, such as 10% or 2.5%",
+        ],
+    ),
+    (
+        "again_after: 180d",
+        "again_after: 180d\nwhile: customer.plan != \"closed\"\ngoal: {event: Order Completed, within: 30d}",
+        &[
+            "rules/a.yaml:7:1: error[not-supported]: `while` is not supported in this version; help: remove it",
+            "rules/a.yaml:8:1: error[not-supported]: `goal` is not supported in this version; help: remove it",
+        ],
+    ),
+    (
+        "  - email: win-back\n",
+        "  []\n",
+        &["rules/a.yaml:8:3: error[empty-value]: `steps` is empty; help: add a step: `- email: TEMPLATE`"],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - win-back\n",
+        &["rules/a.yaml:8:5: error[wrong-type]: a step must be a map, not a text; help: write `- email: win-back`"],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - email: winback\n",
+        &["rules/a.yaml:8:12: error[unknown-template]: there is no template `winback`; help: did you mean `win-back`?"],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - email: zzz\n",
+        &[
+            "rules/a.yaml:8:12: error[unknown-template]: there is no template `zzz`; help: write it as templates/zzz/en.md",
+        ],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - {email: win-back, webhook: {to: crm, type: a}}\n",
+        &[
+            "rules/a.yaml:8:5: error[two-steps]: `email` and `webhook` are two steps in one; help: write two steps, each with its own `-`",
+        ],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - {id: x, expires: 3d}\n",
+        &[
+            "rules/a.yaml:8:5: error[missing-key]: this step does nothing; help: write `email: TEMPLATE` or `webhook: {to: ENDPOINT, type: NAME}`",
+        ],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - email: win-back\n  - {email: win-back, when: orders.count > 3}\n",
+        &[
+            "rules/a.yaml:9:5: error[duplicate-step]: the step of line 8 is named `win-back` too; help: give this one a name of its own with `id:`",
+        ],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - {day: 10, email: win-back, expires: 0d, when: , hour: 3}\n",
+        &[
+            "rules/a.yaml:8:45: error[yaml-cut]: `when` has no value; help: inside { } a comma ends a value: put a text with a comma in quotes, or write each key on a line of its own",
+        ],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - {day: 10, email: win-back, expires: 0d, hour: 3}\n",
+        &[
+            "rules/a.yaml:8:6: error[not-supported]: `day` is not supported in this version; help: remove it",
+            "rules/a.yaml:8:41: error[bad-span]: `expires` must be longer than nothing",
+            "rules/a.yaml:8:45: error[not-supported]: `hour` is not supported in this version; help: remove it",
+        ],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - email: win-back\n    when:\n",
+        &[
+            "rules/a.yaml:9:5: error[empty-value]: `when` is empty; help: write a condition, or `everyone` for all customers",
+        ],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - webhook: {to: crn, type: \"at risk\", data: [1], url: x}\n",
+        &[
+            "rules/a.yaml:8:19: error[unknown-endpoint]: the settings have no endpoint `crn`; help: did you mean `crm`?",
+            "rules/a.yaml:8:30: error[bad-name]: `at risk` cannot be the type of a webhook; help: join words of letters, digits and _ by dots: customer.at_risk",
+            "rules/a.yaml:8:47: error[wrong-type]: `data` must be a map of keys and values, not a list",
+            "rules/a.yaml:8:52: error[unknown-key]: unknown key `url`; help: remove it",
+        ],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - webhook: crm\n",
+        &[
+            "rules/a.yaml:8:14: error[wrong-type]: `webhook` must be a map, not a text; help: write {to: ENDPOINT, type: NAME}",
+        ],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - webhook: {to: crm, type: customer.at_risk, data: {id: {{ customer.id }}}}\n",
+        &["rules/a.yaml:8:60: error[yaml-key]: a map cannot be a key; help: put a text that holds {{ }} in quotes"],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - {id: a b, webhook: {to: crm, type: customer.at_risk}}\n",
+        &[
+            "rules/a.yaml:8:10: error[bad-name]: `a b` cannot be the name of a step; help: use at most 64 letters, digits, hyphens, dots and underscores",
+        ],
+    ),
+];
+
+/// Whole files.
+pub(super) const FILES: &[(&str, &[&str])] = &[
+    ("- a\n", &["rules/a.yaml:1:1: error[wrong-type]: `the file` must be a map of keys and values, not a list"]),
+    (
+        "description: x\n",
+        &[
+            "rules/a.yaml:1:1: error[missing-key]: the key `rule` is missing",
+            "rules/a.yaml:1:1: error[missing-key]: the key `class` is missing",
+            "rules/a.yaml:1:1: error[missing-key]: the key `trigger` is missing",
+            "rules/a.yaml:1:1: error[missing-key]: the key `when` is missing; help: write a condition, or `when: everyone`",
+            "rules/a.yaml:1:1: error[missing-key]: the key `again_after` is missing; help: write `again_after: 180d`, or `again_after: never` for once in a customer's life",
+            "rules/a.yaml:1:1: error[missing-key]: the key `steps` is missing",
+        ],
+    ),
+    (
+        "rule: a\nclas: marketing\nwhem: everyone\n",
+        &[
+            "rules/a.yaml:1:1: error[missing-key]: the key `class` is missing",
+            "rules/a.yaml:1:1: error[missing-key]: the key `trigger` is missing",
+            "rules/a.yaml:1:1: error[missing-key]: the key `when` is missing; help: write a condition, or `when: everyone`",
+            "rules/a.yaml:1:1: error[missing-key]: the key `again_after` is missing; help: write `again_after: 180d`, or `again_after: never` for once in a customer's life",
+            "rules/a.yaml:1:1: error[missing-key]: the key `steps` is missing",
+            "rules/a.yaml:2:1: error[unknown-key]: unknown key `clas`; help: did you mean `class`?",
+            "rules/a.yaml:3:1: error[unknown-key]: unknown key `whem`; help: did you mean `when`?",
+        ],
+    ),
+];

@@ -1,0 +1,98 @@
+//! What every store has to do, whatever it is made of: one suite, run over all of them.
+
+mod arrivals;
+mod decisions;
+mod deliveries;
+mod rest;
+pub(in crate::store) mod sample;
+mod views;
+
+use super::Store;
+use super::memory::MemoryStore;
+use super::sled::{OpenMode, SledStore};
+use crate::domain::DeliveryKey;
+use tempfile::TempDir;
+
+/// A store with whatever it needs to live.
+struct Subject {
+    store: Box<dyn Store>,
+    _folder: Option<TempDir>,
+}
+
+fn memory() -> Subject {
+    Subject { store: Box::new(MemoryStore::new(DeliveryKey([7; 32]))), _folder: None }
+}
+
+fn sled() -> Subject {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledStore::open(folder.path(), OpenMode::Create).unwrap();
+    Subject { store: Box::new(store), _folder: Some(folder) }
+}
+
+macro_rules! over_all_stores {
+    ($($topic:ident: $($test:ident)*;)*) => {
+        over_all_stores!(@over memory: $($topic: $($test)*;)*);
+        over_all_stores!(@over sled: $($topic: $($test)*;)*);
+    };
+    (@over $subject:ident: $($topic:ident: $($test:ident)*;)*) => {
+        mod $subject {
+            $($(
+                #[tokio::test]
+                async fn $test() {
+                    let subject = super::$subject();
+                    super::$topic::$test(&*subject.store).await;
+                }
+            )*)*
+        }
+    };
+}
+
+over_all_stores! {
+    arrivals:
+        numbers_are_given_in_the_order_of_arrival
+        an_event_seen_before_is_a_duplicate
+        without_a_message_id_the_event_itself_is_compared
+        a_purchase_id_counts_once_and_the_earlier_one_counts
+        an_event_of_the_future_counts_when_its_time_comes
+        profile_rows_take_effect_in_the_order_of_their_times
+        a_first_row_without_a_time_holds_since_always
+        zones_are_remembered_once_used
+        many_arrivals_in_the_background_are_all_stored_in_order
+        arrivals_at_once_are_all_stored;
+    views:
+        a_page_holds_numbers_above_and_up_to
+        a_new_interest_sees_all_events
+        rebuilt_totals_are_those_of_the_log
+        a_window_longer_than_what_is_kept_is_whole
+        a_backtest_knows_only_what_held_then
+        a_reader_of_the_past_does_not_count_later_events
+        events_come_newest_first;
+    decisions:
+        a_decision_is_stored_whole
+        a_changed_customer_is_a_conflict
+        an_enrollment_that_exists_is_a_duplicate_and_nothing_is_stored
+        a_delivery_that_exists_is_a_duplicate
+        a_tick_holds_its_deliveries_back_until_it_is_complete
+        planning_is_remembered_and_ticks_take_in_new_members
+        rule_states_are_replaced
+        decisions_and_arrivals_at_once_lose_nothing;
+    deliveries:
+        claims_take_what_is_due_in_order
+        a_lease_keeps_others_away_until_it_ends
+        released_and_expired_leases_are_claimed_again
+        lanes_do_not_hinder_each_other
+        what_is_recorded_must_be_as_it_was_seen
+        a_sent_delivery_is_never_claimed_again
+        a_deferred_delivery_waits_for_its_new_time
+        slots_are_freed_and_moved_with_the_record
+        a_bad_address_is_suppressed_with_the_record
+        all_changes_are_recorded_or_none
+        interrupted_attempts_become_uncertain
+        finished_deliveries_are_pruned_by_age
+        lists_are_filtered_and_paged;
+    rest:
+        suppressions_ignore_case_and_blanks
+        flags_are_set_and_cleared
+        counts_follow_what_happens
+        a_closed_store_says_so;
+}

@@ -1,0 +1,245 @@
+//! The model: a store in memory, as plain as it can be.
+//!
+//! What it is for: saying what every store has to answer, and serving tests and simulations.
+//! Invariants: each call is one step under one lock; nothing is kept that can be computed from what arrived.
+//! Deliberately not here: durability, and speed.
+
+mod model;
+mod outbox;
+
+use super::{
+    DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Result, Stats, Store, StoreError, StoredCustomer,
+    Urgency, Verdict, View,
+};
+use crate::domain::{
+    Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
+    Span, State, Suppression, Tick, Time, normalized_address,
+};
+use async_trait::async_trait;
+use model::Model;
+use std::sync::{Mutex, PoisonError};
+
+/// A store that lasts as long as its value.
+#[derive(Debug)]
+pub struct MemoryStore {
+    delivery_key: DeliveryKey,
+    /// `None` once closed.
+    model: Mutex<Option<Model>>,
+}
+
+impl MemoryStore {
+    /// An empty store whose delivery ids are made with that key.
+    #[must_use]
+    pub fn new(delivery_key: DeliveryKey) -> Self {
+        Self { delivery_key, model: Mutex::new(Some(Model::default())) }
+    }
+
+    fn with<T>(&self, step: impl FnOnce(&mut Model) -> Result<T>) -> Result<T> {
+        let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
+        step(model.as_mut().ok_or(StoreError::Closed)?)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn delivery_key(&self) -> DeliveryKey {
+        self.delivery_key.clone()
+    }
+
+    async fn ingest(&self, arrivals: Vec<Arrival>, _: &Interest, _: Urgency) -> Result<Vec<Verdict>> {
+        self.with(|model| Ok(arrivals.into_iter().map(|arrival| model.arrive(arrival)).collect()))
+    }
+
+    async fn customer(&self, id: &str, view: &View) -> Result<Option<StoredCustomer>> {
+        self.with(|model| Ok(model.names.get(id).and_then(|number| model.customer(*number, view))))
+    }
+
+    async fn customer_by_number(&self, number: CustomerNumber, view: &View) -> Result<Option<StoredCustomer>> {
+        self.with(|model| Ok(model.customer(number, view)))
+    }
+
+    async fn customers(
+        &self,
+        after: Option<CustomerNumber>,
+        up_to: CustomerNumber,
+        limit: usize,
+        view: &View,
+    ) -> Result<Vec<StoredCustomer>> {
+        self.with(|model| {
+            let wanted = model.people.keys().filter(|number| Some(**number) > after && **number <= up_to);
+            Ok(wanted.take(limit).filter_map(|number| model.customer(*number, view)).collect())
+        })
+    }
+
+    fn last_customer(&self) -> CustomerNumber {
+        self.with(|model| Ok(model.last_customer())).unwrap_or(CustomerNumber(0))
+    }
+
+    fn zones(&self) -> Vec<String> {
+        self.with(|model| Ok(model.zones.iter().cloned().collect())).unwrap_or_default()
+    }
+
+    async fn events(&self, customer: CustomerNumber, before: Option<Time>, limit: usize) -> Result<Vec<Event>> {
+        self.with(|model| {
+            let events = model.people.get(&customer).map(model::Person::events).unwrap_or_default();
+            let wanted = events.into_iter().rev().filter(|event| before.is_none_or(|before| event.at < before));
+            Ok(wanted.take(limit).collect())
+        })
+    }
+
+    async fn enrollments(&self, customer: CustomerNumber, limit: usize) -> Result<Vec<Enrollment>> {
+        self.with(|model| {
+            let mut all = model.people.get(&customer).map(|person| person.enrollments.clone()).unwrap_or_default();
+            all.sort_by(|a, b| {
+                (b.entered_at, a.rule.len(), &a.rule, &a.occurrence).cmp(&(
+                    a.entered_at,
+                    b.rule.len(),
+                    &b.rule,
+                    &b.occurrence,
+                ))
+            });
+            all.truncate(limit);
+            Ok(all)
+        })
+    }
+
+    async fn rebuild(
+        &self,
+        after: Option<CustomerNumber>,
+        limit: usize,
+        _: &Interest,
+        _: Time,
+    ) -> Result<Option<CustomerNumber>> {
+        // Totals are computed for each reader, so there is nothing to be brought up to date.
+        self.with(|model| {
+            let looked_at: Vec<_> = model.people.keys().filter(|number| Some(**number) > after).take(limit).collect();
+            Ok(if looked_at.len() < limit { None } else { looked_at.last().map(|number| **number) })
+        })
+    }
+
+    async fn decide(&self, batch: DecisionBatch) -> Result<()> {
+        self.with(|model| model.decide(batch))
+    }
+
+    async fn open_ticks(&self) -> Result<Vec<Tick>> {
+        self.with(|model| Ok(model.ticks.values().filter(|tick| !tick.complete).cloned().collect()))
+    }
+
+    async fn planned(&self) -> Result<Vec<Planned>> {
+        self.with(|model| {
+            let mut all: Vec<Planned> = model.planned.values().cloned().collect();
+            all.sort_by(|a, b| (a.rule.len(), &a.rule, &a.zone).cmp(&(b.rule.len(), &b.rule, &b.zone)));
+            Ok(all)
+        })
+    }
+
+    async fn plan(&self, ticks: Vec<Tick>, planned: Vec<Planned>) -> Result<()> {
+        self.with(|model| {
+            model.plan(ticks, planned);
+            Ok(())
+        })
+    }
+
+    async fn rule_states(&self) -> Result<Vec<(String, RuleState)>> {
+        self.with(|model| Ok(model.rules.clone().into_iter().collect()))
+    }
+
+    async fn set_rule_states(&self, states: Vec<(String, RuleState)>) -> Result<()> {
+        self.with(|model| {
+            model.rules.extend(states);
+            Ok(())
+        })
+    }
+
+    async fn lanes(&self) -> Result<Vec<LaneStatus>> {
+        self.with(|model| Ok(model.lanes()))
+    }
+
+    async fn claim(&self, lane: &Lane, now: Time, limit: usize, lease: Span) -> Result<Vec<Delivery>> {
+        self.with(|model| Ok(model.claim(lane, now, limit, lease)))
+    }
+
+    async fn release(&self, deliveries: &[DeliveryId]) {
+        let released = self.with(|model| {
+            model.leases.retain(|id, _| !deliveries.contains(id));
+            Ok(())
+        });
+        // A closed store has no leases.
+        drop(released);
+    }
+
+    async fn record(&self, changes: Vec<DeliveryChange>, _: Urgency) -> Result<()> {
+        self.with(|model| model.record(changes))
+    }
+
+    async fn recover(&self, now: Time) -> Result<u64> {
+        self.with(|model| Ok(model.recover(now)))
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>> {
+        self.with(|model| Ok(model.deliveries.get(&id).cloned()))
+    }
+
+    async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        after: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>> {
+        self.with(|model| {
+            let wanted = model.deliveries.values().filter(|it| Some(it.id) > after && filter.passes(it));
+            Ok(wanted.take(limit).cloned().collect())
+        })
+    }
+
+    async fn prune(&self, before: Time, limit: usize) -> Result<u64> {
+        self.with(|model| Ok(model.prune(before, limit)))
+    }
+
+    async fn suppression(&self, address: &str) -> Result<Option<Suppression>> {
+        self.with(|model| Ok(model.suppressions.get(&normalized_address(address)).cloned()))
+    }
+
+    async fn suppressions(&self, after: Option<&str>, limit: usize) -> Result<Vec<Suppression>> {
+        self.with(|model| {
+            let after = after.map(normalized_address);
+            let wanted = model.suppressions.values().filter(|it| Some(&it.address) > after.as_ref());
+            Ok(wanted.take(limit).cloned().collect())
+        })
+    }
+
+    async fn suppress(&self, suppressions: Vec<Suppression>) -> Result<u64> {
+        self.with(|model| Ok(suppressions.into_iter().map(|it| u64::from(model.suppress(it))).sum()))
+    }
+
+    async fn unsuppress(&self, address: &str) -> Result<bool> {
+        self.with(|model| Ok(model.suppressions.remove(&normalized_address(address)).is_some()))
+    }
+
+    async fn flag(&self, name: &str) -> Result<Option<String>> {
+        self.with(|model| Ok(model.flags.get(name).cloned()))
+    }
+
+    async fn set_flag(&self, name: &str, value: Option<&str>) -> Result<()> {
+        self.with(|model| {
+            match value {
+                Some(value) => model.flags.insert(name.to_owned(), value.to_owned()),
+                None => model.flags.remove(name),
+            };
+            Ok(())
+        })
+    }
+
+    async fn stats(&self) -> Result<Stats> {
+        self.with(|model| {
+            let of = |state: State| model.deliveries.values().filter(|delivery| delivery.state == state).count() as u64;
+            let deliveries = State::ALL.iter().map(|state| (*state, of(*state))).collect();
+            Ok(Stats { customers: model.people.len() as u64, deliveries, disk_bytes: 0 })
+        })
+    }
+
+    async fn close(&self) -> Result<()> {
+        let model = self.model.lock().unwrap_or_else(PoisonError::into_inner).take();
+        model.map(drop).ok_or(StoreError::Closed)
+    }
+}

@@ -1,0 +1,207 @@
+//! What the model keeps, and what arrivals and decisions do to it.
+
+use crate::domain::{
+    Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, Enrollment, Event, Planned, ProfileRow,
+    RuleMemory, RuleState, Suppression, Tick, Time, normalized_address,
+};
+use crate::store::{DecisionBatch, DuplicateKey, Result, StoreError, StoredCustomer, Verdict, View, derive};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All that is known of one customer.
+#[derive(Debug)]
+pub(super) struct Person {
+    id: String,
+    arrived_at: Time,
+    version: u64,
+    /// In the order of arrival.
+    rows: Vec<ProfileRow>,
+    /// By time and fingerprint.
+    events: BTreeMap<(Time, [u8; 16]), Event>,
+    memory: BTreeMap<String, RuleMemory>,
+    slots: Vec<CapSlot>,
+    pub(super) enrollments: Vec<Enrollment>,
+}
+
+impl Person {
+    /// Oldest first.
+    pub(super) fn events(&self) -> Vec<Event> {
+        self.events.values().cloned().collect()
+    }
+
+    fn as_seen(&self, view: &View) -> Customer {
+        let mut customer = Customer::new(&self.id, self.arrived_at);
+        let mut rows: Vec<_> = self.rows.iter().collect();
+        rows.sort_by_key(|row| row.effective_at);
+        rows.retain(|row| !view.backtest || row.effective_at <= view.now);
+        derive::fold(&mut customer, rows);
+        customer.activity = derive::totals(self.events.values(), &view.interest, view.now);
+        customer.memory.clone_from(&self.memory);
+        customer.slots.clone_from(&self.slots);
+        derive::forget_later(&mut customer, view);
+        customer
+    }
+
+    /// Changes the places under the caps; whether they are others then.
+    pub(super) fn change_slots(&mut self, change: impl FnOnce(&mut Customer)) -> bool {
+        let mut customer = Customer::new(&self.id, self.arrived_at);
+        customer.slots.clone_from(&self.slots);
+        change(&mut customer);
+        let changed = customer.slots != self.slots;
+        self.slots = customer.slots;
+        changed
+    }
+}
+
+/// Everything.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    version: u64,
+    pub(super) names: BTreeMap<String, CustomerNumber>,
+    pub(super) people: BTreeMap<CustomerNumber, Person>,
+    known_events: BTreeSet<[u8; 16]>,
+    pub(super) zones: BTreeSet<String>,
+    pub(super) ticks: BTreeMap<Time, Tick>,
+    pub(super) planned: BTreeMap<(String, String), Planned>,
+    pub(super) rules: BTreeMap<String, RuleState>,
+    pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
+    pub(super) leases: BTreeMap<DeliveryId, Time>,
+    pub(super) suppressions: BTreeMap<String, Suppression>,
+    pub(super) flags: BTreeMap<String, String>,
+}
+
+impl Model {
+    /// The highest number given.
+    pub(super) fn last_customer(&self) -> CustomerNumber {
+        self.people.keys().last().copied().unwrap_or(CustomerNumber(0))
+    }
+
+    /// One customer for a reader.
+    pub(super) fn customer(&self, number: CustomerNumber, view: &View) -> Option<StoredCustomer> {
+        let person = self.people.get(&number)?;
+        Some(StoredCustomer { number, version: person.version, customer: person.as_seen(view) })
+    }
+
+    /// The person of that number, who is being changed.
+    pub(super) fn change(&mut self, number: CustomerNumber) -> Option<&mut Person> {
+        self.version += 1;
+        let person = self.people.get_mut(&number)?;
+        person.version = self.version;
+        Some(person)
+    }
+
+    fn person(&mut self, id: &str, arrived_at: Time) -> &mut Person {
+        let next = CustomerNumber(self.last_customer().0 + 1);
+        let number = *self.names.entry(id.to_owned()).or_insert(next);
+        self.version += 1;
+        let person = self.people.entry(number).or_insert_with(|| Person {
+            id: id.to_owned(),
+            arrived_at,
+            version: 0,
+            rows: Vec::new(),
+            events: BTreeMap::new(),
+            memory: BTreeMap::new(),
+            slots: Vec::new(),
+            enrollments: Vec::new(),
+        });
+        person.version = self.version;
+        person
+    }
+
+    /// Takes in one arrival.
+    pub(super) fn arrive(&mut self, arrival: Arrival) -> Verdict {
+        match arrival {
+            Arrival::Profile { customer, mut row, dated } => {
+                if let Some(zone) = row.attributes.get("timezone").and_then(Option::as_ref).and_then(|it| it.as_text())
+                    && !zone.is_empty()
+                {
+                    self.zones.insert(zone.to_owned());
+                }
+                let person = self.person(&customer, row.received_at);
+                if !dated {
+                    row.effective_at = if person.rows.is_empty() { Time::MIN } else { row.received_at };
+                }
+                person.rows.push(row);
+            }
+            Arrival::Event { customer, event } => {
+                let fingerprint = event.fingerprint(&customer);
+                if !self.known_events.insert(fingerprint) {
+                    return Verdict::Duplicate;
+                }
+                self.person(&customer, event.received_at).events.insert((event.at, fingerprint), event);
+            }
+        }
+        Verdict::Stored
+    }
+
+    /// Commits decisions.
+    pub(super) fn decide(&mut self, batch: DecisionBatch) -> Result<()> {
+        let current = |number| self.people.get(&number).map(|person| person.version);
+        if batch.decisions.iter().any(|decision| current(decision.customer) != Some(decision.version)) {
+            return Err(StoreError::Conflict);
+        }
+        let known = self.known(&batch);
+        if !known.is_empty() {
+            return Err(StoreError::Duplicate(known));
+        }
+        for decision in batch.decisions {
+            if !(decision.memories.is_empty() && decision.slots.is_empty())
+                && let Some(person) = self.change(decision.customer)
+            {
+                person.memory.extend(decision.memories);
+                person.change_slots(|customer| decision.slots.iter().for_each(|slot| customer.reserve(*slot)));
+            }
+            if let Some(person) = self.people.get_mut(&decision.customer) {
+                person.enrollments.extend(decision.enrollments);
+            }
+            self.deliveries.extend(decision.deliveries.into_iter().map(|delivery| (delivery.id, delivery)));
+        }
+        if let Some(tick) = batch.tick {
+            let stored = self.ticks.remove(&tick.at);
+            self.ticks.insert(tick.at, derive::decided_tick(stored, tick));
+        }
+        self.rules.extend(batch.rules);
+        Ok(())
+    }
+
+    /// What a batch asks for that exists, or that it asks for twice.
+    fn known(&self, batch: &DecisionBatch) -> Vec<DuplicateKey> {
+        let (mut known, mut asked, mut ids) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        for decision in &batch.decisions {
+            let number = decision.customer;
+            let enrolled = self.people.get(&number).map(|person| person.enrollments.as_slice()).unwrap_or_default();
+            for Enrollment { rule, occurrence, .. } in &decision.enrollments {
+                let exists = enrolled.iter().any(|it| it.rule == *rule && it.occurrence == *occurrence);
+                if exists || !asked.insert((number.0, rule, occurrence)) {
+                    known.push(DuplicateKey::Enrollment(rule.clone(), number.0, occurrence.clone()));
+                }
+            }
+            for delivery in &decision.deliveries {
+                if self.deliveries.contains_key(&delivery.id) || !ids.insert(delivery.id) {
+                    known.push(DuplicateKey::Delivery(delivery.id));
+                }
+            }
+        }
+        known
+    }
+
+    /// Plans ticks.
+    pub(super) fn plan(&mut self, ticks: Vec<Tick>, planned: Vec<Planned>) {
+        for tick in ticks {
+            let stored = self.ticks.remove(&tick.at);
+            self.ticks.insert(tick.at, derive::planned_tick(stored, tick));
+        }
+        for planned in planned {
+            self.planned.insert((planned.rule.clone(), planned.zone.clone()), planned);
+        }
+    }
+
+    /// Suppresses an address; whether it was not before.
+    pub(super) fn suppress(&mut self, suppression: Suppression) -> bool {
+        let address = normalized_address(&suppression.address);
+        let new = !self.suppressions.contains_key(&address);
+        if new {
+            self.suppressions.insert(address.clone(), Suppression { address, ..suppression });
+        }
+        new
+    }
+}

@@ -1,0 +1,343 @@
+//! Random operations, with kills and restarts between them, against the model.
+
+use super::{OpenMode, SledStore, copy, open};
+use crate::domain::{
+    Activity, Arrival, Class, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Event, Lane, ProfileRow, Span, State,
+    Suppression, Tick, Time,
+};
+use crate::store::contract::sample::{
+    DAY, EVERYONE, arrival, batch, change, dated, day, decision, interest, mail, member, order, profile, row, webhook,
+};
+use crate::store::memory::MemoryStore;
+use crate::store::{DecisionBatch, DeliveryFilter, SlotChange, Store, StoreError, StoredCustomer, Urgency, View};
+use proptest::prelude::*;
+use std::fmt::Write;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Ingest(Vec<Thing>, Urgency),
+    Decide {
+        customer: u8,
+        deliveries: Vec<u8>,
+        tick: Option<(i64, bool)>,
+        stale: bool,
+    },
+    Plan {
+        day: i64,
+        rule: &'static str,
+    },
+    Claim {
+        lane: Lane,
+        limit: usize,
+        lease: i64,
+    },
+    Release(Vec<u8>),
+    Record {
+        delivery: u8,
+        state: State,
+        due: i64,
+        slot: SlotChange,
+        as_seen: bool,
+    },
+    Recover,
+    Prune {
+        age: i64,
+        limit: usize,
+    },
+    Suppress(&'static str),
+    Unsuppress(&'static str),
+    Rebuild {
+        limit: usize,
+    },
+    /// The process dies; what was answered is there.
+    Kill,
+    /// It ends in good order.
+    Restart,
+}
+
+/// Something that arrives; times are days before today.
+#[derive(Debug, Clone)]
+enum Thing {
+    Event { customer: u8, order: u8, message: u8, age: i64 },
+    Profile { customer: u8, value: u8, dated: Option<i64> },
+}
+
+fn thing() -> impl Strategy<Value = Thing> {
+    prop_oneof![
+        (0..4_u8, 0..6_u8, 0..20_u8, -3..9_i64).prop_map(|(customer, order, message, age)| Thing::Event {
+            customer,
+            order,
+            message,
+            age
+        }),
+        (0..4_u8, 0..4_u8, proptest::option::of(-2..9_i64)).prop_map(|(customer, value, dated)| Thing::Profile {
+            customer,
+            value,
+            dated
+        }),
+    ]
+}
+
+fn lane() -> impl Strategy<Value = Lane> {
+    prop_oneof![
+        Just(Lane::Mail(Class::Marketing)),
+        Just(Lane::Mail(Class::Service)),
+        Just(Lane::Endpoint("crm".into())),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let urgency = prop_oneof![Just(Urgency::Interactive), Just(Urgency::Background)];
+    let slot =
+        prop_oneof![Just(SlotChange::Keep), Just(SlotChange::Free), (0..9_i64).prop_map(|n| SlotChange::Move(day(n)))];
+    let address = || prop_oneof![Just("a@x.example"), Just(" B@x.example")];
+    let tick = proptest::option::of((0..3_i64, any::<bool>()));
+    prop_oneof![
+        6 => (proptest::collection::vec(thing(), 1..8), urgency).prop_map(|(things, urgency)| Step::Ingest(things, urgency)),
+        4 => (1..5_u8, proptest::collection::vec(0..30_u8, 0..4), tick, proptest::bool::weighted(0.1))
+            .prop_map(|(customer, deliveries, tick, stale)| Step::Decide { customer, deliveries, tick, stale }),
+        1 => (0..3_i64, prop_oneof![Just("a"), Just("b")]).prop_map(|(day, rule)| Step::Plan { day, rule }),
+        3 => (lane(), 1..4_usize, 0..4_i64).prop_map(|(lane, limit, lease)| Step::Claim { lane, limit, lease }),
+        1 => proptest::collection::vec(0..30_u8, 0..9).prop_map(Step::Release),
+        8 => (0..30_u8, 0..9_usize, -2..5_i64, slot, proptest::bool::weighted(0.9)).prop_map(|(delivery, state, due, slot, as_seen)| {
+            Step::Record { delivery, state: State::ALL[state], due, slot, as_seen }
+        }),
+        1 => Just(Step::Recover),
+        1 => (0..6_i64, 1..9_usize).prop_map(|(age, limit)| Step::Prune { age, limit }),
+        1 => address().prop_map(Step::Suppress),
+        1 => address().prop_map(Step::Unsuppress),
+        1 => (1..6_usize).prop_map(|limit| Step::Rebuild { limit }),
+        2 => Just(Step::Kill),
+        1 => Just(Step::Restart),
+    ]
+}
+
+/// Both stores and the day.
+struct World {
+    folder: TempDir,
+    sled: Option<SledStore>,
+    model: MemoryStore,
+    today: i64,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sled = open(folder.path(), OpenMode::Create).unwrap();
+        Self { folder, sled: Some(sled), model: MemoryStore::new(DeliveryKey([0; 32])), today: 1 }
+    }
+
+    fn stores(&self) -> [&dyn Store; 2] {
+        [self.sled.as_ref().unwrap(), &self.model]
+    }
+
+    fn view(&self, ago: i64, backtest: bool) -> View {
+        View { interest: Arc::new(interest()), now: day(self.today - ago), backtest }
+    }
+
+    async fn kill(&mut self) {
+        let left = tempfile::tempdir().unwrap();
+        copy(self.folder.path(), left.path());
+        self.sled = Some(open(left.path(), OpenMode::MustExist).unwrap());
+        self.folder = left;
+        self.forget_leases().await;
+    }
+
+    async fn restart(&mut self) {
+        self.sled.take().unwrap().close().await.unwrap();
+        self.sled = Some(open(self.folder.path(), OpenMode::MustExist).unwrap());
+        self.forget_leases().await;
+    }
+
+    /// Leases end with the process.
+    async fn forget_leases(&self) {
+        self.model.release(&(0..30).map(id).collect::<Vec<_>>()).await;
+    }
+
+    fn arrival(&self, thing: &Thing) -> Arrival {
+        match *thing {
+            Thing::Event { customer, order: id, message, age } => {
+                let event = order(self.today - age, &format!("o{id}"), i64::from(message));
+                let message_id = (message < 15).then(|| format!("m{message}"));
+                arrival(&format!("c{customer}"), Event { received_at: day(self.today), message_id, ..event })
+            }
+            Thing::Profile { customer, value, dated: age } => {
+                let zone = ["", "Africa/Nairobi", "Europe/Zagreb", "Asia/Yerevan"][usize::from(value)];
+                let consent = [("marketing".to_owned(), value % 2 == 0)].into();
+                let row =
+                    ProfileRow { consent, ..row(self.today, &[("timezone", zone), ("plan", &value.to_string())]) };
+                let name = format!("c{customer}");
+                age.map_or_else(|| profile(&name, row.clone()), |age| dated(&name, self.today - age, row.clone()))
+            }
+        }
+    }
+
+    /// Does a step on one of the stores, and says what came of it.
+    async fn take(&self, store: &dyn Store, step: &Step) -> String {
+        let now = day(self.today);
+        match step {
+            Step::Ingest(things, urgency) => {
+                let arrivals = things.iter().map(|thing| self.arrival(thing)).collect();
+                said(&store.ingest(arrivals, &interest(), *urgency).await)
+            }
+            Step::Decide { customer, deliveries, tick, stale } => {
+                let number = CustomerNumber(u64::from(*customer));
+                let Some(seen) = store.customer_by_number(number, &self.view(0, false)).await.unwrap() else {
+                    return "nobody".into();
+                };
+                said(&store.decide(self.decision(&seen, deliveries, *tick, *stale)).await)
+            }
+            Step::Plan { day: n, rule } => {
+                let tick = Tick { at: day(*n), members: vec![member(rule)], cursor: None, complete: false };
+                said(&store.plan(vec![tick], vec![]).await)
+            }
+            Step::Claim { lane, limit, lease } => said(&store.claim(lane, now, *limit, Span(DAY.0 * lease)).await),
+            Step::Release(ids) => {
+                store.release(&ids.iter().map(|n| id(*n)).collect::<Vec<_>>()).await;
+                String::new()
+            }
+            Step::Record { delivery, state, due, slot, as_seen } => {
+                let Some(seen) = store.delivery(id(*delivery)).await.unwrap() else { return "none".into() };
+                let mut change = change(&seen, *state);
+                change.from_attempts += u32::from(!*as_seen);
+                change.delivery.attempts += u32::from(*state == State::Sending);
+                change.delivery.due_at = day(self.today + due);
+                change.slot = *slot;
+                said(&store.record(vec![change], Urgency::Interactive).await)
+            }
+            Step::Recover => said(&store.recover(now).await),
+            Step::Prune { age, limit } => said(&store.prune(day(self.today - age), *limit).await),
+            Step::Suppress(address) => {
+                let new = Suppression { address: (*address).into(), reason: "manual".into(), at: now };
+                said(&store.suppress(vec![new]).await)
+            }
+            Step::Unsuppress(address) => said(&store.unsuppress(address).await),
+            Step::Rebuild { limit } => said(&store.rebuild(None, *limit, &interest(), now).await),
+            Step::Kill | Step::Restart => String::new(),
+        }
+    }
+
+    fn decision(&self, seen: &StoredCustomer, ids: &[u8], tick: Option<(i64, bool)>, stale: bool) -> DecisionBatch {
+        let of_tick = tick.map(|(n, _)| day(n));
+        let deliveries: Vec<Delivery> = ids
+            .iter()
+            .map(|n| {
+                let due = self.today + i64::from(n % 3);
+                let made = if n % 2 == 0 { mail(0, seen, due) } else { webhook(0, seen, due, "crm") };
+                Delivery { id: id(*n), occurrence: format!("o{n}"), tick: of_tick, ..made }
+            })
+            .collect();
+        let mut decision = decision(seen, deliveries);
+        if ids.is_empty() {
+            decision.enrollments.clear();
+        }
+        decision.version -= u64::from(stale);
+        let tick = tick.map(|(n, complete)| Tick {
+            at: day(n),
+            members: vec![member("a")],
+            cursor: Some(seen.number),
+            complete,
+        });
+        DecisionBatch { tick, ..batch(vec![decision]) }
+    }
+
+    /// Everything that a store can be asked, as text.
+    async fn picture(&self, store: &dyn Store) -> String {
+        let mut text = String::new();
+        for (ago, backtest) in [(0, false), (2, false), (0, true), (4, true)] {
+            let page = store.customers(None, EVERYONE, 100, &self.view(ago, backtest)).await.unwrap();
+            for mut seen in page {
+                seen.version = 0;
+                if ago > 0 {
+                    // Of events that no rule names, only a present reader is told.
+                    seen.customer.activity = Activity { uncounted_from: None, ..seen.customer.activity };
+                }
+                // In which order events of one instant are kept is nobody's business.
+                for totals in &mut seen.customer.activity.totals {
+                    totals.recent.sort_by_key(|recent| format!("{recent:?}"));
+                }
+                writeln!(text, "{ago} {backtest} {seen:?}").unwrap();
+            }
+        }
+        for number in (1..=store.last_customer().0).map(CustomerNumber) {
+            text += &said(&store.events(number, None, 100).await);
+            text += &said(&store.enrollments(number, 100).await);
+        }
+        text += &said(&store.deliveries(&DeliveryFilter::default(), None, 100).await);
+        text += &said(&store.lanes().await);
+        text += &said(&store.open_ticks().await);
+        text += &said(&store.suppressions(None, 100).await);
+        writeln!(text, "{:?} {:?}", store.stats().await.unwrap().deliveries, store.zones()).unwrap();
+        text
+    }
+}
+
+fn id(n: u8) -> DeliveryId {
+    DeliveryId([n; 16])
+}
+
+fn said<T: std::fmt::Debug>(answer: &Result<T, StoreError>) -> String {
+    format!("{answer:?}\n")
+}
+
+async fn compare(steps: Vec<Step>) {
+    let mut world = World::new();
+    for step in steps {
+        match step {
+            Step::Kill => world.kill().await,
+            Step::Restart => world.restart().await,
+            _ => {
+                let [sled, model] = world.stores();
+                assert_eq!(world.take(sled, &step).await, world.take(model, &step).await, "{step:?}");
+                world.today += i64::from(matches!(step, Step::Ingest(..)));
+            }
+        }
+        let [sled, model] = world.stores();
+        assert_eq!(world.picture(sled).await, world.picture(model).await, "after {step:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_stores_say_the_same_whatever_happens(steps in proptest::collection::vec(step(), 1..50)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(compare(steps));
+    }
+}
+
+#[tokio::test]
+async fn far_more_waiting_deliveries_than_are_kept_in_memory_survive_a_kill() {
+    let mut world = World::new();
+    let total = 3 * crate::store::sled::due::WINDOW + 5;
+    let store = world.sled.as_ref().unwrap();
+    let seen = crate::store::contract::sample::customers(store, &["c"]).await.remove(0);
+    let mut waiting = (0..total).map(|n| Delivery {
+        id: DeliveryId((n as u128).to_be_bytes()),
+        due_at: Time(i64::try_from(n).unwrap()),
+        ..mail(1, &seen, 1)
+    });
+    loop {
+        let some: Vec<_> = waiting.by_ref().take(1000).collect();
+        if some.is_empty() {
+            break;
+        }
+        let mut decision = decision(&seen, some);
+        (decision.memories, decision.slots, decision.enrollments) = Default::default();
+        store.decide(batch(vec![decision])).await.unwrap();
+    }
+    world.kill().await;
+    let store = world.sled.as_ref().unwrap();
+    let mut taken = Vec::new();
+    loop {
+        let some = store.claim(&Lane::Mail(Class::Marketing), Time::MAX, 999, DAY).await.unwrap();
+        if some.is_empty() {
+            break;
+        }
+        taken.extend(some.iter().map(|delivery| delivery.due_at.0));
+    }
+    assert_eq!(taken, (0..i64::try_from(total).unwrap()).collect::<Vec<_>>());
+}
