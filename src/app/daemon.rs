@@ -1,8 +1,8 @@
 //! The daemon: start, work, reload, drain.
 
-use super::shared::{Shared, DaemonParts, Replan};
 use super::operations::Ops;
 use super::project::{self, Loaded, Project};
+use super::shared::{DaemonParts, Replan, Shared};
 use super::ticks::{Planner, Progress, TickRunner};
 use super::{build, reload, supervisor};
 use crate::channels::webhook::{Poster, PosterSettings};

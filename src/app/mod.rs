@@ -20,6 +20,7 @@ mod supervisor;
 mod ticks;
 mod webhook_body;
 
+pub use crate::store::sled::OpenMode as StoreMode;
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
 pub use project::{Loaded, Project, load};
 
@@ -96,11 +97,20 @@ pub fn admin_address(settings: &Settings) -> anyhow::Result<AdminAddress> {
     })
 }
 
+/// Where the daemon of a settings file is found. Only the settings are read: a rule with an error does not keep a
+/// command from a running daemon.
+///
+/// # Errors
+/// The settings have errors.
+pub fn admin_of(settings_file: &Path) -> anyhow::Result<AdminAddress> {
+    admin_address(&project::load_settings(settings_file)?)
+}
+
 /// Operations without a daemon, on a store that is opened for one command.
 ///
 /// # Errors
 /// The project has errors, or the store cannot be opened.
-pub async fn offline(settings_file: &Path, mode: OpenMode) -> anyhow::Result<(Arc<dyn Operations>, Closer)> {
+pub async fn offline(settings_file: &Path, mode: StoreMode) -> anyhow::Result<(Arc<dyn Operations>, Closer)> {
     let project = daemon::require(daemon::read_project(settings_file).await?)?;
     let store: Arc<dyn crate::store::Store> = Arc::new(open_store(&project.settings, mode).await?);
     let core = shared::Shared {

@@ -1,5 +1,6 @@
 //! A project folder, read and compiled.
 
+use super::StartError;
 use crate::config::{self, Settings};
 use crate::domain::{Diagnostic, Place, Schema, Severity};
 use crate::rules::{self, Action, RuleSet, SourceFile};
@@ -75,6 +76,20 @@ pub fn load(settings_file: &Path) -> Loaded {
         loaded.project = Some(Project { folder, settings, schema, rules, templates, payloads });
     }
     loaded
+}
+
+/// Reads only the settings.
+///
+/// # Errors
+/// [`StartError::BadProject`] with every problem of the settings.
+pub(super) fn load_settings(settings_file: &Path) -> Result<Settings, StartError> {
+    let folder = settings_file.parent().map(Path::to_path_buf).unwrap_or_default();
+    let (settings, diagnostics) = match read_file(settings_file) {
+        Ok(bytes) => config::read_settings(settings_file, &bytes, &folder),
+        Err(why) => (None, vec![unreadable(settings_file, &why)]),
+    };
+    let sound = !diagnostics.iter().any(Diagnostic::is_error);
+    settings.filter(|_| sound).ok_or(StartError::BadProject { diagnostics, bad_settings: true })
 }
 
 fn read_schema(folder: &Path, settings: &Settings, loaded: &mut Loaded) -> Schema {

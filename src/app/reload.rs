@@ -1,8 +1,8 @@
 //! Reload: everything is read and compiled, then swapped, or nothing changes.
 
 use super::build;
-use super::shared::Shared;
 use super::project;
+use super::shared::Shared;
 use crate::domain::CustomerNumber;
 use crate::http::{Failure, FailureKind, Problem, ReloadReport, ReloadStatus, Result};
 use crate::telemetry::names::{self, label};

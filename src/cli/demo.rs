@@ -1,8 +1,10 @@
 //! `retaind demo`.
 
 use super::Context;
+use super::args::OutputArgs;
 use super::error::Error;
 use crate::app::DemoRequest;
+use crate::http::{Failure, FailureKind};
 use anyhow::Context as _;
 use clap::Args;
 use std::fs::DirBuilder;
@@ -14,26 +16,30 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
     /// How many customers to make up
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     customers: u32,
     /// What their purchases are drawn with; equal seeds give equal customers
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// Where the project and the mails go: a folder that is new or empty [default: a new one for temporary files]
+    /// Where the project and the mails go; a new folder among the temporary files if not given
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
-/// Answers 1 when something that was to be sent did not arrive.
 pub(super) async fn run(args: DemoArgs, context: &mut Context<'_>) -> Result<u8, Error> {
     let folder = match args.folder {
         Some(folder) => folder,
         None => fresh(&std::env::temp_dir()).context("no folder can be made for the demo")?,
     };
     let request = DemoRequest { customers: args.customers, seed: args.seed, folder };
-    let report = context.composition.demo(&request).await?;
-    context.console.answer(report.to_string().trim_end())?;
-    Ok(u8::from(!report.is_complete()))
+    let report = context.composition.demo(request).await?;
+    context.console.print(args.output, &report, |report| report.to_string().trim_end().to_owned())?;
+    if report.is_complete() {
+        return Ok(0);
+    }
+    Err(Failure::new(FailureKind::Internal, "not everything that was decided arrived exactly once").into())
 }
 
 /// Makes a folder that nobody else can look into, under the first name that is free.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 /// Whether the text goes to a terminal that shows colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Color {
+pub(super) enum Color {
     /// Colours, as ANSI sequences.
     Ansi,
     /// Plain text.
@@ -18,8 +18,7 @@ pub enum Color {
 const LONGEST_LINE: usize = 2000;
 
 /// All diagnostics, each with its lines and a caret, and a last line that counts them; empty when there are none.
-#[must_use]
-pub fn render(diagnostics: &[Diagnostic], color: Color) -> String {
+pub(super) fn render(diagnostics: &[Diagnostic], color: Color) -> String {
     if diagnostics.is_empty() {
         return String::new();
     }

@@ -1,8 +1,8 @@
 //! Why a command did not succeed, and how that is told.
 
-use super::diagnostics::render;
 use super::composition::Refusal;
 use super::console::Console;
+use super::diagnostics::render;
 use crate::domain::Diagnostic;
 use crate::http::{Failure, FailureKind};
 use std::io;

@@ -20,8 +20,8 @@ mod diagnostics;
 mod error;
 mod import;
 mod listing;
-mod live;
 mod plan;
+mod program;
 mod reload;
 mod rules;
 mod run;
@@ -34,7 +34,7 @@ mod table;
 mod tests;
 
 pub use composition::{Checked, Composition, Offline, Refusal, StoreAccess};
-pub use live::Live;
+pub use program::Program;
 
 use args::{Arguments, Command};
 use clap::Parser;
@@ -50,7 +50,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, composition: &dyn Compositi
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are "errors" of clap that go to standard output; a closed one is no matter.
-            return if error.print().is_ok() && error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
     let mut console = Console::standard(arguments.color);

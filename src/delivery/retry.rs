@@ -68,7 +68,7 @@ pub fn after_outcome(delivery: &Delivery, outcome: &Outcome, policy: UncertainPo
 
 /// What becomes of a delivery that was found uncertain (after a crash) when its time comes: `None` to send it again now.
 #[must_use]
-pub fn when_found_uncertain(delivery: &Delivery, policy: UncertainPolicy, now: Time) -> Option<Next> {
+pub(super) fn when_found_uncertain(delivery: &Delivery, policy: UncertainPolicy, now: Time) -> Option<Next> {
     if policy == UncertainPolicy::Hold || delivery.uncertain > UNCERTAIN_REPEATS {
         return Some(Next { state: State::Held, due_at: now, reason: None });
     }

@@ -28,6 +28,13 @@ enum Form {
     Ndjson,
 }
 
+impl Rejects<Vec<u8>> {
+    /// What was written since the last call: to be passed on as it comes.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.writer)
+    }
+}
+
 impl<W: Write> Rejects<W> {
     /// For a CSV file with those columns.
     pub fn customers(writer: W, header: Header) -> Self {

@@ -12,12 +12,9 @@ mod error;
 pub mod memory;
 pub mod sled;
 
-<<<<<<< HEAD
-=======
 #[cfg(test)]
 mod contract;
 
->>>>>>> store
 pub use error::{DuplicateKey, StoreError};
 
 use crate::domain::{
@@ -107,7 +104,7 @@ pub enum SlotChange {
     Keep,
     /// It is given back.
     Free,
-    /// It moves to that instant.
+    /// It moves to that instant; one that was given back is reserved anew.
     Move(Time),
 }
 
@@ -220,7 +217,8 @@ pub trait Store: Send + Sync + 'static {
         now: Time,
     ) -> Result<Option<CustomerNumber>>;
 
-    /// Commits a page of decisions: all of it or nothing. [`StoreError::Conflict`] when a customer's version is not
+    /// Commits a page of decisions, at most one for each customer: all of it or nothing. Members that the stored tick
+    /// has and the given one lacks stay, and the tick is open again from its first customer. [`StoreError::Conflict`] when a customer's version is not
     /// the named one: read again and decide again. [`StoreError::Duplicate`] when an enrollment or delivery exists:
     /// leave that customer's rule out and commit again.
     async fn decide(&self, batch: DecisionBatch) -> Result<()>;
@@ -253,7 +251,8 @@ pub trait Store: Send + Sync + 'static {
     /// Gives leases back unused.
     async fn release(&self, deliveries: &[DeliveryId]);
 
-    /// Records changes of deliveries, all or nothing. A change away from a waiting state removes the due row, one
+    /// Records changes of deliveries, in order, all or nothing. [`StoreError::Conflict`] when a delivery is not as it was
+    /// seen, is gone, or [`State::may_become`] forbids the change. A change away from a waiting state removes the due row, one
     /// into it makes one at `due_at`. Retries conflicts on customer records itself.
     async fn record(&self, changes: Vec<DeliveryChange>, urgency: Urgency) -> Result<()>;
 
@@ -272,7 +271,9 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Delivery>>;
 
-    /// Removes finished deliveries whose last change is before `before`, at most `limit`; answers how many.
+    /// Removes finished deliveries whose last change is before `before`, at most `limit`, oldest first; answers how
+    /// many. The last change is the latest of the instants in the record, `due_at` among them. Complete ticks as old
+    /// go, too.
     async fn prune(&self, before: Time, limit: usize) -> Result<u64>;
 
     /// Whether an address (in any form) is suppressed.

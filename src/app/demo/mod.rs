@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How many hours pass.
-const HOURS: i64 = 26;
+const HOURS: i64 = 22;
 
 /// How long one hour's work may really take.
 const PATIENCE: Duration = Duration::from_mins(2);

@@ -1,12 +1,13 @@
 //! What the demo says at its end.
 
 use crate::domain::{Reason, State, Time};
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
 /// What one rule did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RuleReport {
     /// Customers whose condition held.
     pub matched: u64,
@@ -16,12 +17,22 @@ pub struct RuleReport {
     pub held_out: u64,
     /// Matches kept out at entry, by reason.
     pub held: BTreeMap<Reason, u64>,
-    /// Deliveries by state and reason.
+    /// Deliveries by state and reason; in JSON the key is `STATE` or `STATE:REASON`.
+    #[serde(serialize_with = "by_state")]
     pub deliveries: BTreeMap<(State, Option<Reason>), u64>,
 }
 
+fn by_state<S: Serializer>(
+    deliveries: &BTreeMap<(State, Option<Reason>), u64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(deliveries.iter().map(|((state, reason), count)| {
+        (reason.map_or_else(|| state.to_string(), |reason| format!("{state}:{reason}")), count)
+    }))
+}
+
 /// One mail that was caught.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MailReport {
     /// To whom.
     pub to: String,
@@ -32,7 +43,7 @@ pub struct MailReport {
 }
 
 /// What the demo came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DemoReport {
     /// Made-up customers.
     pub customers: u64,

@@ -10,7 +10,7 @@ use crate::http::{
     Failure, FailureKind, Gone, ImportKind, ImportProgress, ImportReport, ImportRequest, ImportSink, ImportSource,
     RefusedRow, Result,
 };
-use crate::ingest::{CustomersCsv, EventsNdjson, ImportOptions, IngestError, Refused, Row, text_lines};
+use crate::ingest::{CustomersCsv, EventsNdjson, ImportOptions, IngestError, Rejects, Row, text_lines};
 use crate::store::{Urgency, Verdict};
 use std::collections::VecDeque;
 use std::io::Read;
@@ -116,16 +116,18 @@ fn parse(
     match kind {
         ImportKind::Customers => {
             let rows = CustomersCsv::new(reader, schema, options).map_err(|error| unusable(&error))?;
-            send_rows(rows, sink, batches)
+            let rejects = Rejects::customers(Vec::new(), rows.header().clone());
+            send_rows(rows, rejects, sink, batches)
         }
         ImportKind::Events | ImportKind::Suppressions => {
-            send_rows(EventsNdjson::new(reader, schema, options), sink, batches)
+            send_rows(EventsNdjson::new(reader, schema, options), Rejects::events(Vec::new()), sink, batches)
         }
     }
 }
 
 fn send_rows(
     rows: impl Iterator<Item = std::result::Result<Row, IngestError>>,
+    mut rejects: Rejects<Vec<u8>>,
     sink: &ImportSink,
     batches: &mpsc::Sender<Batch<Arrival>>,
 ) -> Result<Parsed> {
@@ -144,7 +146,9 @@ fn send_rows(
             Row::Arrival(arrival) => items.push(arrival),
             Row::Refused(refused) => {
                 parsed.refused += 1;
-                sink.refused_blocking(refused_row(refused))?;
+                rejects.write(&refused).map_err(|error| unusable(&error))?;
+                let rejects = String::from_utf8_lossy(&rejects.take()).into_owned();
+                sink.refused_blocking(RefusedRow { line: refused.line, reason: refused.reason, rejects })?;
             }
         }
         if items.len() >= BATCH {
@@ -162,15 +166,17 @@ fn send(batches: &mpsc::Sender<Batch<Arrival>>, parsed: &Parsed, items: Vec<Arri
     batches.blocking_send(Batch { rows: parsed.rows, items }).map_err(|_| Gone.into())
 }
 
-fn refused_row(refused: Refused) -> RefusedRow {
-    RefusedRow { line: refused.line, reason: refused.reason, row: String::from_utf8_lossy(&refused.raw).into_owned() }
+/// A refused line of a list, under its reason; both are passed over or read again when the file is imported again.
+fn refused_line(line: u64, reason: String, text: &str) -> RefusedRow {
+    let rejects = format!("# line {line}: {reason}\n{text}\n");
+    RefusedRow { line, reason, rejects }
 }
 
 fn unusable(error: &IngestError) -> Failure {
     Failure::from_error(FailureKind::Invalid, error)
 }
 
-/// One address a line, or `address,reason`; a first line `address` or `address,reason` is a heading.
+/// One address a line, or `address,reason`; a first line `address` or `address,reason` is a heading, `#` begins a remark.
 async fn suppressions(core: &Shared, reader: ChunkReader, sink: ImportSink, bytes: &AtomicU64) -> Result<ImportReport> {
     let now = core.clock.now();
     let refusals = sink.clone();
@@ -204,20 +210,21 @@ fn parse_suppressions(
             Err(refused) => {
                 parsed.rows += 1;
                 parsed.refused += 1;
-                sink.refused_blocking(refused_row(refused))?;
+                let text = String::from_utf8_lossy(&refused.raw);
+                sink.refused_blocking(refused_line(refused.line, refused.reason, &text))?;
                 continue;
             }
         };
         let (address, reason) = line.split_once(',').unwrap_or((&line, ""));
         let address = normalized_address(address.trim_matches('"'));
-        if address.is_empty() || number == 1 && address == "address" {
+        if address.is_empty() || line.starts_with('#') || number == 1 && address == "address" {
             continue;
         }
         parsed.rows += 1;
         if !is_address(&address) {
             parsed.refused += 1;
             let reason = format!("{address:?} is no e-mail address");
-            sink.refused_blocking(RefusedRow { line: number, reason, row: line })?;
+            sink.refused_blocking(refused_line(number, reason, &line))?;
             continue;
         }
         let reason = reason.trim().trim_matches('"');

@@ -1,8 +1,8 @@
 //! `plan`: whom each rule would reach if its trigger fired at an instant. Changes nothing.
 
 use super::failure;
-use crate::app::shared::Shared;
 use crate::app::pages::judge_all;
+use crate::app::shared::Shared;
 use crate::delivery::{Pauses, World};
 use crate::domain::{Customer, DeliveryKey, Payload, Reason, Span, State, Time, normalized_address};
 use crate::engine::{self, Decided, Firing, Moment, Verdict};

@@ -1,7 +1,7 @@
 //! `status`, readiness and metrics.
 
 use super::{failure, rules};
-use crate::app::shared::{Shared, DaemonParts};
+use crate::app::shared::{DaemonParts, Shared};
 use crate::domain::{Span, State};
 use crate::http::{LaneView, NextTick, Readiness, Result, RuleStanding, RulesStatus, Status, StoreStatus};
 use crate::telemetry::Metrics;

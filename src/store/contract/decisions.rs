@@ -1,8 +1,10 @@
 use super::sample::{
-    DAY, arrival, batch, customer, customers, day, decision, id, ingest, mail, order, tick, view, webhook,
+    DAY, arrival, batch, change, customer, customers, day, decision, id, ingest, interest, mail, order, tick, view,
+    webhook,
 };
-use crate::domain::{Class, CustomerNumber, Delivery, Lane, Planned, Reason, RuleState, Tick};
-use crate::store::{DecisionBatch, DuplicateKey, LaneStatus, Store, StoreError};
+use crate::domain::{Class, CustomerNumber, Delivery, Lane, Planned, Reason, RuleState, State, Tick};
+use crate::store::{DecisionBatch, DuplicateKey, LaneStatus, SlotChange, Store, StoreError, Urgency};
+use futures_util::future::join_all;
 
 pub(super) async fn a_decision_is_stored_whole(store: &dyn Store) {
     let before = customers(store, &["c"]).await.remove(0);
@@ -103,4 +105,32 @@ pub(super) async fn rule_states_are_replaced(store: &dyn Store) {
     store.set_rule_states(vec![("b".into(), state(3))]).await.unwrap();
     assert_eq!(store.rule_states().await.unwrap(), [("a".to_owned(), state(2)), ("b".to_owned(), state(3))]);
     assert_eq!(store.customers(None, CustomerNumber(9), 9, &view(1)).await.unwrap(), []);
+}
+
+pub(super) async fn decisions_and_arrivals_at_once_lose_nothing(store: &dyn Store) {
+    customers(store, &["c"]).await;
+    let arrivals = (0..15).map(async |n: i64| {
+        let urgency = if n % 3 == 0 { Urgency::Background } else { Urgency::Interactive };
+        store.ingest(vec![arrival("c", order(n, &format!("o{n}"), 1))], &interest(), urgency).await.unwrap();
+    });
+    let decisions = (1..=15).map(async |n: u8| {
+        loop {
+            let seen = customer(store, "c", 20).await;
+            let mut decided = decision(&seen, vec![mail(n, &seen, 20)]);
+            decided.memories[0].0 = format!("rule {n}");
+            match store.decide(batch(vec![decided])).await {
+                Ok(()) => break,
+                Err(StoreError::Conflict) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+        let mut moved = change(&store.delivery(id(n)).await.unwrap().unwrap(), State::Deferred);
+        moved.slot = SlotChange::Move(day(21));
+        store.record(vec![moved], Urgency::Interactive).await.unwrap();
+    });
+    tokio::join!(join_all(arrivals), join_all(decisions));
+    let seen = customer(store, "c", 20).await.customer;
+    assert_eq!((seen.activity.orders.count, seen.memory.len()), (15, 15));
+    assert_eq!(seen.slots.iter().filter(|slot| slot.at == day(21)).count(), 15);
+    assert_eq!(store.enrollments(CustomerNumber(1), 99).await.unwrap().len(), 15);
 }

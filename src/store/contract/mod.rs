@@ -74,7 +74,8 @@ over_all_stores! {
         a_delivery_that_exists_is_a_duplicate
         a_tick_holds_its_deliveries_back_until_it_is_complete
         planning_is_remembered_and_ticks_take_in_new_members
-        rule_states_are_replaced;
+        rule_states_are_replaced
+        decisions_and_arrivals_at_once_lose_nothing;
     deliveries:
         claims_take_what_is_due_in_order
         a_lease_keeps_others_away_until_it_ends

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::live::{Counts, Effect};
 use super::queue::Job;
 use super::reader::Reader;
-use super::shared::Shared;
+use super::shared::{Shared, Shown};
 use super::{lock, open, rows};
 use ::sled::IVec;
 use std::collections::hash_map::RandomState;
@@ -28,7 +28,7 @@ const REMEMBERED: usize = 64;
 /// Works until the queue is closed, then lets the files go.
 pub(super) fn run(shared: &Arc<Shared>, disk: Disk) {
     let round = lock(&shared.live).counts.round;
-    let mut committer = Committer { shared, disk, round, recent: Recent::new(round) };
+    let mut committer = Committer { shared, disk, round, recent: Recent::new(round), unfinished: Vec::new() };
     while let Some(jobs) = shared.queue.next_round(TRY_AGAIN) {
         let done = catch_unwind(AssertUnwindSafe(|| committer.turn(jobs)));
         if done.is_err() {
@@ -44,7 +44,12 @@ struct Committer<'s> {
     /// The last round that was begun.
     round: u64,
     recent: Recent,
+    /// Rows of a round that failed while it was being applied.
+    unfinished: Rows,
 }
+
+/// Rows as they are to be; `None` where one is to be gone.
+pub(super) type Rows = Vec<(IVec, Option<IVec>)>;
 
 /// Why a round was not made, and whether the tree may hold some of it.
 struct Failure {
@@ -98,40 +103,38 @@ impl Committer<'_> {
 
     fn write(&mut self, round: Round) -> Result<(), Failure> {
         let progress = &self.shared.progress;
-        let (counts, batch) = self.batch(&round).map_err(|fault| Failure { fault, begun: false })?;
+        let (counts, rows) = self.rows(&round).map_err(|fault| Failure { fault, begun: false })?;
         self.disk.check_room(round.size).map_err(|fault| Failure { fault, begun: false })?;
         lock(&self.shared.live).due.begin(round.effects.iter().filter_map(Effect::made_due));
         self.round = round.number;
         progress.started.store(round.number, Ordering::SeqCst);
-        self.apply(batch).map_err(|fault| Failure { fault, begun: true })?;
-        self.recent.remember(round.number, round.rows.keys());
+        let keys = rows.iter().map(|(key, _)| key);
+        self.recent.remember(round.number, keys);
+        let applied = self.apply(&rows);
+        self.unfinished = rows;
+        applied.map_err(|fault| Failure { fault, begun: true })?;
         progress.applied.store(round.number, Ordering::SeqCst);
         self.flush().map_err(|fault| Failure { fault, begun: true })?;
+        self.unfinished.clear();
         lock(&self.shared.live).publish(counts, round.effects);
         progress.settled.send_replace(round.number);
         Ok(())
     }
 
     /// All rows of the round and the counts after it.
-    fn batch(&self, round: &Round) -> Result<(Counts, ::sled::Batch), Fault> {
+    fn rows(&self, round: &Round) -> Result<(Counts, Rows), Fault> {
         let mut counts = lock(&self.shared.live).counts.clone();
         round.effects.iter().for_each(|effect| counts.apply(effect));
         counts.round = round.number;
         counts.versions = self.shared.versions.load(Ordering::SeqCst);
-        let mut batch = ::sled::Batch::default();
-        for (key, value) in &round.rows {
-            match value {
-                Some(value) => batch.insert(key.clone(), value.clone()),
-                None => batch.remove(key.clone()),
-            }
-        }
-        batch.insert(Counts::key(), rows::write(&counts)?);
-        Ok((counts, batch))
+        let mut rows: Rows = round.rows.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        rows.push((Counts::key().into(), Some(rows::write(&counts)?)));
+        Ok((counts, rows))
     }
 
-    fn apply(&self, batch: ::sled::Batch) -> Result<(), Fault> {
+    fn apply(&self, rows: &Rows) -> Result<(), Fault> {
         let db = self.shared.db.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(db.as_ref().ok_or(Fault::Closed)?.apply_batch(batch)?)
+        Ok(db.as_ref().ok_or(Fault::Closed)?.apply_batch(batch(rows))?)
     }
 
     fn flush(&mut self) -> Result<(), Fault> {
@@ -163,9 +166,10 @@ impl Committer<'_> {
         if !passing || self.disk.check_room(0).is_err() {
             return;
         }
-        match open::again(self.shared) {
+        match open::again(self.shared, &self.unfinished) {
             Ok(disk) => {
                 self.disk = disk;
+                self.unfinished.clear();
                 self.recent = Recent::new(self.round);
                 self.shared.progress.generation.fetch_add(1, Ordering::SeqCst);
                 *lock(&self.shared.fault) = None;
@@ -180,7 +184,9 @@ impl Committer<'_> {
 
     fn answer(&self, verdicts: Vec<(Job, Result<(), Fault>)>) {
         for (job, verdict) in verdicts {
-            self.shared.intake(job.urgency).overlay.remove(job.id, &job.change.rows);
+            if job.shown == Shown::Yes {
+                self.shared.intake(job.urgency).overlay.remove(job.id, &job.change.rows);
+            }
             // Who waited may have gone.
             drop(job.answer.send(verdict));
             drop(job.place);
@@ -190,8 +196,13 @@ impl Committer<'_> {
     /// The queue is closed: lets the files go.
     fn finish(&self) {
         let db = self.shared.db.write().unwrap_or_else(PoisonError::into_inner).take();
-        let closed = catch_unwind(AssertUnwindSafe(|| drop(db)));
-        let healthy = self.shared.check().is_ok() && closed.is_ok();
+        let mut healthy = self.shared.check().is_ok();
+        if healthy {
+            healthy = catch_unwind(AssertUnwindSafe(|| drop(db))).is_ok();
+        } else {
+            // Dropped, sled would write what it has in memory, and nobody knows what that is.
+            std::mem::forget(db);
+        }
         lock(&self.shared.fault).get_or_insert(Fault::Closed);
         let durable = lock(&self.shared.live).counts.round;
         if healthy && let Err(fault) = super::disk::write_mark(&self.shared.folder, durable) {
@@ -199,6 +210,34 @@ impl Committer<'_> {
         }
         self.shared.progress.settled.send_replace(u64::MAX);
     }
+}
+
+fn batch(rows: &Rows) -> ::sled::Batch {
+    let mut batch = ::sled::Batch::default();
+    for (key, value) in rows {
+        match value {
+            Some(value) => batch.insert(key.clone(), value.clone()),
+            None => batch.remove(key.clone()),
+        }
+    }
+    batch
+}
+
+/// Completes a round that failed while it was applied, if the tree has some of it and not all. It can have: sled takes
+/// a batch back only when its log breaks off, not when one of its rows could not be written.
+pub(super) fn complete(db: &::sled::Db, unfinished: &Rows) -> Result<(), Fault> {
+    let (mut there, mut missing) = (false, false);
+    for (key, value) in unfinished {
+        let same = db.get(key)? == *value;
+        there |= same && value.is_some();
+        missing |= !same;
+    }
+    if there && missing {
+        tracing::warn!("a round of the store was half there and is completed");
+        db.apply_batch(batch(unfinished))?;
+        db.flush()?;
+    }
+    Ok(())
 }
 
 /// Commits that passed, merged.

@@ -116,3 +116,31 @@ pub(super) fn bytes(folder: &Path) -> Result<u64, Fault> {
     }
     Ok(total)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Disk, Fault, read_mark, write_mark};
+    use std::collections::HashSet;
+    use std::fs::File;
+
+    #[test]
+    fn what_cannot_be_made_durable_is_a_failed_sync() {
+        let folder = tempfile::tempdir().unwrap();
+        // The kernel knows no way to sync it.
+        let log = File::open("/proc/self/stat").unwrap();
+        let blobs = folder.path().to_owned();
+        let mut disk = Disk { folder: blobs.clone(), log, blobs, durable_blobs: HashSet::new() };
+        assert!(matches!(disk.sync(), Err(Fault::SyncFailed(_))));
+    }
+
+    #[test]
+    fn a_mark_is_read_back_and_never_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read_mark(folder.path()).unwrap(), None);
+        write_mark(folder.path(), 4_711).unwrap();
+        write_mark(folder.path(), 12).unwrap();
+        assert_eq!(read_mark(folder.path()).unwrap(), Some(12));
+        std::fs::write(folder.path().join("store.mark"), [0xff; 9]).unwrap();
+        assert_eq!(read_mark(folder.path()).unwrap(), Some(0));
+    }
+}

@@ -259,8 +259,8 @@ fn is_lock(error: &std::io::Error) -> bool {
     error.to_string().contains("could not acquire lock")
 }
 
-/// Opens the tree anew after an error, as it was durable.
-pub(super) fn again(shared: &Shared) -> std::result::Result<Disk, Fault> {
+/// Opens the tree anew after an error, as it was durable. What is left of an unfinished round is completed.
+pub(super) fn again(shared: &Shared, unfinished: &committer::Rows) -> std::result::Result<Disk, Fault> {
     let mut db = shared.db.write().unwrap_or_else(PoisonError::into_inner);
     let closed = catch_unwind(AssertUnwindSafe(|| drop(db.take())));
     if closed.is_err() {
@@ -271,9 +271,13 @@ pub(super) fn again(shared: &Shared) -> std::result::Result<Disk, Fault> {
         Refusal::Missing | Refusal::Newer(_) => Fault::Damaged("it is not what it was".into()),
     };
     let opened = open_sled(&shared.folder, shared.settings).map_err(as_fault)?;
-    let live = guarded(|| Ok(Live::load(Reader::new(&opened))?)).map_err(as_fault)?;
-    let disk = Disk::open(&shared.folder)?;
-    *lock(&shared.live) = live;
+    let mut disk = Disk::open(&shared.folder)?;
+    let live = guarded(|| {
+        committer::complete(&opened, unfinished)?;
+        disk.sync()?;
+        Ok(Live::load(Reader::new(&opened))?)
+    });
+    *lock(&shared.live) = live.map_err(as_fault)?;
     *db = Some(opened);
     Ok(disk)
 }

@@ -3,6 +3,7 @@
 use super::draft::Change;
 use super::fault::Fault;
 use super::lock;
+use super::shared::Shown;
 use crate::store::Urgency;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -29,6 +30,8 @@ pub(super) struct Job {
     pub(super) id: u64,
     /// In which lane it waits.
     pub(super) urgency: Urgency,
+    /// Whether arrivals that follow build upon it.
+    pub(super) shown: Shown,
     /// What it changes.
     pub(super) change: Change,
     /// Who waits.
@@ -145,6 +148,7 @@ mod tests {
     use super::{BACKGROUND_ROWS, Job, LONG_ROUND, PATIENCE, Queue};
     use crate::store::Urgency;
     use crate::store::sled::draft::Change;
+    use crate::store::sled::shared::Shown;
     use std::time::Duration;
     use tokio::sync::oneshot;
 
@@ -152,7 +156,7 @@ mod tests {
         let rows = (0..rows).map(|n| (n.to_be_bytes().to_vec().into(), None)).collect();
         let change = Change { rows, ..Change::default() };
         let place = queue.place(urgency).await.unwrap();
-        queue.push(Job { id: 0, urgency, change, answer: oneshot::channel().0, place }).unwrap();
+        queue.push(Job { id: 0, urgency, shown: Shown::No, change, answer: oneshot::channel().0, place }).unwrap();
     }
 
     fn next(queue: &Queue) -> Vec<Urgency> {

@@ -166,7 +166,7 @@ impl Shared {
         if shown == Shown::Yes {
             self.intake(urgency).overlay.add(id, &change.rows);
         }
-        self.queue.push(Job { id, urgency, change, answer, place })?;
+        self.queue.push(Job { id, urgency, shown, change, answer, place })?;
         Ok(receiver)
     }
 

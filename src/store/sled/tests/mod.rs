@@ -1,6 +1,7 @@
 mod damage;
 mod kill;
 mod random;
+mod recovery;
 mod space;
 
 use super::{OpenMode, SledSettings, SledStore};

@@ -11,6 +11,7 @@ use crate::store::contract::sample::{
 use crate::store::memory::MemoryStore;
 use crate::store::{DecisionBatch, DeliveryFilter, SlotChange, Store, StoreError, StoredCustomer, Urgency, View};
 use proptest::prelude::*;
+use std::fmt::Write;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -257,7 +258,7 @@ impl World {
                 for totals in &mut seen.customer.activity.totals {
                     totals.recent.sort_by_key(|recent| format!("{recent:?}"));
                 }
-                text += &format!("{ago} {backtest} {seen:?}\n");
+                writeln!(text, "{ago} {backtest} {seen:?}").unwrap();
             }
         }
         for number in (1..=store.last_customer().0).map(CustomerNumber) {
@@ -268,7 +269,7 @@ impl World {
         text += &said(&store.lanes().await);
         text += &said(&store.open_ticks().await);
         text += &said(&store.suppressions(None, 100).await);
-        text += &format!("{:?} {:?}\n", store.stats().await.unwrap().deliveries, store.zones());
+        writeln!(text, "{:?} {:?}", store.stats().await.unwrap().deliveries, store.zones()).unwrap();
         text
     }
 }
@@ -299,7 +300,7 @@ async fn compare(steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn both_stores_say_the_same_whatever_happens(steps in proptest::collection::vec(step(), 1..50)) {
