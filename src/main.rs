@@ -1,8 +1,7 @@
-//! The program: everything is in the library.
+//! `retaind`, the program.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    retaind::channels::install_crypto();
-    retaind::cli::run(std::env::args_os(), &retaind::cli::Program)
+    retaind::cli::run(std::env::args_os(), &retaind::cli::Live)
 }

@@ -36,6 +36,11 @@ use arc_swap::ArcSwap;
 use std::path::Path;
 use std::sync::Arc;
 
+/// What must be done once in a process before anything else: choosing the cryptography of TLS.
+pub fn prepare() {
+    crate::channels::install_crypto();
+}
+
 /// Why nothing could be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

@@ -12,7 +12,7 @@ use clap::Args;
 
 /// Check settings, schema, rules and templates: all problems, each with its place
 ///
-/// Exits with 78 when the settings or the schema have errors, with 65 when rules or templates have.
+/// Exits with 78 when the settings have errors, with 65 when schema, rules or templates have.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     /// Warnings fail the check too (exit 65)
@@ -27,12 +27,11 @@ pub(super) fn run(args: &CheckArgs, context: &mut Context<'_>) -> Result<u8, Err
     let checked = context.composition.check(&settings);
     let code = exit_code(&checked, args);
     let verdict = verdict(&checked, code);
-    let diagnostics: Vec<_> = checked.settings.into_iter().chain(checked.rules).collect();
     if args.output.json() {
-        context.console.json(&diagnostics.iter().map(Diagnostic::to_json).collect::<Vec<_>>())?;
+        context.console.json(&checked.diagnostics.iter().map(Diagnostic::to_json).collect::<Vec<_>>())?;
         context.console.note(&verdict);
     } else {
-        let rendered = render(&diagnostics, context.console.diagnostic_color());
+        let rendered = render(&checked.diagnostics, context.console.diagnostic_color());
         context.console.note(rendered.trim_end());
         context.console.answer(&verdict)?;
     }
@@ -40,29 +39,24 @@ pub(super) fn run(args: &CheckArgs, context: &mut Context<'_>) -> Result<u8, Err
 }
 
 fn exit_code(checked: &Checked, args: &CheckArgs) -> u8 {
-    let warned = !checked.settings.is_empty() || !checked.rules.is_empty();
-    match (errors(&checked.settings), errors(&checked.rules)) {
-        (0, 0) if args.strict && warned => FailureKind::Rules.exit_code(),
-        (0, 0) => 0,
-        (0, _) => FailureKind::Rules.exit_code(),
-        _ => FailureKind::Settings.exit_code(),
+    match (checked.diagnostics.iter().any(Diagnostic::is_error), checked.bad_settings) {
+        (true, true) => FailureKind::Settings.exit_code(),
+        (true, false) => FailureKind::Rules.exit_code(),
+        (false, _) if args.strict && !checked.diagnostics.is_empty() => FailureKind::Rules.exit_code(),
+        (false, _) => 0,
     }
 }
 
 /// `2 rules, 1 template: ok`, or what is wrong with them.
 fn verdict(checked: &Checked, code: u8) -> String {
-    let errors = errors(&checked.settings) + errors(&checked.rules);
-    let warnings = checked.settings.len() + checked.rules.len() - errors;
+    let errors = checked.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    let warnings = checked.diagnostics.len() - errors;
     let found = match (code, warnings) {
         (0, 0) => "ok".into(),
         (0, _) => format!("ok, {}", counted(warnings, "warning")),
         _ => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     };
-    format!("{}, {}: {found}", counted(checked.rule_count, "rule"), counted(checked.template_count, "template"))
-}
-
-fn errors(diagnostics: &[Diagnostic]) -> usize {
-    diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count()
+    format!("{}, {}: {found}", counted(checked.rules, "rule"), counted(checked.templates, "template"))
 }
 
 fn counted(count: usize, noun: &str) -> String {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The program behind the commands. The composition root implements it, `main` passes it in.
+/// The program behind the commands: [`super::Live`], or a made-up one in tests.
 #[async_trait]
 pub trait Composition: Send + Sync {
     /// Reads settings, schema, rules and templates, and answers every problem of them.
@@ -22,8 +22,8 @@ pub trait Composition: Send + Sync {
     /// Is the daemon, until it is told to stop (SIGTERM, SIGINT) and has drained.
     async fn run(&self, settings: &Path) -> Result<(), Refusal>;
 
-    /// The whole of it on made-up customers, in a folder of its own.
-    async fn demo(&self, request: DemoRequest) -> Result<DemoReport, Refusal>;
+    /// The whole of it on made-up customers, in the folder of the request.
+    async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal>;
 }
 
 /// A store that this process has opened.
@@ -68,12 +68,12 @@ impl From<Failure> for Refusal {
 /// What a check found.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// Problems of the settings and the schema.
-    pub settings: Vec<Diagnostic>,
-    /// Problems of rules and templates.
-    pub rules: Vec<Diagnostic>,
-    /// Rules looked at.
-    pub rule_count: usize,
-    /// Templates looked at.
-    pub template_count: usize,
+    /// All problems.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Whether the settings have errors (exit 78), and not only schema, rules or templates (exit 65).
+    pub bad_settings: bool,
+    /// Rule files looked at.
+    pub rules: usize,
+    /// Template files looked at.
+    pub templates: usize,
 }

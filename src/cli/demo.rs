@@ -1,7 +1,6 @@
 //! `retaind demo`.
 
 use super::Context;
-use super::args::OutputArgs;
 use super::error::Error;
 use crate::app::DemoRequest;
 use crate::http::{Failure, FailureKind};
@@ -16,16 +15,14 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
     /// How many customers to make up
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     customers: u32,
     /// What their purchases are drawn with; equal seeds give equal customers
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// Where the project and the mails go; a new folder among the temporary files if not given
+    /// Where the project and the mails go: a folder that is new or empty [default: a new one for temporary files]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
-    #[command(flatten)]
-    output: OutputArgs,
 }
 
 pub(super) async fn run(args: DemoArgs, context: &mut Context<'_>) -> Result<u8, Error> {
@@ -34,8 +31,8 @@ pub(super) async fn run(args: DemoArgs, context: &mut Context<'_>) -> Result<u8,
         None => fresh(&std::env::temp_dir()).context("no folder can be made for the demo")?,
     };
     let request = DemoRequest { customers: args.customers, seed: args.seed, folder };
-    let report = context.composition.demo(request).await?;
-    context.console.print(args.output, &report, |report| report.to_string().trim_end().to_owned())?;
+    let report = context.composition.demo(&request).await?;
+    context.console.answer(report.to_string().trim_end())?;
     if report.is_complete() {
         return Ok(0);
     }

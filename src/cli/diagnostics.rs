@@ -18,6 +18,7 @@ pub(super) enum Color {
 const LONGEST_LINE: usize = 2000;
 
 /// All diagnostics, each with its lines and a caret, and a last line that counts them; empty when there are none.
+#[must_use]
 pub(super) fn render(diagnostics: &[Diagnostic], color: Color) -> String {
     if diagnostics.is_empty() {
         return String::new();

@@ -20,8 +20,8 @@ mod diagnostics;
 mod error;
 mod import;
 mod listing;
+mod live;
 mod plan;
-mod program;
 mod reload;
 mod rules;
 mod run;
@@ -34,7 +34,7 @@ mod table;
 mod tests;
 
 pub use composition::{Checked, Composition, Offline, Refusal, StoreAccess};
-pub use program::Program;
+pub use live::Live;
 
 use args::{Arguments, Command};
 use clap::Parser;
@@ -62,6 +62,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, composition: &dyn Compositi
             return Error::Other(error).tell(&mut console).into();
         }
     };
+    crate::app::prepare();
     let code = runtime.block_on(execute(arguments, composition, &mut console));
     // A read of standard input that nobody waits for any more cannot be ended, and must not keep us.
     runtime.shutdown_background();

@@ -1,5 +1,6 @@
 //! One attempt at one delivery: connection, gates, `sending`, the wire, outcome.
 
+use super::counts;
 use super::retry::{Next, after_outcome, when_found_uncertain};
 use super::worker::Shared;
 use super::world::{Sender, World};
@@ -29,8 +30,8 @@ pub(super) async fn attempt(shared: &Shared, delivery: Delivery) -> Result<(), S
         return settle(shared, delivery, next, None).await;
     }
     match &delivery.payload {
-        Payload::Email { .. } => email(shared, &world, delivery).await,
-        Payload::Webhook { .. } => webhook(shared, &world, delivery).await,
+        Payload::Email { .. } => Box::pin(email(shared, &world, delivery)).await,
+        Payload::Webhook { .. } => Box::pin(webhook(shared, &world, delivery)).await,
     }
 }
 
@@ -138,7 +139,7 @@ async fn stopped(shared: &Shared, delivery: Delivery, stop: Gate) -> Result<(), 
         Gate::Hold(reason) => (State::Held, now, reason, SlotChange::Keep),
     };
     tracing::debug!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule, %state, %reason, "not sent");
-    shared.withheld(&delivery, reason.word());
+    counts::withheld(&delivery, reason.word());
     let slot = if delivery.payload.channel() == "email" { slot } else { SlotChange::Keep };
     change(shared, delivery, slot, None, |delivery| {
         delivery.state = state;
@@ -152,7 +153,7 @@ async fn stopped(shared: &Shared, delivery: Delivery, stop: Gate) -> Result<(), 
 /// Holds a delivery that cannot be sent as things are, for a person to look at.
 async fn hold(shared: &Shared, delivery: Delivery, reason: Option<Reason>, error: &str) -> Result<(), StoreError> {
     tracing::error!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule, error, "held");
-    shared.withheld(&delivery, reason.map_or("none", Reason::word));
+    counts::withheld(&delivery, reason.map_or("none", Reason::word));
     change(shared, delivery, SlotChange::Keep, None, |delivery| {
         delivery.state = State::Held;
         delivery.reason = reason;
@@ -209,7 +210,7 @@ async fn finish(
             Some(detail)
         }
     };
-    shared.attempted(&delivery, next.state, now);
+    counts::attempted(&delivery, next.state, now);
     settle_with(shared, delivery, next, detail, suppress).await
 }
 

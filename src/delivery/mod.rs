@@ -8,6 +8,7 @@
 //! Deliberately not here: deciding who gets something (`engine`), speaking SMTP or HTTP (`channels`), keeping (`store`).
 
 mod attempt;
+mod counts;
 mod lane;
 mod retry;
 mod worker;

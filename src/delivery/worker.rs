@@ -72,36 +72,6 @@ impl Shared {
     pub(super) fn lane_worked(&self, lane: &Lane) {
         self.with_lane(lane, LaneState::worked);
     }
-
-    /// Counts a delivery that was kept back without an attempt.
-    pub(super) fn withheld(&self, delivery: &Delivery, reason: &'static str) {
-        metrics::counter!(names::WITHHELD, label::RULE => delivery.rule.clone(),
-            label::CHANNEL => delivery.payload.channel(), label::REASON => reason)
-        .increment(1);
-    }
-
-    /// Counts an attempt, and how late a delivery went out.
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of lateness fit a float")]
-    pub(super) fn attempted(&self, delivery: &Delivery, state: State, now: Time) {
-        let channel = delivery.payload.channel();
-        let outcome = match state {
-            State::Sent => "accepted",
-            State::Failed => "permanent",
-            State::Uncertain | State::Held => "uncertain",
-            _ => "transient",
-        };
-        metrics::counter!(names::ATTEMPTS, label::RULE => delivery.rule.clone(), label::CHANNEL => channel,
-            label::OUTCOME => outcome)
-        .increment(1);
-        if state == State::Failed {
-            metrics::counter!(names::DEAD_LETTERS, label::RULE => delivery.rule.clone(), label::CHANNEL => channel)
-                .increment(1);
-        }
-        if state == State::Sent && delivery.attempts == 1 {
-            metrics::histogram!(names::LATENESS, label::CHANNEL => channel)
-                .record(now.since(delivery.due_at).0.max(0) as f64 / 1000.0);
-        }
-    }
 }
 
 /// What the worker is doing, for the watchdog and `status`.
@@ -260,13 +230,12 @@ impl Worker {
 /// Runs one attempt, and records a panic in it.
 async fn guarded(shared: &Shared, delivery: Delivery) -> Result<(), StoreError> {
     let kept = delivery.clone();
-    let result = match AssertUnwindSafe(attempt(shared, delivery)).catch_unwind().await {
-        Ok(result) => result,
-        Err(_) => {
-            metrics::counter!(names::PANICS, label::PART => "delivery").increment(1);
-            tracing::error!(delivery = %kept.id, "an attempt panicked");
-            panicked(shared, kept.clone()).await
-        }
+    let result = if let Ok(result) = AssertUnwindSafe(attempt(shared, delivery)).catch_unwind().await {
+        result
+    } else {
+        metrics::counter!(names::PANICS, label::PART => "delivery").increment(1);
+        tracing::error!(delivery = %kept.id, "an attempt panicked");
+        panicked(shared, kept.clone()).await
     };
     match result {
         // Someone else changed the delivery meanwhile: it is theirs now.

@@ -288,6 +288,6 @@ async fn a_demo_whose_messages_did_not_arrive_fails() {
         (missed.code, missed.err.as_str()),
         (1, "error: not everything that was decided arrived exactly once\n")
     );
-    assert!(missed.out.contains("1000 made-up customers"), "{}", missed.out);
+    assert!(missed.out.contains("500 made-up customers"), "{}", missed.out);
     assert_eq!(shop.run(&["demo", "--folder", folder, "--seed", "0"]).await.code, 0);
 }

@@ -7,9 +7,9 @@ mod imports;
 use super::composition::{Checked, Composition, Offline, Refusal, StoreAccess};
 use super::console::Console;
 use super::execute;
-use crate::app::{DemoReport, DemoRequest};
+use crate::app::{DemoReport, DemoRequest, MailReport};
 use crate::cli::args::Arguments;
-use crate::domain::{Diagnostic, Place, Span};
+use crate::domain::{Diagnostic, Place, Reason, Span};
 use crate::http::fake::{AT, Fake};
 use crate::http::{AdminAddress, AdminListener, Failure, FailureKind, Operations};
 use async_trait::async_trait;
@@ -154,21 +154,15 @@ impl Composition for Shop {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             text.lines().map(|line| problem(name, line)).collect()
         };
-        Checked {
-            settings: problems(settings, "retaind.yaml"),
-            rules: problems(&settings.with_file_name("rules"), "rules/a.yaml"),
-            rule_count: 2,
-            template_count: 1,
-        }
+        let mut diagnostics = problems(settings, "retaind.yaml");
+        let bad_settings = !diagnostics.is_empty();
+        diagnostics.extend(problems(&settings.with_file_name("rules"), "rules/a.yaml"));
+        Checked { diagnostics, bad_settings, rules: 2, templates: 1 }
     }
 
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal> {
-        let diagnostics = self.check(settings).settings;
-        if diagnostics.is_empty() {
-            Ok(self.address())
-        } else {
-            Err(Refusal::Files { kind: FailureKind::Settings, diagnostics })
-        }
+        let Checked { diagnostics, bad_settings, .. } = self.check(settings);
+        if bad_settings { Err(Refusal::Files { kind: FailureKind::Settings, diagnostics }) } else { Ok(self.address()) }
     }
 
     async fn offline(&self, _: &Path, _: StoreAccess) -> Result<Box<dyn Offline>, Refusal> {
@@ -182,20 +176,24 @@ impl Composition for Shop {
         self.admin(settings).map(drop)
     }
 
-    /// `--seed` says how many mails arrive that were never decided.
-    async fn demo(&self, request: DemoRequest) -> Result<DemoReport, Refusal> {
+    async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal> {
+        let mail = MailReport {
+            to: "zoe@example.com".into(),
+            subject: "We miss you".into(),
+            file: request.folder.join("mails/1.eml"),
+        };
         Ok(DemoReport {
             customers: request.customers.into(),
             purchases: 2000,
             span: (AT, AT.plus(Span::hours(26))),
             took: Duration::from_secs(2),
             rules: BTreeMap::new(),
-            mails: request.seed,
-            hooks: (0, 0),
+            mails: 0,
+            hooks: (request.seed, 0),
             waited_for_morning: 0,
-            examples: Vec::new(),
-            silent: Vec::new(),
-            folder: request.folder,
+            examples: vec![mail],
+            silent: vec![("9".into(), "win-back".into(), Reason::NoConsent)],
+            folder: request.folder.clone(),
         })
     }
 }

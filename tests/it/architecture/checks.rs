@@ -2,7 +2,7 @@
 
 use super::source::{Path, Source};
 use super::table::{
-    CLOCK_READS, CRATE_HOMES, EMPTY_NAMES, IMPURE_NAMES, IMPURE_PATHS, INNER_ROOMS, Kind, MOST_LINES, room,
+    CLOCK_READS, CRATE_HOMES, EMPTY_NAMES, EXCEPTIONS, IMPURE_NAMES, IMPURE_PATHS, INNER_ROOMS, Kind, MOST_LINES, room,
 };
 use std::collections::HashSet;
 
@@ -114,7 +114,8 @@ pub(crate) fn impurities(file: &File) -> Vec<String> {
     let mut faults: Vec<String> =
         names.map(|token| file.fault(token.line, &format!("`{}` in a pure room", token.text))).collect();
     for path in file.paths() {
-        let impure = IMPURE_PATHS.iter().any(|start| begins(&path.names, start))
+        let excepted = EXCEPTIONS.iter().any(|(name, start)| file.path.ends_with(name) && begins(&path.names, start));
+        let impure = !excepted && IMPURE_PATHS.iter().any(|start| begins(&path.names, start))
             || CLOCK_READS.iter().any(|end| path.names.ends_with(&owned(end)));
         if impure {
             faults.push(file.fault(path.line, &format!("`{}` in a pure room", path.names.join("::"))));

@@ -1,4 +1,4 @@
-//! The program behind the commands: the composition root, in the words of the command line.
+//! The program itself, as the commands drive it.
 
 use super::composition::{Checked, Composition, Offline, Refusal, StoreAccess};
 use crate::app::{self, Closer, DemoReport, DemoRequest, StartError, StoreMode};
@@ -7,21 +7,24 @@ use async_trait::async_trait;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The real program.
+/// The composition root.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Program;
+pub struct Live;
 
 #[async_trait]
-impl Composition for Program {
+impl Composition for Live {
     fn check(&self, settings: &Path) -> Checked {
         let loaded = app::load(settings);
-        let of_settings = |file: &Path| file == settings || file.file_name().is_some_and(|name| name == "schema.yaml");
-        let (settings, rules) = loaded.diagnostics.into_iter().partition(|found| of_settings(&found.place.file));
-        Checked { settings, rules, rule_count: loaded.rule_files, template_count: loaded.template_files }
+        Checked {
+            diagnostics: loaded.diagnostics,
+            bad_settings: loaded.bad_settings,
+            rules: loaded.rule_files,
+            templates: loaded.template_files,
+        }
     }
 
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal> {
-        app::admin_of(settings).map_err(refused)
+        app::admin_of(settings).map_err(refusal)
     }
 
     async fn offline(&self, settings: &Path, access: StoreAccess) -> Result<Box<dyn Offline>, Refusal> {
@@ -29,16 +32,16 @@ impl Composition for Program {
             StoreAccess::Existing => StoreMode::MustExist,
             StoreAccess::Create => StoreMode::Create,
         };
-        let (operations, closer) = app::offline(settings, mode).await.map_err(refused)?;
+        let (operations, closer) = app::offline(settings, mode).await.map_err(refusal)?;
         Ok(Box::new(Opened { operations, closer }))
     }
 
     async fn run(&self, settings: &Path) -> Result<(), Refusal> {
-        app::run(settings).await.map_err(refused)
+        app::run(settings).await.map_err(refusal)
     }
 
-    async fn demo(&self, request: DemoRequest) -> Result<DemoReport, Refusal> {
-        app::demo(&request).await.map_err(refused)
+    async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal> {
+        app::demo(request).await.map_err(refusal)
     }
 }
 
@@ -54,28 +57,27 @@ impl Offline for Opened {
     }
 
     async fn close(self: Box<Self>) -> Result<(), Failure> {
-        self.closer.close().await.map_err(failure)
+        self.closer.close().await.map_err(|error| failure(&error))
     }
 }
 
-fn refused(error: anyhow::Error) -> Refusal {
+/// The problems of the project if they are the reason, else what happened with its causes.
+fn refusal(error: anyhow::Error) -> Refusal {
     match error.downcast::<StartError>() {
         Ok(StartError::BadProject { diagnostics, bad_settings }) => {
             let kind = if bad_settings { FailureKind::Settings } else { FailureKind::Rules };
             Refusal::Files { kind, diagnostics }
         }
-        Ok(other) => failure(other.into()).into(),
-        Err(error) => failure(error).into(),
+        Ok(other) => failure(&other.into()).into(),
+        Err(error) => failure(&error).into(),
     }
 }
 
-/// With the kind that gives the exit code, and every cause.
-#[expect(clippy::needless_pass_by_value, reason = "it is used by map_err")]
-fn failure(error: anyhow::Error) -> Failure {
-    let kind = match app::exit_code(&error) {
-        65 => FailureKind::Rules,
+fn failure(error: &anyhow::Error) -> Failure {
+    let kind = match app::exit_code(error) {
         74 => FailureKind::Store,
         78 => FailureKind::Settings,
+        65 => FailureKind::Rules,
         _ => FailureKind::Internal,
     };
     Failure::from_error(kind, error.as_ref())
