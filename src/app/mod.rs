@@ -20,6 +20,9 @@ mod supervisor;
 mod ticks;
 mod webhook_body;
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::store::sled::OpenMode as StoreMode;
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
 pub use project::{Loaded, Project, load};

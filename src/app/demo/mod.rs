@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 /// How many hours pass.
 const HOURS: i64 = 22;
 
+/// The clock starts so long before the full hour.
+const BEFORE_THE_HOUR: Span = Span::seconds(30);
+
 /// How long one hour's work may really take.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -79,9 +82,10 @@ pub async fn demo(request: &DemoRequest) -> anyhow::Result<DemoReport> {
         silent: Vec::new(),
         folder: folder.clone(),
     };
+    // The schedules go live just before the hour, and then each hour strikes.
+    settle(&daemon, start).await?;
     for hour in 0..=HOURS {
-        // A minute past the hour: each tick on the hour is due, and never so late that it counts as missed.
-        clock.set(start.plus(Span::hours(hour)).plus(Span::seconds(if hour == 0 { 0 } else { 30 })));
+        clock.set(start.plus(BEFORE_THE_HOUR).plus(Span::hours(hour)));
         settle(&daemon, clock.now()).await?;
         add_ticks(&daemon, &mut report).await?;
     }
@@ -110,7 +114,7 @@ fn secret() -> anyhow::Result<String> {
 /// Just before 10 in Nairobi today, where Amani Coffee is.
 fn morning(now: Time) -> Time {
     let day = now.0.div_euclid(Span::days(1).0);
-    Time(day * Span::days(1).0).plus(Span::hours(7)).minus(Span::seconds(30))
+    Time(day * Span::days(1).0).plus(Span::hours(7)).minus(BEFORE_THE_HOUR)
 }
 
 /// Waits until everything that is due at `now` was worked off.
