@@ -5,14 +5,13 @@ use super::lane::LaneState;
 use super::world::{Pauses, World};
 use crate::channels::webhook::Poster;
 use crate::clock::Clock;
-use crate::domain::{Class, Delivery, Lane, Outcome, Span, State, Time};
+use crate::domain::{Class, Delivery, Lane, Outcome, Span, Time};
 use crate::store::{Store, StoreError};
 use crate::telemetry::names::{self, label};
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -36,8 +35,7 @@ pub(super) struct Shared {
     pub(super) poster: Poster,
     lanes: Mutex<BTreeMap<Lane, LaneState>>,
     wake: Arc<Notify>,
-    in_hand: AtomicUsize,
-    last_pass: AtomicI64,
+    progress: watch::Sender<Progress>,
 }
 
 impl Shared {
@@ -105,7 +103,7 @@ impl Worker {
         clock: Arc<dyn Clock>,
         poster: Poster,
     ) -> Self {
-        let last_pass = AtomicI64::new(clock.now().0);
+        let progress = watch::Sender::new(Progress { last_pass: clock.now(), in_hand: 0 });
         let shared = Shared {
             store,
             world,
@@ -114,8 +112,7 @@ impl Worker {
             poster,
             lanes: Mutex::default(),
             wake: Arc::new(Notify::new()),
-            in_hand: AtomicUsize::new(0),
-            last_pass,
+            progress,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -128,10 +125,13 @@ impl Worker {
     /// What it is doing.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        Progress {
-            last_pass: Time(self.shared.last_pass.load(Ordering::Relaxed)),
-            in_hand: self.shared.in_hand.load(Ordering::Relaxed),
-        }
+        *self.shared.progress.borrow()
+    }
+
+    /// The same, as it changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Progress> {
+        self.shared.progress.subscribe()
     }
 
     /// Works until `stop` turns true, then lets what is in hand finish for at most `drain`. Answers how many
@@ -142,8 +142,10 @@ impl Worker {
     pub async fn run(&self, mut stop: watch::Receiver<bool>, drain: Duration) -> Result<usize, StoreError> {
         let mut tasks: JoinSet<Result<(), StoreError>> = JoinSet::new();
         while !*stop.borrow() {
-            self.shared.last_pass.store(self.shared.clock.now().0, Ordering::Relaxed);
-            self.fill(&mut tasks).await?;
+            let now = self.shared.clock.now();
+            self.fill(now, &mut tasks).await?;
+            // Said after the look, so that whoever waits for `last_pass` knows that what was due then is in hand.
+            self.shared.progress.send_modify(|progress| progress.last_pass = now);
             tokio::select! {
                 biased;
                 _ = stop.changed() => {}
@@ -157,18 +159,17 @@ impl Worker {
         }
         let deadline = tokio::time::Instant::now() + drain;
         while let Ok(Some(done)) = tokio::time::timeout_at(deadline, tasks.join_next()).await {
-            self.shared.last_pass.store(self.shared.clock.now().0, Ordering::Relaxed);
+            self.shared.progress.send_modify(|progress| progress.last_pass = self.shared.clock.now());
             fatal(done)?;
         }
         Ok(tasks.len())
     }
 
     /// Fills the free places of every lane that has something due.
-    async fn fill(&self, tasks: &mut JoinSet<Result<(), StoreError>>) -> Result<(), StoreError> {
+    async fn fill(&self, now: Time, tasks: &mut JoinSet<Result<(), StoreError>>) -> Result<(), StoreError> {
         if self.shared.pauses.all() {
             return Ok(());
         }
-        let now = self.shared.clock.now();
         let mut lanes = match self.shared.store.lanes().await {
             Ok(lanes) => lanes,
             Err(error) => return tolerate(error),
@@ -215,11 +216,11 @@ impl Worker {
                 continue;
             };
             let shared = Arc::clone(&self.shared);
-            shared.in_hand.fetch_add(1, Ordering::Relaxed);
+            shared.progress.send_modify(|progress| progress.in_hand += 1);
             tasks.spawn(async move {
                 let result = guarded(&shared, delivery).await;
-                shared.in_hand.fetch_sub(1, Ordering::Relaxed);
                 drop(place);
+                shared.progress.send_modify(|progress| progress.in_hand -= 1);
                 result
             });
         }
