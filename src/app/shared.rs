@@ -8,9 +8,9 @@ use crate::http::ReloadStatus;
 use crate::store::{Result, Store};
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Name of the store's flag that stops all sending.
 const PAUSED: &str = "paused";
@@ -35,7 +35,7 @@ pub(crate) struct DaemonParts {
     /// Says that the schedules may have changed.
     pub(crate) replan: Arc<Replan>,
     /// The instant of the tick loop's last look that was finished.
-    pub(crate) looked_at: AtomicI64,
+    pub(crate) looked_at: watch::Sender<Time>,
     pub(crate) last_reload: Mutex<Option<ReloadStatus>>,
     /// Renders the metrics.
     pub(crate) metrics: Option<crate::telemetry::Metrics>,
@@ -97,12 +97,32 @@ impl Shared {
     pub(crate) async fn is_idle(&self, now: Time) -> Result<bool> {
         let Some(daemon) = &self.daemon else { return Ok(true) };
         let progress = daemon.worker.progress();
-        let looked = Time(daemon.looked_at.load(Ordering::SeqCst));
+        let looked = *daemon.looked_at.borrow();
         if looked < now || progress.last_pass < now || progress.in_hand > 0 {
             return Ok(false);
         }
         Ok(self.store.open_ticks().await?.is_empty()
             && self.store.lanes().await?.iter().all(|lane| lane.next_due > now))
+    }
+
+    /// Waits until [`Shared::is_idle`]: looks again whenever a loop says that it has looked, or something is done.
+    pub(crate) async fn settled(&self, now: Time) -> Result<()> {
+        let Some(daemon) = &self.daemon else { return Ok(()) };
+        let (mut looked, mut working) = (daemon.looked_at.subscribe(), daemon.worker.watch());
+        loop {
+            looked.mark_unchanged();
+            working.mark_unchanged();
+            if self.is_idle(now).await? {
+                return Ok(());
+            }
+            daemon.replan.wake.notify_one();
+            daemon.worker.wake();
+            tokio::select! {
+                Ok(()) = looked.changed() => {}
+                Ok(()) = working.changed() => {}
+                else => return Err(crate::store::StoreError::Closed),
+            }
+        }
     }
 
     /// Wakes the worker, if there is one.

@@ -115,26 +115,15 @@ fn morning(now: Time) -> Time {
 
 /// Waits until everything that is due at `now` was worked off.
 async fn settle(daemon: &Daemon, now: Time) -> anyhow::Result<()> {
-    let core = daemon.core();
-    let deadline = Instant::now() + PATIENCE;
-    // Between a claim and its place in hand there is an instant at which nothing shows; two looks see past it.
-    let mut idle = 0;
-    while idle < 2 {
-        if let Some(parts) = &core.daemon {
-            parts.replan.wake.notify_one();
-            parts.worker.wake();
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        idle = if core.is_idle(now).await.map_err(StartError::Store)? { idle + 1 } else { 0 };
-        ensure!(Instant::now() < deadline, "the work of one hour was not done within two minutes");
-    }
+    let settled = tokio::time::timeout(PATIENCE, daemon.shared().settled(now)).await;
+    settled.context("the work of one hour was not done within two minutes")?.map_err(StartError::Store)?;
     Ok(())
 }
 
 /// Adds what the ticks since the last look counted.
 async fn add_ticks(daemon: &Daemon, report: &mut DemoReport) -> anyhow::Result<()> {
-    let now = daemon.core().clock.now();
-    for (name, state) in daemon.core().store.rule_states().await.map_err(StartError::Store)? {
+    let now = daemon.shared().clock.now();
+    for (name, state) in daemon.shared().store.rule_states().await.map_err(StartError::Store)? {
         let rule = report.rules.entry(name).or_default();
         let Some((at, counts)) = state.last_tick.filter(|(at, _)| now.since(*at) < Span::minutes(5)) else { continue };
         tracing::debug!(%at, "tick counted");
