@@ -58,6 +58,7 @@ pub(crate) async fn start(
         started_at: now,
         replan: Arc::new(Replan::default()),
         looked_at: watch::Sender::new(Time::MIN),
+        reloading: tokio::sync::Mutex::default(),
         last_reload: std::sync::Mutex::default(),
         metrics,
     };
@@ -188,10 +189,9 @@ async fn look(
     runner: &TickRunner,
     pages: &Pages,
 ) -> Result<usize, StoreError> {
-    let world = core.world.load_full();
     let now = core.clock.now();
-    planner.plan(core.store.as_ref(), &world, &core.pauses, now).await?;
-    let completed = runner.run(&world, now, pages).await?;
+    planner.plan(core.store.as_ref(), &core.world.load_full(), &core.pauses, now).await?;
+    let completed = runner.run(&core.world, now, pages).await?;
     if let Some(daemon) = &core.daemon {
         daemon.looked_at.send_replace(now);
     }

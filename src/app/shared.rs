@@ -36,6 +36,7 @@ pub(crate) struct DaemonParts {
     pub(crate) replan: Arc<Replan>,
     /// The instant of the tick loop's last look that was finished.
     pub(crate) looked_at: watch::Sender<Time>,
+    pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) last_reload: Mutex<Option<ReloadStatus>>,
     /// Renders the metrics.
     pub(crate) metrics: Option<crate::telemetry::Metrics>,
@@ -83,6 +84,7 @@ impl Shared {
 
     /// Pauses or resumes a rule, durably.
     pub(crate) async fn set_rule_paused(&self, rule: &str, reason: Option<Reason>) -> Result<()> {
+        let _editing = self.pauses.editing().await;
         let mut states = self.store.rule_states().await?;
         let mut state =
             states.iter_mut().find(|(name, _)| name == rule).map(|(_, state)| state.clone()).unwrap_or_default();
@@ -96,13 +98,15 @@ impl Shared {
     /// Whether everything due at `now` was worked off: planned, decided, sent or put off.
     pub(crate) async fn is_idle(&self, now: Time) -> Result<bool> {
         let Some(daemon) = &self.daemon else { return Ok(true) };
-        let progress = daemon.worker.progress();
-        let looked = *daemon.looked_at.borrow();
-        if looked < now || progress.last_pass < now || progress.in_hand > 0 {
+        if *daemon.looked_at.borrow() < now || !self.store.open_ticks().await?.is_empty() {
             return Ok(false);
         }
-        Ok(self.store.open_ticks().await?.is_empty()
-            && self.store.lanes().await?.iter().all(|lane| lane.next_due > now))
+        if self.store.lanes().await?.iter().any(|lane| lane.next_due <= now) {
+            return Ok(false);
+        }
+        // Asked last: what a lane does not show any more because it was claimed is in hand by now.
+        let progress = daemon.worker.progress();
+        Ok(progress.last_pass >= now && progress.in_hand == 0)
     }
 
     /// Waits until [`Shared::is_idle`]: looks again whenever a loop says that it has looked, or something is done.
