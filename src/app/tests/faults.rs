@@ -3,6 +3,7 @@
 use super::{CALL, LETTER, Plan, Shop, name_of};
 use crate::catcher::{HookAct, HookFaults, MailAct, MailFaults, MailStage, When};
 use crate::domain::{Span, State};
+use crate::store::{DeliveryChange, SlotChange, Urgency};
 
 fn letters(mail: MailFaults) -> Plan {
     Plan { rules: vec![(name_of(LETTER), LETTER.into())], mail, ..Plan::default() }
@@ -173,4 +174,33 @@ async fn one_dead_endpoint_does_not_delay_the_mail() {
     shop.clock.advance(Span::seconds(30));
     shop.nudge().await;
     shop.mails.wait_for(20).await;
+}
+
+#[tokio::test]
+async fn found_uncertain_a_second_time_it_waits_its_ten_minutes_in_peace() {
+    let lost = MailFaults::none().with(MailStage::Recorded, When::First(1), MailAct::Close);
+    let mut shop = Shop::new(letters(lost)).await;
+    shop.customer("ana").await;
+    shop.fire().await;
+    // As a crash in the middle of the second attempt leaves it.
+    let found = shop.only().await;
+    let mut sending = found.clone();
+    sending.state = State::Sending;
+    sending.attempts += 1;
+    let change = DeliveryChange {
+        from: found.state,
+        from_attempts: found.attempts,
+        delivery: sending,
+        slot: SlotChange::Keep,
+        suppress: None,
+    };
+    shop.store().record(vec![change], Urgency::Interactive).await.unwrap();
+    shop.stop().await;
+    shop.start().await;
+    let found = shop.only().await;
+    assert_eq!((found.state, found.uncertain), (State::Uncertain, 2));
+    assert_eq!(shop.mails.count(), 1);
+    shop.pass(Span::minutes(11)).await;
+    assert_eq!(shop.only().await.state, State::Sent);
+    assert_eq!(shop.mails.count(), 2);
 }
