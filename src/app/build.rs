@@ -80,6 +80,7 @@ fn sender(email: &Email) -> anyhow::Result<Option<Sender>> {
         from: from.to_string(),
         reply_to: email.reply_to.as_ref().map(ToString::to_string),
         only_to: email.only_to.clone(),
+        rated: email.rate.is_some(),
         mailer: Arc::new(email::Mailer::new(mailer).context("mail cannot be sent")?),
     }))
 }

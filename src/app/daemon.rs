@@ -17,7 +17,6 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -58,7 +57,8 @@ pub(crate) async fn start(
         worker: worker.clone(),
         started_at: now,
         replan: Arc::new(Replan::default()),
-        looked_at: AtomicI64::new(Time::MIN.0),
+        looked_at: watch::Sender::new(Time::MIN),
+        reloading: tokio::sync::Mutex::default(),
         last_reload: std::sync::Mutex::default(),
         metrics,
     };
@@ -83,7 +83,7 @@ pub(crate) async fn start(
 }
 
 impl Daemon {
-    pub(crate) fn core(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.core
     }
 
@@ -189,12 +189,11 @@ async fn look(
     runner: &TickRunner,
     pages: &Pages,
 ) -> Result<usize, StoreError> {
-    let world = core.world.load_full();
     let now = core.clock.now();
-    planner.plan(core.store.as_ref(), &world, &core.pauses, now).await?;
-    let completed = runner.run(&world, now, pages).await?;
+    planner.plan(core.store.as_ref(), &core.world.load_full(), &core.pauses, now).await?;
+    let completed = runner.run(&core.world, now, pages).await?;
     if let Some(daemon) = &core.daemon {
-        daemon.looked_at.store(now.0, Ordering::SeqCst);
+        daemon.looked_at.send_replace(now);
     }
     Ok(completed)
 }

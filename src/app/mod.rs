@@ -20,8 +20,11 @@ mod supervisor;
 mod ticks;
 mod webhook_body;
 
-pub use build::world;
+#[cfg(test)]
+mod tests;
+
 pub use crate::store::sled::OpenMode as StoreMode;
+pub use build::world;
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
 pub use project::{Loaded, Project, load};
 

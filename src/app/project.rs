@@ -78,18 +78,18 @@ pub fn load(settings_file: &Path) -> Loaded {
     loaded
 }
 
-/// Reads only the settings.
+/// Reads only the settings, as far as they can be understood: a mistake in another part of them must not keep a person
+/// from pausing a running daemon.
 ///
 /// # Errors
-/// [`StartError::BadProject`] with every problem of the settings.
+/// [`StartError::BadProject`] when the file cannot be read at all.
 pub(super) fn load_settings(settings_file: &Path) -> Result<Settings, StartError> {
     let folder = settings_file.parent().map(Path::to_path_buf).unwrap_or_default();
     let (settings, diagnostics) = match read_file(settings_file) {
         Ok(bytes) => config::read_settings(settings_file, &bytes, &folder),
         Err(why) => (None, vec![unreadable(settings_file, &why)]),
     };
-    let sound = !diagnostics.iter().any(Diagnostic::is_error);
-    settings.filter(|_| sound).ok_or(StartError::BadProject { diagnostics, bad_settings: true })
+    settings.ok_or(StartError::BadProject { diagnostics, bad_settings: true })
 }
 
 fn read_schema(folder: &Path, settings: &Settings, loaded: &mut Loaded) -> Schema {

@@ -16,6 +16,8 @@ pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
     let Some(daemon) = &core.daemon else {
         return Err(Failure::new(FailureKind::Conflict, "no daemon runs, so there is nothing to reload"));
     };
+    // One at a time: the files that were read last are the ones in use.
+    let _reloading = daemon.reloading.lock().await;
     let settings_file = core.settings_file.clone();
     let loaded = tokio::task::spawn_blocking(move || project::load(&settings_file))
         .await

@@ -45,7 +45,7 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
             _ = hangup.recv() => {
                 supervisor::reloading();
                 // Its problems are in the log; the old rules stay.
-                let done = reload::reload(daemon.core()).await;
+                let done = reload::reload(daemon.shared()).await;
                 tracing::debug!(ok = done.is_ok(), "SIGHUP handled");
                 supervisor::ready();
             }

@@ -8,9 +8,9 @@ use crate::http::ReloadStatus;
 use crate::store::{Result, Store};
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Name of the store's flag that stops all sending.
 const PAUSED: &str = "paused";
@@ -35,7 +35,8 @@ pub(crate) struct DaemonParts {
     /// Says that the schedules may have changed.
     pub(crate) replan: Arc<Replan>,
     /// The instant of the tick loop's last look that was finished.
-    pub(crate) looked_at: AtomicI64,
+    pub(crate) looked_at: watch::Sender<Time>,
+    pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) last_reload: Mutex<Option<ReloadStatus>>,
     /// Renders the metrics.
     pub(crate) metrics: Option<crate::telemetry::Metrics>,
@@ -83,6 +84,7 @@ impl Shared {
 
     /// Pauses or resumes a rule, durably.
     pub(crate) async fn set_rule_paused(&self, rule: &str, reason: Option<Reason>) -> Result<()> {
+        let _editing = self.pauses.editing().await;
         let mut states = self.store.rule_states().await?;
         let mut state =
             states.iter_mut().find(|(name, _)| name == rule).map(|(_, state)| state.clone()).unwrap_or_default();
@@ -96,13 +98,35 @@ impl Shared {
     /// Whether everything due at `now` was worked off: planned, decided, sent or put off.
     pub(crate) async fn is_idle(&self, now: Time) -> Result<bool> {
         let Some(daemon) = &self.daemon else { return Ok(true) };
-        let progress = daemon.worker.progress();
-        let looked = Time(daemon.looked_at.load(Ordering::SeqCst));
-        if looked < now || progress.last_pass < now || progress.in_hand > 0 {
+        if *daemon.looked_at.borrow() < now || !self.store.open_ticks().await?.is_empty() {
             return Ok(false);
         }
-        Ok(self.store.open_ticks().await?.is_empty()
-            && self.store.lanes().await?.iter().all(|lane| lane.next_due > now))
+        if self.store.lanes().await?.iter().any(|lane| lane.next_due <= now) {
+            return Ok(false);
+        }
+        // Asked last: what a lane does not show any more because it was claimed is in hand by now.
+        let progress = daemon.worker.progress();
+        Ok(progress.last_pass >= now && progress.in_hand == 0)
+    }
+
+    /// Waits until [`Shared::is_idle`]: looks again whenever a loop says that it has looked, or something is done.
+    pub(crate) async fn settled(&self, now: Time) -> Result<()> {
+        let Some(daemon) = &self.daemon else { return Ok(()) };
+        let (mut looked, mut working) = (daemon.looked_at.subscribe(), daemon.worker.watch());
+        loop {
+            looked.mark_unchanged();
+            working.mark_unchanged();
+            if self.is_idle(now).await? {
+                return Ok(());
+            }
+            daemon.replan.wake.notify_one();
+            daemon.worker.wake();
+            tokio::select! {
+                Ok(()) = looked.changed() => {}
+                Ok(()) = working.changed() => {}
+                else => return Err(crate::store::StoreError::Closed),
+            }
+        }
     }
 
     /// Wakes the worker, if there is one.

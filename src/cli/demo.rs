@@ -3,6 +3,7 @@
 use super::Context;
 use super::error::Error;
 use crate::app::DemoRequest;
+use crate::http::{Failure, FailureKind};
 use anyhow::Context as _;
 use clap::Args;
 use std::fs::DirBuilder;
@@ -24,7 +25,6 @@ pub(super) struct DemoArgs {
     folder: Option<PathBuf>,
 }
 
-/// Answers 1 when something that was to be sent did not arrive.
 pub(super) async fn run(args: DemoArgs, context: &mut Context<'_>) -> Result<u8, Error> {
     let folder = match args.folder {
         Some(folder) => folder,
@@ -33,7 +33,10 @@ pub(super) async fn run(args: DemoArgs, context: &mut Context<'_>) -> Result<u8,
     let request = DemoRequest { customers: args.customers, seed: args.seed, folder };
     let report = context.composition.demo(&request).await?;
     context.console.answer(report.to_string().trim_end())?;
-    Ok(u8::from(!report.is_complete()))
+    if report.is_complete() {
+        return Ok(0);
+    }
+    Err(Failure::new(FailureKind::Internal, "not everything that was decided arrived exactly once").into())
 }
 
 /// Makes a folder that nobody else can look into, under the first name that is free.

@@ -50,7 +50,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, composition: &dyn Compositi
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are "errors" of clap that go to standard output; a closed one is no matter.
-            return if error.print().is_ok() && error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
     let mut console = Console::standard(arguments.color);

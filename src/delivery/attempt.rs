@@ -6,7 +6,8 @@ use super::worker::Shared;
 use super::world::{Sender, World};
 use crate::channels::email::Mail;
 use crate::domain::{
-    Customer, Delivery, Outcome, Payload, Reason, State, Suppression, Time, UncertainPolicy, normalized_address,
+    Class, Customer, Delivery, DeliveryId, Outcome, Payload, Reason, Span, State, Suppression, Time, UncertainPolicy,
+    normalized_address,
 };
 use crate::engine::{Gate, GateInput, gate};
 use crate::store::{DeliveryChange, SlotChange, StoreError, Urgency, View};
@@ -14,6 +15,9 @@ use crate::telemetry::fields;
 use crate::templates::Message;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
+
+/// So far from its planned instant a mail keeps its planned place under the caps.
+const NEARLY: Span = Span::minutes(10);
 
 /// What is known of the customer at the moment of sending.
 struct Recipient {
@@ -36,10 +40,23 @@ pub(super) async fn attempt(shared: &Shared, delivery: Delivery) -> Result<(), S
 }
 
 async fn email(shared: &Shared, world: &World, delivery: Delivery) -> Result<(), StoreError> {
+    if (world.sender.as_ref().is_none_or(|sender| sender.rated) || is_hopeless(shared, world, &delivery))
+        && let Passed::Stopped(stop) = pass_gates(shared, world, &delivery).await?
+    {
+        // Neither a connection nor a turn under the rate is spent on what does not go out.
+        return stopped(shared, delivery, stop).await;
+    }
     let Some(sender) = &world.sender else {
         return hold(shared, delivery, None, "email.from is not set in the settings").await;
     };
-    let connection = match sender.mailer.connect().await {
+    let connected = tokio::select! {
+        connected = sender.mailer.connect() => connected,
+        () = shared.drain_begins() => {
+            shared.store.release(&[delivery.id]).await;
+            return Ok(());
+        }
+    };
+    let connection = match connected {
         Ok(connection) => connection,
         Err(outcome) => {
             shared.lane_failed(&delivery.lane(), &outcome);
@@ -48,47 +65,76 @@ async fn email(shared: &Shared, world: &World, delivery: Delivery) -> Result<(),
         }
     };
     shared.lane_worked(&delivery.lane());
-    let recipient = match pass_gates(shared, world, &delivery).await {
-        Ok(Passed::Yes(recipient)) => recipient,
-        Ok(Passed::Stopped(stop)) => {
+    match prepare(shared, world, sender, delivery).await {
+        Ok(Some((delivery, mail))) => {
+            let outcome = connection.send(&mail).await;
+            finish(shared, world.policy.uncertain, delivery, outcome, Some(&mail.to)).await
+        }
+        Ok(None) => {
             connection.put_back();
-            return stopped(shared, delivery, stop).await;
+            Ok(())
         }
         Err(error) => {
             connection.put_back();
-            return Err(error);
+            Err(error)
         }
+    }
+}
+
+/// Whether it is plain without looking at the customer that the gates will stop it.
+fn is_hopeless(shared: &Shared, world: &World, delivery: &Delivery) -> bool {
+    let rule = world.rules.get(&delivery.rule);
+    rule.is_none_or(|rule| !rule.steps.iter().any(|step| step.id == delivery.step))
+        || shared.pauses.rule(&delivery.rule).is_some()
+        || shared.clock.now() >= delivery.expires_at
+}
+
+/// With a connection in hand: gates, rendering, `sending`. `None` when the delivery does not go out now.
+async fn prepare(
+    shared: &Shared,
+    world: &World,
+    sender: &Sender,
+    delivery: Delivery,
+) -> Result<Option<(Delivery, Mail)>, StoreError> {
+    let _deciding = shared.deciding(delivery.customer).await;
+    let recipient = match pass_gates(shared, world, &delivery).await? {
+        Passed::Yes(recipient) => recipient,
+        Passed::Stopped(stop) => return stopped(shared, delivery, stop).await.map(|()| None),
     };
     let mail = match render(world, sender, &delivery, &recipient, shared.clock.now()) {
         Ok(mail) => mail,
-        Err(error) => {
-            connection.put_back();
-            return hold(shared, delivery, Some(Reason::RenderError), &error).await;
-        }
+        Err(error) => return hold(shared, delivery, Some(Reason::RenderError), &error).await.map(|()| None),
     };
-    let delivery = match begin(shared, delivery).await {
-        Ok(delivery) => delivery,
-        Err(error) => {
-            connection.put_back();
-            return Err(error);
-        }
-    };
-    let outcome = connection.send(&mail).await;
-    finish(shared, world.policy.uncertain, delivery, outcome, Some(&mail.to)).await
+    let slot = slot_now(&delivery, &recipient, shared.clock.now());
+    Ok(begin(shared, delivery, slot).await?.map(|delivery| (delivery, mail)))
+}
+
+/// A mail takes its place under the caps at the time at which it really goes out. Most go out when they were to, and
+/// then the customer's record need not be written again.
+fn slot_now(delivery: &Delivery, recipient: &Recipient, now: Time) -> SlotChange {
+    if delivery.class == Class::Service {
+        return SlotChange::Keep;
+    }
+    let day = |at| crate::calendar::day_of(&recipient.zone, at);
+    let planned = recipient.customer.slots.iter().find(|slot| slot.delivery == delivery.id);
+    match planned {
+        Some(slot) if now.since(slot.at).0.abs() < NEARLY.0 && day(slot.at) == day(now) => SlotChange::Keep,
+        _ => SlotChange::Move(now),
+    }
 }
 
 async fn webhook(shared: &Shared, world: &World, delivery: Delivery) -> Result<(), StoreError> {
     let Payload::Webhook { endpoint, body } = &delivery.payload else { return Ok(()) };
     let body = body.clone();
-    let Some(endpoint) = world.endpoints.get(endpoint) else {
-        let text = format!("there is no endpoint {endpoint:?} in the settings any more");
-        return hold(shared, delivery, None, &text).await;
-    };
     match pass_gates(shared, world, &delivery).await? {
         Passed::Yes(_) => {}
         Passed::Stopped(stop) => return stopped(shared, delivery, stop).await,
     }
-    let delivery = begin(shared, delivery).await?;
+    let Some(endpoint) = world.endpoints.get(endpoint) else {
+        let text = format!("there is no endpoint {endpoint:?} in the settings any more");
+        return hold(shared, delivery, None, &text).await;
+    };
+    let Some(delivery) = begin(shared, delivery, SlotChange::Keep).await? else { return Ok(()) };
     let outcome = shared.poster.post(endpoint, delivery.id, &body, shared.clock.now()).await;
     finish(shared, world.policy.uncertain, delivery, outcome, None).await
 }
@@ -131,23 +177,33 @@ async fn pass_gates(shared: &Shared, world: &World, delivery: &Delivery) -> Resu
 /// Records what a gate said.
 async fn stopped(shared: &Shared, delivery: Delivery, stop: Gate) -> Result<(), StoreError> {
     let now = shared.clock.now();
+    let due = delivery.due_at;
     let (state, due_at, reason, slot) = match stop {
         Gate::Go => return Ok(()),
-        Gate::Cancel(reason) => (State::Cancelled, now, reason, SlotChange::Free),
-        Gate::Suppress(reason) => (State::Suppressed, now, reason, SlotChange::Free),
+        Gate::Cancel(reason) => (State::Cancelled, due, reason, SlotChange::Free),
+        Gate::Suppress(reason) => (State::Suppressed, due, reason, SlotChange::Free),
         Gate::Defer(at, reason) => (State::Deferred, at, reason, SlotChange::Move(at)),
-        Gate::Hold(reason) => (State::Held, now, reason, SlotChange::Keep),
+        Gate::Hold(reason) => (State::Held, due, reason, SlotChange::Keep),
     };
     tracing::debug!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule, %state, %reason, "not sent");
     counts::withheld(&delivery, reason.word());
     let slot = if delivery.payload.channel() == "email" { slot } else { SlotChange::Keep };
-    change(shared, delivery, slot, None, |delivery| {
+    let changed = change(shared, delivery, slot, None, |delivery| {
         delivery.state = state;
         delivery.due_at = due_at;
         delivery.reason = Some(reason);
     })
-    .await
-    .map(drop)
+    .await?;
+    if state == State::Held && shared.pauses.rule(&changed.rule).is_none() {
+        // The rule was resumed after the gate was asked, and what it held was queued before this one was held.
+        change(shared, changed, SlotChange::Keep, None, |delivery| {
+            delivery.state = State::Queued;
+            delivery.due_at = now;
+            delivery.reason = None;
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 /// Holds a delivery that cannot be sent as things are, for a person to look at.
@@ -169,16 +225,55 @@ pub(super) async fn panicked(shared: &Shared, delivery: Delivery) -> Result<(), 
     hold(shared, stored, None, "an internal error stopped the attempt; please report it").await
 }
 
-/// Makes `sending` durable, before the first byte goes out.
-async fn begin(shared: &Shared, delivery: Delivery) -> Result<Delivery, StoreError> {
+/// Makes `sending` durable, before the first byte goes out. `None` when it does not begin after all: the drain or a
+/// pause came first, or there is no room on the disk.
+async fn begin(shared: &Shared, delivery: Delivery, slot: SlotChange) -> Result<Option<Delivery>, StoreError> {
+    if !shared.may_begin() {
+        shared.store.release(&[delivery.id]).await;
+        return Ok(None);
+    }
     let now = shared.clock.now();
-    change(shared, delivery, SlotChange::Keep, None, |delivery| {
-        delivery.state = State::Sending;
-        delivery.attempts += 1;
-        delivery.attempted_at = Some(now);
-        delivery.reason = None;
-    })
-    .await
+    let mut begun = delivery.clone();
+    begun.state = State::Sending;
+    begun.attempts += 1;
+    begun.attempted_at = Some(now);
+    begun.reason = None;
+    let change = DeliveryChange {
+        from: delivery.state,
+        from_attempts: delivery.attempts,
+        delivery: begun.clone(),
+        slot,
+        suppress: None,
+    };
+    match shared.store.record(vec![change], Urgency::Interactive).await {
+        Ok(()) => Ok(Some(begun)),
+        Err(StoreError::NoSpace(_)) => {
+            // Whether it was recorded is not known. When there is room again, much may have changed: it goes back into
+            // the queue and through all gates.
+            if stored_when_readable(shared, begun.id).await?.as_ref() == Some(&begun) {
+                let back = |found: &mut Delivery| found.state = delivery.state;
+                self::change(shared, begun, SlotChange::Keep, None, back).await?;
+            }
+            shared.store.release(&[delivery.id]).await;
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The delivery as stored, as soon as the store can say.
+async fn stored_when_readable(shared: &Shared, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+    loop {
+        match shared.store.delivery(id).await {
+            Err(StoreError::NoSpace(path)) => wait_for_room(&path).await,
+            other => return other,
+        }
+    }
+}
+
+async fn wait_for_room(path: &std::path::Path) {
+    tracing::error!(path = %path.display(), "no space left for the store; waiting for room");
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
 }
 
 /// Records an outcome.
@@ -235,7 +330,9 @@ async fn settle_with(
     let was_uncertain = delivery.state == State::Uncertain;
     change(shared, delivery, slot, suppress, |delivery| {
         delivery.state = next.state;
-        delivery.due_at = next.due_at;
+        if next.state.is_waiting() {
+            delivery.due_at = next.due_at;
+        }
         delivery.reason = next.reason;
         if next.state == State::Sent {
             delivery.sent_at = Some(now);
@@ -263,12 +360,19 @@ async fn change(
     let mut changed = delivery;
     edit(&mut changed);
     let change = DeliveryChange { from, from_attempts, delivery: changed.clone(), slot, suppress };
+    let mut in_doubt = false;
     loop {
         match shared.store.record(vec![change.clone()], Urgency::Interactive).await {
             Ok(()) => return Ok(changed),
             Err(StoreError::NoSpace(path)) => {
-                tracing::error!(path = %path.display(), "no space left; waiting to record what became of a delivery");
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                in_doubt = true;
+                wait_for_room(&path).await;
+            }
+            // A call that answered "no space" may have been completed when there was room again.
+            Err(StoreError::Conflict)
+                if in_doubt && stored_when_readable(shared, changed.id).await?.as_ref() == Some(&changed) =>
+            {
+                return Ok(changed);
             }
             Err(error) => return Err(error),
         }

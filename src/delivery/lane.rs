@@ -25,10 +25,26 @@ impl LaneState {
         Self { places: Arc::new(Semaphore::new(places)), capacity: places, failures: 0, closed_until: Time::MIN }
     }
 
+    /// Brings the lane to so many places; those taken away are the free ones.
+    pub(super) fn resize(&mut self, places: usize) {
+        if places > self.capacity {
+            self.places.add_permits(places - self.capacity);
+            self.capacity = places;
+        } else if places < self.capacity {
+            self.capacity -= self.places.forget_permits(self.capacity - places);
+        }
+    }
+
+    /// Whether the lane is to be left alone at `now`. A clock that was set back does not close it for longer than the
+    /// longest wait.
+    pub(super) fn is_closed(&self, now: Time) -> bool {
+        now < self.closed_until && self.closed_until.since(now) <= BACKOFF[BACKOFF.len() - 1]
+    }
+
     /// The receiver could not be reached: nothing was tried, so no attempt is used up, but the lane waits.
     pub(super) fn failed(&mut self, now: Time) {
         // Deliveries in hand when the receiver went away all fail at once; they count as one failure.
-        if now < self.closed_until {
+        if self.is_closed(now) {
             return;
         }
         self.closed_until = now.plus(BACKOFF[self.failures.min(BACKOFF.len() - 1)]);

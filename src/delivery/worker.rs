@@ -5,14 +5,13 @@ use super::lane::LaneState;
 use super::world::{Pauses, World};
 use crate::channels::webhook::Poster;
 use crate::clock::Clock;
-use crate::domain::{Class, Delivery, Lane, Outcome, Span, Time};
+use crate::domain::{Class, CustomerNumber, Delivery, Lane, Outcome, Span, Time};
 use crate::store::{Store, StoreError};
 use crate::telemetry::names::{self, label};
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -36,27 +35,48 @@ pub(super) struct Shared {
     pub(super) poster: Poster,
     lanes: Mutex<BTreeMap<Lane, LaneState>>,
     wake: Arc<Notify>,
-    in_hand: AtomicUsize,
-    last_pass: AtomicI64,
+    progress: watch::Sender<Progress>,
+    draining: watch::Sender<bool>,
+    /// One of these is held from reading a customer's places under the caps to taking one, so that two mails to one
+    /// customer do not both find the last place free.
+    deciding: [tokio::sync::Mutex<()>; 64],
 }
 
 impl Shared {
     fn with_lane<T>(&self, lane: &Lane, use_it: impl FnOnce(&mut LaneState) -> T) -> T {
+        let places = match lane {
+            Lane::Mail(_) => self.world.load().mail_places,
+            Lane::Endpoint(_) => ENDPOINT_PLACES,
+        };
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = lanes.entry(lane.clone()).or_insert_with(|| {
-            LaneState::new(match lane {
-                Lane::Mail(_) => self.world.load().mail_places,
-                Lane::Endpoint(_) => ENDPOINT_PLACES,
-            })
-        });
+        let state = lanes.entry(lane.clone()).or_insert_with(|| LaneState::new(places));
+        state.resize(places);
         use_it(state)
+    }
+
+    /// Whether an attempt may begin: not while all is paused, and not any more once the drain has begun.
+    pub(super) fn may_begin(&self) -> bool {
+        !*self.draining.borrow() && !self.pauses.all()
+    }
+
+    /// Comes back when the drain begins.
+    pub(super) async fn drain_begins(&self) {
+        let mut draining = self.draining.subscribe();
+        // The sender lives as long as `self`, so this ends by the drain alone.
+        drop(draining.wait_for(|draining| *draining).await);
+    }
+
+    /// Held while a customer's places under the caps are looked at and taken.
+    pub(super) async fn deciding(&self, customer: CustomerNumber) -> tokio::sync::MutexGuard<'_, ()> {
+        let index = usize::try_from(customer.0 % self.deciding.len() as u64).unwrap_or(0);
+        self.deciding[index].lock().await
     }
 
     /// The receiver of the lane could not be reached.
     pub(super) fn lane_failed(&self, lane: &Lane, outcome: &Outcome) {
         let now = self.clock.now();
         let was_open = self.with_lane(lane, |state| {
-            let was_open = now >= state.closed_until;
+            let was_open = !state.is_closed(now);
             state.failed(now);
             was_open
         });
@@ -105,7 +125,7 @@ impl Worker {
         clock: Arc<dyn Clock>,
         poster: Poster,
     ) -> Self {
-        let last_pass = AtomicI64::new(clock.now().0);
+        let progress = watch::Sender::new(Progress { last_pass: clock.now(), in_hand: 0 });
         let shared = Shared {
             store,
             world,
@@ -114,8 +134,9 @@ impl Worker {
             poster,
             lanes: Mutex::default(),
             wake: Arc::new(Notify::new()),
-            in_hand: AtomicUsize::new(0),
-            last_pass,
+            progress,
+            draining: watch::Sender::new(false),
+            deciding: std::array::from_fn(|_| tokio::sync::Mutex::default()),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -128,10 +149,13 @@ impl Worker {
     /// What it is doing.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        Progress {
-            last_pass: Time(self.shared.last_pass.load(Ordering::Relaxed)),
-            in_hand: self.shared.in_hand.load(Ordering::Relaxed),
-        }
+        *self.shared.progress.borrow()
+    }
+
+    /// The same, as it changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Progress> {
+        self.shared.progress.subscribe()
     }
 
     /// Works until `stop` turns true, then lets what is in hand finish for at most `drain`. Answers how many
@@ -142,8 +166,10 @@ impl Worker {
     pub async fn run(&self, mut stop: watch::Receiver<bool>, drain: Duration) -> Result<usize, StoreError> {
         let mut tasks: JoinSet<Result<(), StoreError>> = JoinSet::new();
         while !*stop.borrow() {
-            self.shared.last_pass.store(self.shared.clock.now().0, Ordering::Relaxed);
-            self.fill(&mut tasks).await?;
+            let now = self.shared.clock.now();
+            self.fill(now, &mut tasks).await?;
+            // Said after the look, so that whoever waits for `last_pass` knows that what was due then is in hand.
+            self.shared.progress.send_modify(|progress| progress.last_pass = now);
             tokio::select! {
                 biased;
                 _ = stop.changed() => {}
@@ -155,20 +181,21 @@ impl Worker {
                 fatal(done)?;
             }
         }
+        // What has not begun goes back; what is on the wire may finish.
+        self.shared.draining.send_replace(true);
         let deadline = tokio::time::Instant::now() + drain;
         while let Ok(Some(done)) = tokio::time::timeout_at(deadline, tasks.join_next()).await {
-            self.shared.last_pass.store(self.shared.clock.now().0, Ordering::Relaxed);
+            self.shared.progress.send_modify(|progress| progress.last_pass = self.shared.clock.now());
             fatal(done)?;
         }
         Ok(tasks.len())
     }
 
     /// Fills the free places of every lane that has something due.
-    async fn fill(&self, tasks: &mut JoinSet<Result<(), StoreError>>) -> Result<(), StoreError> {
+    async fn fill(&self, now: Time, tasks: &mut JoinSet<Result<(), StoreError>>) -> Result<(), StoreError> {
         if self.shared.pauses.all() {
             return Ok(());
         }
-        let now = self.shared.clock.now();
         let mut lanes = match self.shared.store.lanes().await {
             Ok(lanes) => lanes,
             Err(error) => return tolerate(error),
@@ -189,7 +216,7 @@ impl Worker {
     ) -> Result<(), StoreError> {
         let (places, wanted) = self.shared.with_lane(lane, |state| {
             let free = state.places.available_permits();
-            let wanted = if now < state.closed_until {
+            let wanted = if state.is_closed(now) {
                 0
             } else if state.is_failing() {
                 // One delivery finds out whether the receiver is back.
@@ -205,6 +232,8 @@ impl Worker {
         if wanted == 0 {
             return Ok(());
         }
+        // Counted before they are claimed, so that at no instant claimed ones show nowhere.
+        let in_hand = InHand::new(&self.shared, wanted);
         let claimed = match self.shared.store.claim(lane, now, wanted, LEASE).await {
             Ok(claimed) => claimed,
             Err(error) => return tolerate(error),
@@ -215,15 +244,35 @@ impl Worker {
                 continue;
             };
             let shared = Arc::clone(&self.shared);
-            shared.in_hand.fetch_add(1, Ordering::Relaxed);
+            let counted = InHand::new(&self.shared, 1);
             tasks.spawn(async move {
                 let result = guarded(&shared, delivery).await;
-                shared.in_hand.fetch_sub(1, Ordering::Relaxed);
                 drop(place);
+                drop(counted);
                 result
             });
         }
+        drop(in_hand);
         Ok(())
+    }
+}
+
+/// Counts deliveries as in hand for as long as it lives.
+struct InHand {
+    shared: Arc<Shared>,
+    count: usize,
+}
+
+impl InHand {
+    fn new(shared: &Arc<Shared>, count: usize) -> Self {
+        shared.progress.send_modify(|progress| progress.in_hand += count);
+        Self { shared: Arc::clone(shared), count }
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.shared.progress.send_modify(|progress| progress.in_hand -= self.count);
     }
 }
 
@@ -238,10 +287,20 @@ async fn guarded(shared: &Shared, delivery: Delivery) -> Result<(), StoreError> 
         panicked(shared, kept.clone()).await
     };
     match result {
-        // Someone else changed the delivery meanwhile: it is theirs now.
+        // Someone else changed the delivery meanwhile: it is theirs now. One that nobody changed would come back at
+        // once and again; it keeps its lease, so that a mistake of ours is no busy loop.
         Err(StoreError::Conflict) => {
-            shared.store.release(&[kept.id]).await;
+            let stored = shared.store.delivery(kept.id).await?;
+            if stored.is_some_and(|stored| (stored.state, stored.attempts) == (kept.state, kept.attempts)) {
+                tracing::error!(delivery = %kept.id, "a change was refused and nobody else made one");
+            } else {
+                shared.store.release(&[kept.id]).await;
+            }
             Ok(())
+        }
+        Err(error @ StoreError::NoSpace(_)) => {
+            shared.store.release(&[kept.id]).await;
+            Err(error)
         }
         other => other,
     }

@@ -48,6 +48,8 @@ pub struct Sender {
     pub reply_to: Option<String>,
     /// `email.only_to`.
     pub only_to: Vec<String>,
+    /// Whether `email.rate` is set, so that a connection is dear.
+    pub rated: bool,
     /// The way to the mail server.
     pub mailer: Arc<Mailer>,
 }
@@ -64,6 +66,7 @@ impl World {
 #[derive(Debug, Default)]
 pub struct Pauses {
     inner: RwLock<Inner>,
+    editing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +76,12 @@ struct Inner {
 }
 
 impl Pauses {
+    /// To be held from reading stored rule states to writing them: they are read, changed and written by the ticks, the
+    /// planner and the operations alike.
+    pub async fn editing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.editing.lock().await
+    }
+
     /// Whether all sending is paused.
     pub fn all(&self) -> bool {
         self.inner.read().unwrap_or_else(PoisonError::into_inner).all

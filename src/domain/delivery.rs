@@ -253,7 +253,9 @@ impl State {
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         match self {
-            Self::Queued | Self::Deferred | Self::Uncertain => !matches!(next, Self::Sent | Self::Uncertain),
+            Self::Queued | Self::Deferred => !matches!(next, Self::Sent | Self::Uncertain),
+            // An uncertain one may be put off once more.
+            Self::Uncertain => !matches!(next, Self::Sent),
             Self::Sending => !matches!(next, Self::Suppressed),
             // `deliveries retry`, `resume`, and cancelling by a person.
             Self::Held => matches!(next, Self::Queued | Self::Cancelled | Self::Held | Self::Suppressed),
@@ -433,6 +435,7 @@ mod tests {
             assert!(!State::Sent.may_become(*next));
         }
         assert!(!State::Queued.may_become(State::Sent), "sending is committed first");
+        assert!(State::Uncertain.may_become(State::Uncertain), "a second repeat keeps its distance");
     }
 
     #[test]

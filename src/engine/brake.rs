@@ -10,13 +10,13 @@ const ALWAYS_ALLOWED: u64 = 50;
 /// How many deliveries the rule may make: over [`Span`] before now where the rule says so, else over a day.
 ///
 /// Without `pause_if`: ten times the mean of the rule's recent days that had any deliveries, and at least 50; on its
-/// first live day the larger of 50 and a tenth of the customers.
+/// first live day, and until it has made any, the larger of 50 and a tenth of the customers.
 #[must_use]
 pub fn limit(rule: &Rule, state: &RuleState, customers: u64, now: Time) -> u64 {
     if let Some(pause_if) = rule.pause_if {
         return pause_if.more_than;
     }
-    let first_day = state.live_since.is_none_or(|since| now.since(since) < Span::days(1));
+    let first_day = state.volume.is_empty() || state.live_since.is_none_or(|since| now.since(since) < Span::days(1));
     if first_day {
         return ALWAYS_ALLOWED.max(customers / 10);
     }

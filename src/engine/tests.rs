@@ -289,7 +289,7 @@ fn the_brake_knows_the_first_day_the_usual_volume_and_the_rules_own_word() {
     assert_eq!(limit(&rule, &state, 100, NOON), 50);
     assert_eq!(limit(&rule, &state, 10_000, NOON), 1000);
     state.live_since = Some(NOON.minus(Span::days(20)));
-    assert_eq!(limit(&rule, &state, 10_000, NOON), 50);
+    assert_eq!(limit(&rule, &state, 10_000, NOON), 1000, "a monthly rule has its first day later");
     super::add_volume(&mut state, NOON.minus(Span::days(3)), 20);
     super::add_volume(&mut state, NOON.minus(Span::days(2)), 10);
     super::add_volume(&mut state, NOON.minus(Span::days(2)), 10);

@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 /// How many hours pass.
 const HOURS: i64 = 22;
 
+/// The clock starts so long before the full hour.
+const BEFORE_THE_HOUR: Span = Span::seconds(30);
+
 /// How long one hour's work may really take.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -79,9 +82,10 @@ pub async fn demo(request: &DemoRequest) -> anyhow::Result<DemoReport> {
         silent: Vec::new(),
         folder: folder.clone(),
     };
+    // The schedules go live just before the hour, and then each hour strikes.
+    settle(&daemon, start).await?;
     for hour in 0..=HOURS {
-        // A minute past the hour: each tick on the hour is due, and never so late that it counts as missed.
-        clock.set(start.plus(Span::hours(hour)).plus(Span::seconds(if hour == 0 { 0 } else { 30 })));
+        clock.set(start.plus(BEFORE_THE_HOUR).plus(Span::hours(hour)));
         settle(&daemon, clock.now()).await?;
         add_ticks(&daemon, &mut report).await?;
     }
@@ -110,31 +114,20 @@ fn secret() -> anyhow::Result<String> {
 /// Just before 10 in Nairobi today, where Amani Coffee is.
 fn morning(now: Time) -> Time {
     let day = now.0.div_euclid(Span::days(1).0);
-    Time(day * Span::days(1).0).plus(Span::hours(7)).minus(Span::seconds(30))
+    Time(day * Span::days(1).0).plus(Span::hours(7)).minus(BEFORE_THE_HOUR)
 }
 
 /// Waits until everything that is due at `now` was worked off.
 async fn settle(daemon: &Daemon, now: Time) -> anyhow::Result<()> {
-    let core = daemon.core();
-    let deadline = Instant::now() + PATIENCE;
-    // Between a claim and its place in hand there is an instant at which nothing shows; two looks see past it.
-    let mut idle = 0;
-    while idle < 2 {
-        if let Some(parts) = &core.daemon {
-            parts.replan.wake.notify_one();
-            parts.worker.wake();
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        idle = if core.is_idle(now).await.map_err(StartError::Store)? { idle + 1 } else { 0 };
-        ensure!(Instant::now() < deadline, "the work of one hour was not done within two minutes");
-    }
+    let settled = tokio::time::timeout(PATIENCE, daemon.shared().settled(now)).await;
+    settled.context("the work of one hour was not done within two minutes")?.map_err(StartError::Store)?;
     Ok(())
 }
 
 /// Adds what the ticks since the last look counted.
 async fn add_ticks(daemon: &Daemon, report: &mut DemoReport) -> anyhow::Result<()> {
-    let now = daemon.core().clock.now();
-    for (name, state) in daemon.core().store.rule_states().await.map_err(StartError::Store)? {
+    let now = daemon.shared().clock.now();
+    for (name, state) in daemon.shared().store.rule_states().await.map_err(StartError::Store)? {
         let rule = report.rules.entry(name).or_default();
         let Some((at, counts)) = state.last_tick.filter(|(at, _)| now.since(*at) < Span::minutes(5)) else { continue };
         tracing::debug!(%at, "tick counted");

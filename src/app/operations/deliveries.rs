@@ -12,8 +12,10 @@ const COMMIT: usize = 40;
 /// What a person asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
-    /// Queue again under the old id.
+    /// Queue again under the old id, because a person wants it, however late it is.
     Retry,
+    /// Queue again under the old id, because the rule's pause is over.
+    Resume,
     /// Never send.
     Cancel,
 }
@@ -38,8 +40,16 @@ pub(super) async fn change(core: &Shared, selection: DeliverySelection, change: 
             }
         }
         DeliverySelection::Filter(query) => {
-            report.changed =
-                change_all(core, &filter(&query), |delivery, now| edit(delivery, change, now).ok()).await?;
+            // Without a state, a retry means what failed or waits for a person, not what was cancelled or suppressed.
+            let wanted = |delivery: &Delivery| {
+                query.state.is_some()
+                    || change == Change::Cancel
+                    || matches!(delivery.state, State::Held | State::Failed)
+            };
+            report.changed = change_all(core, &filter(&query), |delivery, now| {
+                edit(delivery, change, now).ok().filter(|_| wanted(delivery))
+            })
+            .await?;
         }
     }
     core.wake();
@@ -108,14 +118,14 @@ pub(super) async fn queue_held(core: &Shared, rule: &str, reason: Reason) -> Res
         reason: Some(reason),
         ..DeliveryFilter::default()
     };
-    change_all(core, &filter, |delivery, now| edit(delivery, Change::Retry, now).ok()).await
+    change_all(core, &filter, |delivery, now| edit(delivery, Change::Resume, now).ok()).await
 }
 
 /// The change that was asked for, or why it cannot be.
 fn edit(delivery: &Delivery, change: Change, now: Time) -> std::result::Result<DeliveryChange, String> {
     let mut changed = delivery.clone();
     let slot = match change {
-        Change::Retry => {
+        Change::Retry | Change::Resume => {
             match delivery.state {
                 State::Held | State::Failed | State::Suppressed | State::Cancelled => {}
                 other => {
@@ -133,7 +143,9 @@ fn edit(delivery: &Delivery, change: Change, now: Time) -> std::result::Result<D
             }
             changed.state = State::Queued;
             changed.due_at = now;
-            changed.expires_at = changed.expires_at.max(now.plus(EXPIRES_AFTER));
+            if change == Change::Retry {
+                changed.expires_at = changed.expires_at.max(now.plus(EXPIRES_AFTER));
+            }
             changed.reason = None;
             changed.uncertain = 0;
             SlotChange::Move(now)
@@ -143,7 +155,6 @@ fn edit(delivery: &Delivery, change: Change, now: Time) -> std::result::Result<D
                 return Err(format!("it is {}, and only what was not sent yet can be cancelled", delivery.state));
             }
             changed.state = State::Cancelled;
-            changed.due_at = now;
             changed.reason = Some(Reason::Stopped);
             SlotChange::Free
         }

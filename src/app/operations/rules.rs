@@ -5,7 +5,7 @@ use super::{deliveries, failure};
 use crate::app::shared::Shared;
 use crate::calendar;
 use crate::delivery::World;
-use crate::domain::{Reason, RuleState, Time};
+use crate::domain::{Reason, RuleState, Span, Time};
 use crate::engine;
 use crate::http::{Result, RuleStanding, RuleView, TickView};
 use crate::rules::{Rule, Trigger, TriggerZone};
@@ -62,7 +62,8 @@ pub(super) async fn pause(core: &Shared, rule: &str) -> Result<RuleView> {
     one(core, rule).await
 }
 
-/// Lets the rule go on and queues what its pause held. What goes out now counts as usual for the brake.
+/// Lets the rule go on and queues what its pause held. A person let it through, so for the brake it is what is usual,
+/// and nothing that stands against the limit of today.
 pub(super) async fn resume(core: &Shared, rule: &str) -> Result<RuleView> {
     known(core, rule)?;
     core.set_rule_paused(rule, None).await.map_err(failure)?;
@@ -71,9 +72,10 @@ pub(super) async fn resume(core: &Shared, rule: &str) -> Result<RuleView> {
         queued += deliveries::queue_held(core, rule, reason).await?;
     }
     if queued > 0 {
+        let _editing = core.pauses.editing().await;
         let mut states = core.store.rule_states().await.map_err(failure)?;
         if let Some((_, state)) = states.iter_mut().find(|(name, _)| name == rule) {
-            engine::add_volume(state, core.clock.now(), queued);
+            engine::add_volume(state, core.clock.now().minus(Span::days(1)), queued);
             core.store.set_rule_states(vec![(rule.to_owned(), state.clone())]).await.map_err(failure)?;
         }
     }

@@ -6,7 +6,9 @@ use crate::domain::{CustomerNumber, DeliveryKey, Reason, State, Tick, TickCounts
 use crate::engine::{self, Decided, Firing, Moment, Verdict};
 use crate::rules::Rule;
 use crate::store::{Decision, StoredCustomer};
+use crate::telemetry::names::{self, label};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Decisions in one commit: so many that a commit stays short, and interactive ones never wait long.
@@ -53,8 +55,15 @@ impl Judge {
         let mut part = self.empty_part();
         for stored in customers {
             part.last = stored.number;
-            if let Some(decision) = self.customer(&stored, &mut part.counts) {
-                part.decisions.push(decision);
+            // One customer whose record or rule makes the evaluator panic must not stop all others, now and at each
+            // start again.
+            match catch_unwind(AssertUnwindSafe(|| self.customer(&stored, &mut part.counts))) {
+                Ok(Some(decision)) => part.decisions.push(decision),
+                Ok(None) => {}
+                Err(_) => {
+                    metrics::counter!(names::PANICS, label::PART => "tick").increment(1);
+                    tracing::error!(number = stored.number.0, "deciding for a customer panicked; passed over");
+                }
             }
             if part.decisions.len() >= COMMIT {
                 parts.push(std::mem::replace(&mut part, self.empty_part()));

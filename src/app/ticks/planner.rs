@@ -39,6 +39,7 @@ impl Planner {
     /// Makes the ticks that are due at `now` and answers how many members they have.
     pub(crate) async fn plan(&mut self, store: &dyn Store, world: &World, pauses: &Pauses, now: Time) -> Result<usize> {
         if !self.loaded {
+            let _editing = pauses.editing().await;
             self.load(store, world, now).await?;
         }
         let (mut ticks, mut moved): (BTreeMap<Time, Vec<TickMember>>, Vec<Planned>) = (BTreeMap::new(), Vec::new());

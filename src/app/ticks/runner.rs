@@ -7,6 +7,7 @@ use crate::domain::{CustomerNumber, Reason, RuleState, Tick, Time};
 use crate::engine;
 use crate::store::{DecisionBatch, Store, StoreError, Urgency, View};
 use crate::telemetry::names::{self, label};
+use arc_swap::ArcSwap;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,13 +31,14 @@ impl TickRunner {
     /// after every page.
     pub(crate) async fn run(
         &self,
-        world: &Arc<World>,
+        world: &ArcSwap<World>,
         now: Time,
         progress: &dyn Progress,
     ) -> Result<usize, StoreError> {
         let mut completed = 0;
         for tick in self.store.open_ticks().await? {
-            if !self.work_off(world, tick, now, progress).await? {
+            // Each tick by the rules of its own time: a reload may come between two.
+            if !self.work_off(&world.load_full(), tick, now, progress).await? {
                 break;
             }
             completed += 1;
@@ -80,14 +82,18 @@ impl TickRunner {
     ) -> Result<(), StoreError> {
         let end = page.end;
         let mut parts = page.result;
-        for attempt in 1.. {
+        let mut tries = 0;
+        loop {
+            let before = tick.cursor;
             match self.commit_parts(tick, parts).await {
-                Err(StoreError::Conflict) if attempt < TRIES => {}
+                Err(StoreError::Conflict) if tries < TRIES || tick.cursor != before => {}
                 other => {
                     other?;
                     break;
                 }
             }
+            // Only conflicts in a row without any progress count.
+            tries = if tick.cursor == before { tries + 1 } else { 0 };
             let judge = Arc::clone(judge);
             let after = tick.cursor.unwrap_or(CustomerNumber(0));
             let again = move |customers| judge.page(customers);
@@ -133,7 +139,9 @@ impl TickRunner {
     /// Completes a tick: the brake judges each rule's whole, and what passes becomes due.
     async fn complete(&self, world: &World, mut tick: Tick, now: Time) -> Result<(), StoreError> {
         tick.complete = true;
-        let customers = self.store.last_customer().0;
+        let customers = self.store.stats().await?.customers;
+        // Held until the commit, so that a pause that a person makes meanwhile is not overwritten.
+        let _editing = self.pauses.editing().await;
         let mut states: BTreeMap<String, RuleState> = self.store.rule_states().await?.into_iter().collect();
         let mut deliveries: BTreeMap<&str, u64> = BTreeMap::new();
         for member in &tick.members {

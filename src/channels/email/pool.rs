@@ -77,8 +77,14 @@ impl Mailer {
             (None, Some(dialer)) => Some(dialer.dial(&pool.settings).await?),
             (session, _) => session,
         };
-        let connection = Connection { pool, session, place };
+        let mut connection = Connection { pool, session, place };
         connection.pool.wait_for_rate().await;
+        if connection.pool.limiter.is_some()
+            && let Some(session) = &mut connection.session
+        {
+            // It may have waited for its turn for longer than the server waits: then it is replaced, not blamed.
+            session.idle_since.get_or_insert_with(Instant::now);
+        }
         Ok(connection)
     }
 

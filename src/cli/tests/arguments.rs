@@ -85,5 +85,44 @@ fn the_version_is_told() {
 #[test]
 fn help_names_every_command_and_the_exit_codes() {
     let help = Arguments::command().term_width(100).render_help().to_string();
-    insta::assert_snapshot!(help, @"");
+    insta::assert_snapshot!(help, @r#"
+    Retention rules as code: the right e-mail to each customer, the right webhook to other tools, once
+
+    Usage: retaind [OPTIONS] <COMMAND>
+
+    Commands:
+      check         Check settings, schema, rules and templates: all problems, each with its place
+      plan          Whom each rule would reach if its trigger fired now, and who would be held and why;
+                    sends nothing
+      run           Be the daemon, in the foreground: SIGHUP reloads, SIGTERM and SIGINT finish what is
+                    under way and stop
+      status        The state of the daemon and of its store
+      reload        Read settings, schema, rules and templates again; with any error the daemon keeps
+                    the old ones (exit 65 or 78)
+      pause         Stop all sending, over restarts too; what falls due meanwhile waits
+      resume        Let sending go on
+      import        Take in customers or events from a file; triggers nothing without --live
+      customers     Who is stored
+      deliveries    The outbox and the dead letters
+      suppressions  Addresses that get no mail
+      rules         How each rule stands
+      demo          The whole of it on made-up customers, with a mail catcher and a webhook receiver on
+                    loopback; ends by itself
+      help          Print this message or the help of the given subcommand(s)
+
+    Options:
+          --config <FILE>  The settings file [default: ./retaind.yaml, then /etc/retaind/retaind.yaml]
+                           [env: RETAIND_CONFIG]
+      -v, --verbose...     Say more on standard error; twice: much more
+          --color <WHEN>   Colours in what is meant for a person [default: auto] [possible values: auto,
+                           always, never]
+      -h, --help           Print help (see more with '--help')
+      -V, --version        Print version
+
+    Exit codes: 0 ok (warnings too) · 1 failed · 2 usage · 65 bad rules or templates · 74 store · 78
+    settings
+
+    With a daemon running, commands that read or change the store go through its admin socket; with
+    none, they open the store themselves. -v says which.
+    "#);
 }

@@ -61,7 +61,20 @@ async fn which_of_both_answers_is_told_when_asked_for() {
 #[tokio::test]
 async fn a_plan_begins_with_the_assurance_that_nothing_is_sent() {
     let ran = Shop::new().run(&["plan", "--at", "2026-11-22", "--customers"]).await;
-    insta::assert_snapshot!(ran.out, @"");
+    insta::assert_snapshot!(ran.out, @r#"
+    NOTHING IS SENT
+    if every trigger fired at 2026-11-22T00:00:00Z
+
+    RULE      CUSTOMERS  MATCHED  UNKNOWN  ENROLL  HOLDOUT  E-MAILS  WEBHOOKS  HELD
+    win-back       1000        5        1       2        1        2         2  no_consent 1, again_after 1
+
+    win-back: matched
+      42
+      a\u{1b}b
+
+    win-back: held, no_consent
+      42
+    "#);
 }
 
 #[tokio::test]
@@ -122,7 +135,68 @@ async fn tables_are_for_people() {
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
         shown = format!("{shown}$ retaind {}\n{}\n", args.join(" "), ran.out);
     }
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r#"
+    $ retaind status
+    daemon       running (pid 4711), ready
+    version      0.1.0
+    since        2026-11-22T10:00:00Z
+    settings     retaind.yaml
+    sending      on
+    rules        2, paused: win-back
+    next tick    2026-11-22T10:00:00Z win-back
+    last reload  2026-11-22T10:00:00Z refused, 2 errors
+    store        data
+    customers    1000
+    disk         1.0 MiB
+    deliveries   queued 3
+    waiting      mail:marketing from 2026-11-22T10:00:00Z
+
+    $ retaind rules list
+    RULE      STATE                CLASS      PRIORITY  TRIGGER              NEXT DUE              LAST TICK  ENROLLED
+    win-back  paused by the brake  marketing        50  0 10 * * * customer  2026-11-22T10:00:00Z  -                 -
+
+    $ retaind deliveries list
+    ID                                RULE      STEP  CUSTOMER  CHANNEL  STATE   ATTEMPTS  DUE                   REASON  LAST ERROR
+    01010101010101010101010101010101  win-back  crm   a/b c     webhook  failed         3  2026-11-22T10:00:00Z  -       503\u{1b}[31m
+    02020202020202020202020202020202  win-back  crm   a/b c     webhook  failed         3  2026-11-22T10:00:00Z  -       503\u{1b}[31m
+    03030303030303030303030303030303  win-back  crm   a/b c     webhook  failed         3  2026-11-22T10:00:00Z  -       503\u{1b}[31m
+
+    $ retaind deliveries show 01010101010101010101010101010101
+    delivery    01010101010101010101010101010101
+    rule        win-back
+    step        crm
+    customer    a/b c
+    occurrence  2026-11-22T10:00
+    channel     webhook
+    endpoint    crm
+    class       marketing
+    topic       offers
+    state       failed
+    attempts    3
+    last error  503\u{1b}[31m
+    decided     2026-11-22T10:00:00Z
+    due         2026-11-22T10:00:00Z
+    expires     2026-11-22T10:00:00Z
+    attempted   2026-11-22T10:00:00Z
+    body        {"type":"x"}
+
+    $ retaind suppressions list
+    ADDRESS          SINCE                 REASON
+    zoe@example.com  2026-11-22T10:00:00Z  manual
+
+    $ retaind customers show a/b c
+    customer  a/b c
+    arrived   2026-11-22T10:00:00Z
+    orders    0, 0 in all
+
+    attributes
+    ATTRIBUTE   VALUE
+    first_name  Zo\u{7}e
+
+    deliveries
+    DUE                   RULE      CHANNEL  STATE   REASON
+    2026-11-22T10:00:00Z  win-back  webhook  failed  -
+    "#);
 }
 
 #[tokio::test]
@@ -176,14 +250,25 @@ async fn failures_have_the_exit_code_of_their_sort() {
     std::fs::write(shop.folder.path().join("retaind.yaml"), "size\n").unwrap();
     let ran = shop.run(&["run"]).await;
     assert_eq!(ran.code, 78);
-    insta::assert_snapshot!(ran.err, @"");
+    insta::assert_snapshot!(ran.err, @r#"
+    error[unknown-key]: no key `size`
+     --> retaind.yaml:1:1
+      |
+    1 | size
+      | ^^^^
+
+    1 error in 1 file
+    "#);
 }
 
 #[tokio::test]
 async fn a_reload_that_is_refused_shows_where_and_why() {
     let ran = Shop::new().run(&["reload"]).await;
     assert_eq!(ran.code, 65);
-    insta::assert_snapshot!(ran.err, @"");
+    insta::assert_snapshot!(ran.err, @r#"
+    rules/win-back.yaml:2:1: error[unknown-key]: no key `prioritty`; help: write `priority`
+    error: the old rules stay in use
+    "#);
 }
 
 #[tokio::test]
@@ -199,7 +284,10 @@ async fn a_demo_whose_messages_did_not_arrive_fails() {
     let shop = Shop::new();
     let folder = shop.folder.path().to_str().unwrap();
     let missed = shop.run(&["demo", "--folder", folder, "--seed", "3"]).await;
-    assert_eq!((missed.code, missed.err.as_str()), (1, ""));
+    assert_eq!(
+        (missed.code, missed.err.as_str()),
+        (1, "error: not everything that was decided arrived exactly once\n")
+    );
     assert!(missed.out.contains("500 made-up customers"), "{}", missed.out);
     assert_eq!(shop.run(&["demo", "--folder", folder, "--seed", "0"]).await.code, 0);
 }

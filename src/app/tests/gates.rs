@@ -1,0 +1,162 @@
+//! What happens between decision and sending.
+
+use super::{LETTER, Plan, Shop, name_of};
+use crate::domain::{Reason, Span, State};
+use crate::http::{RuleStanding, SuppressionRequest};
+
+/// A shop with one letter decided and not yet sent, because all sending is paused.
+async fn waiting() -> Shop {
+    let shop = Shop::with(&LETTER.replace("orders.count >= 1", "orders.count == 1")).await;
+    shop.customer("ana").await;
+    shop.operations().pause().await.unwrap();
+    shop.clock.advance(Span::seconds(30));
+    shop.decided().await;
+    assert_eq!(shop.only().await.state, State::Queued);
+    shop
+}
+
+/// Lets it go out, and answers what became of it.
+async fn resumed(shop: &Shop) -> (State, Option<Reason>) {
+    shop.operations().resume().await.unwrap();
+    shop.settle().await;
+    let delivery = shop.only().await;
+    (delivery.state, delivery.reason)
+}
+
+#[tokio::test]
+async fn nothing_goes_out_while_all_is_paused_and_all_of_it_afterwards() {
+    let shop = waiting().await;
+    assert_eq!(shop.mails.count(), 0);
+    assert_eq!(resumed(&shop).await, (State::Sent, None));
+}
+
+#[tokio::test]
+async fn a_pause_outlives_the_process() {
+    let mut shop = waiting().await;
+    shop.stop().await;
+    shop.start_paused().await;
+    assert_eq!((shop.mails.count(), shop.only().await.state), (0, State::Queued));
+    assert_eq!(resumed(&shop).await, (State::Sent, None));
+}
+
+#[tokio::test]
+async fn who_bought_meanwhile_is_not_reminded() {
+    let shop = waiting().await;
+    shop.arrive(vec![shop.order("ana", "2")]).await;
+    assert_eq!(resumed(&shop).await, (State::Cancelled, Some(Reason::NotWanted)));
+}
+
+#[tokio::test]
+async fn who_withdrew_consent_meanwhile_gets_nothing() {
+    let shop = waiting().await;
+    shop.arrive(vec![shop.profile("ana", &[], Some(false))]).await;
+    assert_eq!(resumed(&shop).await, (State::Suppressed, Some(Reason::NoConsent)));
+}
+
+#[tokio::test]
+async fn an_address_that_was_suppressed_or_cleared_meanwhile_gets_nothing() {
+    let shop = waiting().await;
+    let request = SuppressionRequest { address: " Ana@Customers.Example".into(), reason: None };
+    shop.operations().suppress(request).await.unwrap();
+    assert_eq!(resumed(&shop).await, (State::Suppressed, Some(Reason::Suppressed)));
+    let shop = waiting().await;
+    shop.arrive(vec![shop.profile("ana", &[("email", "")], None)]).await;
+    assert_eq!(resumed(&shop).await, (State::Suppressed, Some(Reason::NoAddress)));
+}
+
+#[tokio::test]
+async fn a_new_address_is_the_one_that_gets_it() {
+    let shop = waiting().await;
+    shop.arrive(vec![shop.profile("ana", &[("email", "ana@new.example")], None)]).await;
+    assert_eq!(resumed(&shop).await, (State::Sent, None));
+    assert_eq!(shop.mails.mails()[0].to, ["ana@new.example"]);
+}
+
+#[tokio::test]
+async fn too_late_is_cancelled() {
+    let shop = waiting().await;
+    shop.clock.advance(Span::days(3));
+    shop.operations().resume().await.unwrap();
+    shop.settle().await;
+    let first = shop.deliveries().await.into_iter().find(|delivery| delivery.occurrence.starts_with("2026-03-10"));
+    assert_eq!(first.map(|delivery| delivery.reason), Some(Some(Reason::Expired)));
+}
+
+#[tokio::test]
+async fn a_removed_rule_cancels_what_it_had_queued() {
+    let shop = waiting().await;
+    shop.remove("rules/letter.yaml");
+    let report = shop.operations().reload().await.unwrap();
+    assert_eq!(report.removed, ["letter"]);
+    assert_eq!(resumed(&shop).await, (State::Cancelled, Some(Reason::RuleRemoved)));
+}
+
+#[tokio::test]
+async fn a_faulty_file_keeps_the_old_rules_and_says_where() {
+    let shop = waiting().await;
+    shop.write("rules/letter.yaml", "rule: letter\nclass: marketting\n");
+    let failure = shop.operations().reload().await.unwrap_err();
+    assert!(failure.diagnostics.iter().any(|problem| problem.line == 2), "{failure:?}");
+    assert_eq!(resumed(&shop).await, (State::Sent, None));
+}
+
+#[tokio::test]
+async fn quiet_hours_put_marketing_off_to_the_customers_morning() {
+    let shop = Shop::with(LETTER).await;
+    let address = [("email", "ana@customers.example"), ("timezone", "America/New_York")];
+    shop.arrive(vec![shop.profile("ana", &address, Some(true)), shop.order("ana", "1")]).await;
+    shop.fire().await;
+    let found = shop.only().await;
+    assert_eq!((found.state, found.reason), (State::Deferred, Some(Reason::QuietHours)));
+    // 10:00 UTC is 06:00 in New York on that day, two days into daylight saving; 08:00 there is 12:00 UTC.
+    assert_eq!(found.due_at.to_string(), "2026-03-10T12:00:00Z");
+    shop.pass(Span::minutes(119)).await;
+    assert_eq!(shop.mails.count(), 0);
+    shop.pass(Span::minutes(1)).await;
+    assert_eq!(shop.only().await.state, State::Sent);
+}
+
+#[tokio::test]
+async fn the_brake_holds_all_of_a_tick_until_a_person_says_go_on() {
+    let braked = LETTER.replace("steps:", "pause_if: {more_than: 2, per: 1d}\nsteps:");
+    let shop = Shop::with(&braked).await;
+    for id in ["ana", "ivan", "juma"] {
+        shop.customer(id).await;
+    }
+    shop.fire().await;
+    let found = shop.deliveries().await;
+    assert_eq!(found.len(), 3);
+    assert!(found.iter().all(|delivery| (delivery.state, delivery.reason) == (State::Held, Some(Reason::Brake))));
+    assert_eq!(shop.mails.count(), 0);
+    let rules = shop.operations().rules().await.unwrap();
+    assert_eq!(rules[0].state, RuleStanding::Braked);
+    shop.operations().resume_rule("letter").await.unwrap();
+    shop.settle().await;
+    assert_eq!(shop.mails.count(), 3);
+}
+
+#[tokio::test]
+async fn of_two_rules_on_one_day_the_higher_priority_gets_the_place() {
+    let low = LETTER.replace("rule: letter", "rule: low").replace("steps:", "priority: 1\nsteps:");
+    let plan = Plan { rules: vec![(name_of(LETTER), LETTER.into()), ("low", low)], ..Plan::default() };
+    let shop = Shop::new(plan).await;
+    shop.customer("ana").await;
+    shop.fire().await;
+    let found = shop.deliveries().await;
+    let of = |rule: &str| found.iter().find(|delivery| delivery.rule == rule).map(|found| (found.state, found.reason));
+    assert_eq!(of("letter"), Some((State::Sent, None)));
+    assert_eq!(of("low"), Some((State::Suppressed, Some(Reason::FrequencyCap))));
+}
+
+#[tokio::test]
+async fn a_staging_copy_writes_to_nobody_who_is_not_listed() {
+    let plan = Plan { rules: vec![(name_of(LETTER), LETTER.into())], ..Plan::default() };
+    let mut shop = Shop::new(plan).await;
+    shop.customer("ana").await;
+    shop.stop().await;
+    shop.edit("retaind.yaml", "tls: none", "tls: none, only_to: [\"@shop.example\"]");
+    shop.start().await;
+    shop.fire().await;
+    assert_eq!(shop.only().await.reason, Some(Reason::OnlyTo));
+    assert_eq!(shop.mails.count(), 0);
+}
