@@ -4,7 +4,7 @@
 use crate::bare::Bare;
 use crate::project::{NOBODY, Project, Rules};
 use crate::table::{Limit, Row, Unit, show};
-use crate::{fill, scratch};
+use crate::{fill, machine, scratch};
 use retaind::app;
 use retaind::http::PlanRequest;
 use retaind::store::sled::OpenMode;
@@ -20,7 +20,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         let folder = scratch::folder()?;
         let project = Project::write(folder.path(), rules, NOBODY)?;
         fill::store(&project.store(), customers, &project.load()?.rules.interest)?;
-        let [cold_seconds, warm_seconds] = plan_twice(&project)?;
+        let [cold_seconds, warm_seconds, cpu_seconds] = plan_twice(&project)?;
         let [cold_ceiling, warm_ceiling] = scan_twice(&project.store(), customers)?;
         let row = |when: &str, figure, ceiling, most: f64| Row {
             what: format!("{what}, {when}"),
@@ -31,13 +31,15 @@ pub(crate) fn run() -> anyhow::Result<()> {
         };
         rows.push(row("right after start", cold_seconds, cold_ceiling, first));
         rows.push(row("warm", warm_seconds, warm_ceiling, warm));
+        let cpu = row("warm, processor time", cpu_seconds, warm_ceiling, 0.0);
+        rows.push(Row { ceiling: None, limit: Limit::None, ..cpu });
     }
     show(&format!("20 rules over {customers} customers from the store"), &rows);
     Ok(())
 }
 
-/// Seconds of the first plan after the store was opened, and of the best of three after it.
-fn plan_twice(project: &Project) -> anyhow::Result<[f64; 2]> {
+/// Seconds of the first plan after the store was opened, and of the best of three after it, and its processor time.
+fn plan_twice(project: &Project) -> anyhow::Result<[f64; 3]> {
     let runtime = scratch::runtime()?;
     let (operations, closer) = runtime.block_on(app::offline(&project.settings(), OpenMode::MustExist))?;
     let once = || {
@@ -47,9 +49,11 @@ fn plan_twice(project: &Project) -> anyhow::Result<[f64; 2]> {
         Ok(seconds)
     };
     let first = once()?;
+    let cpu = machine::cpu_seconds("self")?;
     let warm = once()?.min(once()?).min(once()?);
+    let cpu = (machine::cpu_seconds("self")? - cpu) / 3.0;
     runtime.block_on(closer.close())?;
-    Ok([first, warm])
+    Ok([first, warm, cpu])
 }
 
 fn scan_twice(store: &Path, customers: u64) -> anyhow::Result<[f64; 2]> {

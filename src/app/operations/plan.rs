@@ -49,7 +49,7 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
     };
     let view = View { interest: Arc::clone(&world.interest), now: at, backtest };
     let mut totals: Vec<RulePlan> = rules.iter().map(|rule| empty(&rule.id, request.customers)).collect();
-    let mut pages = Box::pin(judge_all(Arc::clone(&core.store), view, None, move |page| judge.page(&page)));
+    let mut pages = Box::pin(judge_all(Arc::clone(&core.store), view, None, move |page| judge.page(page)));
     while let Some(page) = pages.next().await {
         for (total, part) in totals.iter_mut().zip(page.map_err(failure)?.result) {
             add(total, part);
@@ -109,7 +109,8 @@ fn add(total: &mut RulePlan, part: RulePlan) {
 }
 
 impl Judge {
-    fn page(&self, customers: &[StoredCustomer]) -> Vec<RulePlan> {
+    fn page(&self, customers: &mut dyn Iterator<Item = StoredCustomer>) -> Vec<RulePlan> {
+        let paused: Vec<_> = self.rules.iter().map(|rule| self.pauses.rule(&rule.id)).collect();
         let mut plans: Vec<RulePlan> = self.rules.iter().map(|rule| empty(&rule.id, self.named)).collect();
         for stored in customers {
             let customer = &stored.customer;
@@ -118,8 +119,8 @@ impl Judge {
             }
             let zone = self.world.zone_of(customer);
             let occurrence = crate::calendar::occurrence_at(&zone, self.at);
-            for (rule, plan) in self.rules.iter().zip(&mut plans) {
-                let firing = Firing { rule, occurrence: &occurrence, paused: self.pauses.rule(&rule.id) };
+            for ((rule, paused), plan) in self.rules.iter().zip(&paused).zip(&mut plans) {
+                let firing = Firing { rule, occurrence: &occurrence, paused: *paused };
                 let moment = Moment { at: self.at, tick: None, policy: &self.world.policy, key: &self.key };
                 let decided = engine::decide(stored.number, customer, &zone, &[firing], &moment);
                 self.count(customer, &decided, plan);

@@ -31,7 +31,7 @@ mod tests;
 pub use open::{OpenMode, SledSettings, set_aside};
 
 use super::{
-    DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Result, Stats, Store, StoreError, StoredCustomer,
+    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Result, Stats, Store, StoreError, StoredCustomer,
     Urgency, Verdict, View,
 };
 use crate::domain::{
@@ -121,6 +121,18 @@ impl Store for SledStore {
     ) -> Result<Vec<StoredCustomer>> {
         let glass = Glass::new(view);
         self.read(move |_, reader| glass.page(reader, after, up_to, limit)).await
+    }
+
+    async fn with_customers(
+        &self,
+        after: Option<CustomerNumber>,
+        up_to: CustomerNumber,
+        limit: usize,
+        view: &View,
+        work: CustomerWork,
+    ) -> Result<()> {
+        let glass = Glass::new(view);
+        self.read(move |_, reader| glass.each(reader, (after, up_to), limit, work)).await
     }
 
     fn last_customer(&self) -> CustomerNumber {

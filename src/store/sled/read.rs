@@ -9,7 +9,7 @@ use super::rows;
 use super::shared::Shared;
 use super::totals::{self, Wanted};
 use crate::domain::{Customer, CustomerNumber, Enrollment, Event, Time};
-use crate::store::{StoredCustomer, Urgency, View, derive};
+use crate::store::{CustomerWork, StoredCustomer, Urgency, View, derive};
 use std::sync::Arc;
 
 /// A reader's view, with the fingerprint of its interest.
@@ -58,6 +58,28 @@ impl Glass {
             self.customer(reader, number, &value)
         })
         .collect()
+    }
+}
+
+impl Glass {
+    /// Gives customers to `work` as they are read, up to the first that cannot be.
+    pub(super) fn each(
+        &self,
+        reader: Reader<'_>,
+        (after, up_to): (Option<CustomerNumber>, CustomerNumber),
+        limit: usize,
+        work: CustomerWork,
+    ) -> Result<(), Fault> {
+        let mut failed = None;
+        let mut rows = customer_rows(reader, after, up_to).take(limit);
+        let mut customers = std::iter::from_fn(|| {
+            let read = rows.next()?.and_then(|(number, value)| self.customer(reader, number, &value));
+            read.map_err(|fault| failed = Some(fault)).ok()
+        })
+        .fuse();
+        work(&mut customers);
+        drop(customers);
+        failed.map_or(Ok(()), Err)
     }
 }
 
