@@ -38,6 +38,24 @@ impl Glass {
         Ok(StoredCustomer { number, version, customer })
     }
 
+    /// One customer, if the record alone says all; `None` where the log has to be asked.
+    pub(super) fn at_once(
+        &self,
+        reader: Reader<'_>,
+        number: CustomerNumber,
+    ) -> Result<Option<Option<StoredCustomer>>, Fault> {
+        let Some(row) = reader.get(&keys::customer(number))? else { return Ok(Some(None)) };
+        let (version, mut customer): (u64, Customer) = rows::read_versioned(&row)?;
+        let view = &self.view;
+        if derive::needs_log(&customer.activity, &view.interest, self.fingerprint, view.now)
+            || derive::needs_rows(&customer, view)
+        {
+            return Ok(None);
+        }
+        derive::forget_later(&mut customer, view);
+        Ok(Some(Some(StoredCustomer { number, version, customer })))
+    }
+
     /// One customer.
     pub(super) fn one(&self, reader: Reader<'_>, number: CustomerNumber) -> Result<Option<StoredCustomer>, Fault> {
         let row = reader.get(&keys::customer(number))?;
