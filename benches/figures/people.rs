@@ -58,7 +58,7 @@ pub(crate) fn write_customers(file: &Path, customers: u64) -> anyhow::Result<()>
             out,
             "{},p{n}@example.org,First{first},Lastname{last},hr-HR,{country},{zone},{}",
             id(n),
-            seed % 10 > 0
+            !seed.is_multiple_of(10)
         )?;
     }
     Ok(out.flush()?)

@@ -24,7 +24,7 @@ const CONNECTIONS: usize = 8;
 /// Webhook calls under way at once, as the worker has them.
 const CALLS: usize = 16;
 /// Longer than any run takes.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// What a webhook carries.
 const BODY: &str = r#"{"type":"customer.at_risk","timestamp":"2026-11-20T12:00:00Z","data":{"id":"c-0123456789ab","orders":3,"revenue":"318.20","last_order_at":"2026-09-01T08:15:00Z"}}"#;
 

@@ -40,7 +40,7 @@ use crate::domain::{
 };
 use async_trait::async_trait;
 use fault::Fault;
-use read::Glass;
+use read::{AtOnce, Glass};
 use reader::Reader;
 use shared::Shared;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -116,10 +116,11 @@ impl Store for SledStore {
 
     async fn customer_by_number(&self, number: CustomerNumber, view: &View) -> Result<Option<StoredCustomer>> {
         let glass = Glass::new(view);
-        if let Some(found) = self.glance(&keys::customer(number), |reader| glass.at_once(reader, number)).await? {
-            return Ok(found);
+        match self.glance(&keys::customer(number), |reader| glass.at_once(reader, number)).await? {
+            AtOnce::Nobody => Ok(None),
+            AtOnce::Found(stored) => Ok(Some(*stored)),
+            AtOnce::AskTheLog => self.read(move |_, reader| glass.one(reader, number)).await,
         }
-        self.read(move |_, reader| glass.one(reader, number)).await
     }
 
     async fn customers(

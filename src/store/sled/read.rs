@@ -19,6 +19,17 @@ pub(super) struct Glass {
     fingerprint: u64,
 }
 
+/// What a customer's record says by itself.
+#[derive(Debug)]
+pub(super) enum AtOnce {
+    /// There is no such customer.
+    Nobody,
+    /// All of it.
+    Found(Box<StoredCustomer>),
+    /// Not enough for this reader.
+    AskTheLog,
+}
+
 impl Glass {
     /// Of that view.
     pub(super) fn new(view: &View) -> Self {
@@ -38,22 +49,18 @@ impl Glass {
         Ok(StoredCustomer { number, version, customer })
     }
 
-    /// One customer, if the record alone says all; `None` where the log has to be asked.
-    pub(super) fn at_once(
-        &self,
-        reader: Reader<'_>,
-        number: CustomerNumber,
-    ) -> Result<Option<Option<StoredCustomer>>, Fault> {
-        let Some(row) = reader.get(&keys::customer(number))? else { return Ok(Some(None)) };
+    /// One customer, if the record alone says all.
+    pub(super) fn at_once(&self, reader: Reader<'_>, number: CustomerNumber) -> Result<AtOnce, Fault> {
+        let Some(row) = reader.get(&keys::customer(number))? else { return Ok(AtOnce::Nobody) };
         let (version, mut customer): (u64, Customer) = rows::read_versioned(&row)?;
         let view = &self.view;
         if derive::needs_log(&customer.activity, &view.interest, self.fingerprint, view.now)
             || derive::needs_rows(&customer, view)
         {
-            return Ok(None);
+            return Ok(AtOnce::AskTheLog);
         }
         derive::forget_later(&mut customer, view);
-        Ok(Some(Some(StoredCustomer { number, version, customer })))
+        Ok(AtOnce::Found(Box::new(StoredCustomer { number, version, customer })))
     }
 
     /// One customer.
