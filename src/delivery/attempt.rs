@@ -166,7 +166,7 @@ async fn pass_gates(shared: &Shared, world: &World, delivery: &Delivery) -> Resu
         now,
         policy: &world.policy,
         suppressed,
-        only_to: world.sender.as_ref().map(|sender| sender.only_to.as_slice()).unwrap_or_default(),
+        only_to: &world.only_to,
     };
     Ok(match gate(&input) {
         Gate::Go => Passed::Yes(Box::new(Recipient { customer, zone })),

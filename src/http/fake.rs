@@ -94,7 +94,7 @@ impl Operations for Fake {
             readiness: self.readiness().await,
             store: StoreStatus { path: "data".into(), customers: 1000, disk_bytes: 1 << 20 },
             deliveries: [(State::Queued, 3), (State::Held, 0)].into(),
-            lanes: vec![LaneView { lane: "mail:marketing".into(), next_due: AT }],
+            lanes: vec![LaneView { lane: "mail:marketing".into(), next_due: AT, trouble: None, tried_at: None }],
             rules: RulesStatus { count: 2, paused: vec!["win-back".into()] },
             next_tick: Some(NextTick { at: AT, rule: "win-back".into() }),
             last_reload: Some(ReloadStatus { at: AT, ok: false, errors: 2 }),
