@@ -125,7 +125,10 @@ impl Operations for Fake {
     }
 
     async fn customers(&self, query: CustomerQuery) -> Result<Page<CustomerLine>> {
-        let first: usize = query.after.map_or(0, |after| after.parse().unwrap());
+        let first: usize = query
+            .after
+            .map_or(Ok(0), |after| after.parse())
+            .map_err(|_| Failure::new(FailureKind::Invalid, "`after` is what a page's `next` said"))?;
         let last = (first + query.limit.unwrap_or(100)).min(1203);
         let items = (first..last).map(|number| customer(&number.to_string())).collect();
         Ok(Page { items, next: (last < 1203).then(|| last.to_string()) })

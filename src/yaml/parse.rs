@@ -100,7 +100,7 @@ impl<'s> Source<'s> {
     pub(super) fn byte(&self, character: usize) -> usize {
         match &self.starts {
             Some(starts) => starts.get(character).copied().unwrap_or(self.part.end),
-            None => (self.part.start + character).min(self.part.end),
+            None => self.part.start.saturating_add(character).min(self.part.end),
         }
     }
 
