@@ -19,7 +19,7 @@ const IN_HAND_PER_CONNECTION: usize = 4;
 ///
 /// # Errors
 /// A secret that cannot be read, or an endpoint that may not be called; [`StartError::Settings`] (exit 78).
-pub(crate) fn world(project: &Project) -> anyhow::Result<World> {
+pub fn world(project: &Project) -> anyhow::Result<World> {
     with_channels(project).map_err(|error| StartError::Settings(error).into())
 }
 

@@ -24,6 +24,7 @@ mod webhook_body;
 mod tests;
 
 pub use crate::store::sled::OpenMode as StoreMode;
+pub use build::world;
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
 pub use project::{Loaded, Project, load};
 

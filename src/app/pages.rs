@@ -21,7 +21,7 @@ pub(super) fn judge_all<T, F>(
 ) -> impl Stream<Item = Result<Page<T>>>
 where
     T: Send + 'static,
-    F: Fn(Vec<StoredCustomer>) -> T + Send + Sync + 'static,
+    F: Fn(&mut dyn Iterator<Item = StoredCustomer>) -> T + Send + Sync + 'static,
 {
     let last = store.last_customer().0;
     let judge = Arc::new(judge);
@@ -54,11 +54,18 @@ pub(super) async fn one_page<T, F>(
 ) -> Result<Page<T>>
 where
     T: Send + 'static,
-    F: Fn(Vec<StoredCustomer>) -> T + Send + Sync + 'static,
+    F: Fn(&mut dyn Iterator<Item = StoredCustomer>) -> T + Send + Sync + 'static,
 {
     let task = tokio::spawn(async move {
-        let customers = store.customers(Some(after), end, usize::try_from(PAGE).unwrap_or(usize::MAX), &view).await?;
-        let result = judge(customers);
+        let limit = usize::try_from(PAGE).unwrap_or(usize::MAX);
+        let (made, result) = tokio::sync::oneshot::channel();
+        // Judged one by one where they are read: what a customer is made of is still at hand for the next one.
+        let work = Box::new(move |customers: &mut dyn Iterator<Item = StoredCustomer>| {
+            // Nobody waits for it any more if the tick was given up.
+            drop(made.send(judge(customers)));
+        });
+        store.with_customers(Some(after), end, limit, &view, work).await?;
+        let result = result.await.map_err(|_| StoreError::Closed)?;
         Ok(Page { end, result })
     });
     task.await.unwrap_or(Err(StoreError::Closed))

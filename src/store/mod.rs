@@ -167,6 +167,9 @@ pub struct Stats {
     pub disk_bytes: u64,
 }
 
+/// What is done with customers while they are read; it must not wait for anything.
+pub type CustomerWork = Box<dyn FnOnce(&mut dyn Iterator<Item = StoredCustomer>) + Send>;
+
 /// A store of customers, decisions and deliveries.
 ///
 /// Every changing call answers once the change is durable. Pages come in the order of keys. Any call may answer
@@ -194,6 +197,22 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
         view: &View,
     ) -> Result<Vec<StoredCustomer>>;
+
+    /// As [`Store::customers`], but gives the customers to `work` one at a time where they are read, so that a page is
+    /// never in memory as a whole. What `work` made of them counts only if the answer is `Ok`: it ends early where
+    /// reading fails, and only then is what it saw durable.
+    async fn with_customers(
+        &self,
+        after: Option<CustomerNumber>,
+        up_to: CustomerNumber,
+        limit: usize,
+        view: &View,
+        work: CustomerWork,
+    ) -> Result<()> {
+        let page = self.customers(after, up_to, limit, view).await?;
+        work(&mut page.into_iter());
+        Ok(())
+    }
 
     /// The highest number given so far; number 0 is never given.
     fn last_customer(&self) -> CustomerNumber;

@@ -50,7 +50,7 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
     };
     let view = View { interest: Arc::clone(&world.interest), now: at, backtest };
     let mut totals: Vec<RulePlan> = rules.iter().map(|rule| empty(&rule.id, request.customers)).collect();
-    let mut pages = Box::pin(judge_all(Arc::clone(&core.store), view, None, move |page| judge.page(&page)));
+    let mut pages = Box::pin(judge_all(Arc::clone(&core.store), view, None, move |page| judge.page(page)));
     while let Some(page) = pages.next().await {
         for (total, part) in totals.iter_mut().zip(page.map_err(failure)?.result) {
             add(total, part);
@@ -110,7 +110,8 @@ fn add(total: &mut RulePlan, part: RulePlan) {
 }
 
 impl Judge {
-    fn page(&self, customers: &[StoredCustomer]) -> Vec<RulePlan> {
+    fn page(&self, customers: &mut dyn Iterator<Item = StoredCustomer>) -> Vec<RulePlan> {
+        let paused: Vec<_> = self.rules.iter().map(|rule| self.pauses.rule(&rule.id)).collect();
         let mut plans: Vec<RulePlan> = self.rules.iter().map(|rule| empty(&rule.id, self.named)).collect();
         for stored in customers {
             let customer = &stored.customer;
@@ -119,8 +120,9 @@ impl Judge {
             }
             let zone = self.world.zone_of(customer);
             let occurrence = calendar::occurrence_at(&zone, self.at);
-            let firing = |rule| Firing { rule, occurrence: &occurrence, paused: self.pauses.rule(&rule.id) };
-            let firings: Vec<Firing<'_>> = self.rules.iter().map(|rule| firing(rule.as_ref())).collect();
+            let firing = |(rule, paused)| Firing { rule, occurrence: &occurrence, paused };
+            let rules = self.rules.iter().map(AsRef::as_ref).zip(paused.iter().copied());
+            let firings: Vec<Firing<'_>> = rules.map(firing).collect();
             let moment = Moment { at: self.at, tick: None, policy: &self.world.policy, key: &self.key };
             // Together, as a tick decides them: the rule of the higher priority gets the place under a cap.
             let decided = engine::decide(stored.number, customer, &zone, &firings, &moment);

@@ -50,14 +50,15 @@ impl Judge {
     }
 
     /// Judges a page; the parts cover all of it, in the order of customers.
-    pub(super) fn page(&self, customers: Vec<StoredCustomer>) -> Vec<Part> {
+    pub(super) fn page(&self, customers: &mut dyn Iterator<Item = StoredCustomer>) -> Vec<Part> {
+        let paused: Vec<_> = self.tick.members.iter().map(|member| self.pauses.rule(&member.rule)).collect();
         let mut parts = Vec::new();
         let mut part = self.empty_part();
         for stored in customers {
             part.last = stored.number;
             // One customer whose record or rule makes the evaluator panic must not stop all others, now and at each
             // start again.
-            match catch_unwind(AssertUnwindSafe(|| self.customer(&stored, &mut part.counts))) {
+            match catch_unwind(AssertUnwindSafe(|| self.customer(&stored, &paused, &mut part.counts))) {
                 Ok(Some(decision)) => part.decisions.push(decision),
                 Ok(None) => {}
                 Err(_) => {
@@ -78,7 +79,12 @@ impl Judge {
         Part { last: CustomerNumber(0), counts, decisions: Vec::new() }
     }
 
-    fn customer(&self, stored: &StoredCustomer, counts: &mut [TickCounts]) -> Option<Decision> {
+    fn customer(
+        &self,
+        stored: &StoredCustomer,
+        paused: &[Option<Reason>],
+        counts: &mut [TickCounts],
+    ) -> Option<Decision> {
         let customer = &stored.customer;
         // Nothing fires for what was already past when the customer arrived.
         if customer.arrived_at > self.tick.at {
@@ -102,7 +108,7 @@ impl Judge {
             .map(|(index, rule)| Firing {
                 rule,
                 occurrence: &self.tick.members[*index].occurrence,
-                paused: self.pauses.rule(&rule.id),
+                paused: paused[*index],
             })
             .collect();
         let moment = Moment { at: self.tick.at, tick: Some(self.tick.at), policy: &self.world.policy, key: &self.key };

@@ -5,7 +5,7 @@ use crate::app::pages::{Page, judge_all, one_page};
 use crate::delivery::{Pauses, World};
 use crate::domain::{CustomerNumber, Reason, RuleState, Tick, Time};
 use crate::engine;
-use crate::store::{DecisionBatch, Store, StoreError, Urgency, View};
+use crate::store::{DecisionBatch, Store, StoreError, StoredCustomer, Urgency, View};
 use crate::telemetry::names::{self, label};
 use arc_swap::ArcSwap;
 use futures_util::StreamExt;
@@ -96,7 +96,7 @@ impl TickRunner {
             tries = if tick.cursor == before { tries + 1 } else { 0 };
             let judge = Arc::clone(judge);
             let after = tick.cursor.unwrap_or(CustomerNumber(0));
-            let again = move |customers| judge.page(customers);
+            let again = move |customers: &mut dyn Iterator<Item = StoredCustomer>| judge.page(customers);
             parts = one_page(Arc::clone(&self.store), view.clone(), after, end, Arc::new(again)).await?.result;
         }
         tick.cursor = Some(end);

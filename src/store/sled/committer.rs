@@ -107,6 +107,7 @@ impl Committer<'_> {
         self.disk.check_room(round.size).map_err(|fault| Failure { fault, begun: false })?;
         lock(&self.shared.live).due.begin(round.effects.iter().filter_map(Effect::made_due));
         self.round = round.number;
+        *lock(&progress.in_flight) = rows.iter().map(|(key, _)| key.clone()).collect();
         progress.started.store(round.number, Ordering::SeqCst);
         let keys = rows.iter().map(|(key, _)| key);
         self.recent.remember(round.number, keys);
@@ -118,6 +119,7 @@ impl Committer<'_> {
         self.unfinished.clear();
         lock(&self.shared.live).publish(counts, round.effects);
         progress.settled.send_replace(round.number);
+        lock(&progress.in_flight).clear();
         Ok(())
     }
 

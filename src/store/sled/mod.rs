@@ -31,8 +31,8 @@ mod tests;
 pub use open::{OpenMode, SledSettings, set_aside};
 
 use super::{
-    DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Result, Stats, Store, StoreError, StoredCustomer,
-    Urgency, Verdict, View,
+    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Result, Stats, Store, StoreError,
+    StoredCustomer, Urgency, Verdict, View,
 };
 use crate::domain::{
     Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
@@ -40,7 +40,7 @@ use crate::domain::{
 };
 use async_trait::async_trait;
 use fault::Fault;
-use read::Glass;
+use read::{Glance, Glass};
 use reader::Reader;
 use shared::Shared;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,6 +54,9 @@ pub struct SledStore {
     committer: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// Changes of so few deliveries are prepared where they are asked for.
+const SMALL: usize = 4;
+
 /// A panic while the lock was held left nothing half done: what is changed under it is changed in one step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -65,6 +68,10 @@ impl SledStore {
         read: impl FnOnce(&Shared, Reader<'_>) -> std::result::Result<T, Fault> + Send + 'static,
     ) -> Result<T> {
         self.shared.read(read).await.map_err(|fault| self.shared.error(fault))
+    }
+
+    async fn glance<T>(&self, key: &[u8], read: impl FnOnce(Reader<'_>) -> std::result::Result<T, Fault>) -> Result<T> {
+        self.shared.glance(key, read).await.map_err(|fault| self.shared.error(fault))
     }
 
     async fn commit<T: Send + 'static>(
@@ -109,7 +116,11 @@ impl Store for SledStore {
 
     async fn customer_by_number(&self, number: CustomerNumber, view: &View) -> Result<Option<StoredCustomer>> {
         let glass = Glass::new(view);
-        self.read(move |_, reader| glass.one(reader, number)).await
+        match self.glance(&keys::customer(number), |reader| glass.at_once(reader, number)).await? {
+            Glance::Nobody => Ok(None),
+            Glance::Found(found) => Ok(Some(*found)),
+            Glance::AskTheLog => self.read(move |_, reader| glass.one(reader, number)).await,
+        }
     }
 
     async fn customers(
@@ -121,6 +132,18 @@ impl Store for SledStore {
     ) -> Result<Vec<StoredCustomer>> {
         let glass = Glass::new(view);
         self.read(move |_, reader| glass.page(reader, after, up_to, limit)).await
+    }
+
+    async fn with_customers(
+        &self,
+        after: Option<CustomerNumber>,
+        up_to: CustomerNumber,
+        limit: usize,
+        view: &View,
+        work: CustomerWork,
+    ) -> Result<()> {
+        let glass = Glass::new(view);
+        self.read(move |_, reader| glass.each(reader, (after, up_to), limit, work)).await
     }
 
     fn last_customer(&self) -> CustomerNumber {
@@ -183,12 +206,15 @@ impl Store for SledStore {
     }
 
     async fn lanes(&self) -> Result<Vec<LaneStatus>> {
-        self.read(outbox::lanes).await
+        // What is in memory is durable, and rows that are not yet are passed over.
+        let rows = self.shared.read_rows(|shared, reader| Ok((outbox::lanes(shared, reader)?, Vec::new())));
+        rows.await.map_err(|fault| self.shared.error(fault))
     }
 
     async fn claim(&self, lane: &Lane, now: Time, limit: usize, lease: Span) -> Result<Vec<Delivery>> {
         let wanted = outbox::Wanted { lane: lane.clone(), now, limit, lease };
-        self.read(move |shared, reader| outbox::claim(shared, reader, &wanted)).await
+        let claimed = self.shared.read_rows(move |shared, reader| outbox::claim(shared, reader, &wanted));
+        claimed.await.map_err(|fault| self.shared.error(fault))
     }
 
     async fn release(&self, deliveries: &[DeliveryId]) {
@@ -196,6 +222,10 @@ impl Store for SledStore {
     }
 
     async fn record(&self, changes: Vec<DeliveryChange>, urgency: Urgency) -> Result<()> {
+        if changes.len() <= SMALL {
+            let small = self.shared.commit_small(urgency, |shared, draft| outbox::record(shared, draft, &changes));
+            return small.await.map_err(|fault| self.shared.error(fault));
+        }
         let changes: Arc<[_]> = changes.into();
         self.commit(urgency, move |shared, draft| outbox::record(shared, draft, &changes)).await
     }
@@ -212,7 +242,7 @@ impl Store for SledStore {
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>> {
-        self.read(move |_, reader| outbox::one(reader, id)).await
+        self.glance(&keys::delivery(id), |reader| outbox::one(reader, id)).await
     }
 
     async fn deliveries(
@@ -239,7 +269,7 @@ impl Store for SledStore {
 
     async fn suppression(&self, address: &str) -> Result<Option<Suppression>> {
         let key = keys::suppression(address);
-        self.read(move |_, reader| reader.get(&key)?.map(|row| rows::read(&row)).transpose()).await
+        self.glance(&key, |reader| reader.get(&key)?.map(|row| rows::read(&row)).transpose()).await
     }
 
     async fn suppressions(&self, after: Option<&str>, limit: usize) -> Result<Vec<Suppression>> {

@@ -196,6 +196,7 @@ fn shared(folder: &Path, settings: SledSettings, opened: Opened) -> Shared {
         progress: Progress {
             started: AtomicU64::new(counts.round),
             applied: AtomicU64::new(counts.round),
+            in_flight: Mutex::default(),
             settled: watch::Sender::new(counts.round),
             generation: AtomicU64::new(0),
         },

@@ -34,8 +34,12 @@ pub(super) struct Wanted {
     pub(super) lease: Span,
 }
 
-/// Takes deliveries under a lease.
-pub(super) fn claim(shared: &Shared, reader: Reader<'_>, wanted: &Wanted) -> Result<Vec<Delivery>, Fault> {
+/// Takes deliveries under a lease; answers them and their keys.
+pub(super) fn claim(
+    shared: &Shared,
+    reader: Reader<'_>,
+    wanted: &Wanted,
+) -> Result<(Vec<Delivery>, Vec<Vec<u8>>), Fault> {
     let keys = {
         let Live { due, open_ticks, .. } = &mut *lock(&shared.live);
         let Wanted { lane, now, limit, lease } = wanted;
@@ -48,7 +52,8 @@ pub(super) fn claim(shared: &Shared, reader: Reader<'_>, wanted: &Wanted) -> Res
         let delivery = one(reader, key.id)?.filter(|delivery| DueKey::of(delivery).is_some_and(|now| now == key));
         taken.extend(delivery);
     }
-    Ok(taken)
+    let rows = taken.iter().map(|delivery| keys::delivery(delivery.id)).collect();
+    Ok((taken, rows))
 }
 
 /// One delivery.

@@ -9,7 +9,7 @@ use super::rows;
 use super::shared::Shared;
 use super::totals::{self, Wanted};
 use crate::domain::{Customer, CustomerNumber, Enrollment, Event, Time};
-use crate::store::{StoredCustomer, Urgency, View, derive};
+use crate::store::{CustomerWork, StoredCustomer, Urgency, View, derive};
 use std::sync::Arc;
 
 /// A reader's view, with the fingerprint of its interest.
@@ -17,6 +17,16 @@ use std::sync::Arc;
 pub(super) struct Glass {
     view: View,
     fingerprint: u64,
+}
+
+/// What a record alone says of a customer.
+pub(super) enum Glance {
+    /// There is none of that number.
+    Nobody,
+    /// All that is asked for.
+    Found(Box<StoredCustomer>),
+    /// Not enough: the log has to be asked.
+    AskTheLog,
 }
 
 impl Glass {
@@ -36,6 +46,20 @@ impl Glass {
         }
         derive::forget_later(&mut customer, view);
         Ok(StoredCustomer { number, version, customer })
+    }
+
+    /// One customer, if the record alone says all.
+    pub(super) fn at_once(&self, reader: Reader<'_>, number: CustomerNumber) -> Result<Glance, Fault> {
+        let Some(row) = reader.get(&keys::customer(number))? else { return Ok(Glance::Nobody) };
+        let (version, mut customer): (u64, Customer) = rows::read_versioned(&row)?;
+        let view = &self.view;
+        if derive::needs_log(&customer.activity, &view.interest, self.fingerprint, view.now)
+            || derive::needs_rows(&customer, view)
+        {
+            return Ok(Glance::AskTheLog);
+        }
+        derive::forget_later(&mut customer, view);
+        Ok(Glance::Found(Box::new(StoredCustomer { number, version, customer })))
     }
 
     /// One customer.
@@ -58,6 +82,28 @@ impl Glass {
             self.customer(reader, number, &value)
         })
         .collect()
+    }
+}
+
+impl Glass {
+    /// Gives customers to `work` as they are read, up to the first that cannot be.
+    pub(super) fn each(
+        &self,
+        reader: Reader<'_>,
+        (after, up_to): (Option<CustomerNumber>, CustomerNumber),
+        limit: usize,
+        work: CustomerWork,
+    ) -> Result<(), Fault> {
+        let mut failed = None;
+        let mut rows = customer_rows(reader, after, up_to).take(limit);
+        let mut customers = std::iter::from_fn(|| {
+            let read = rows.next()?.and_then(|(number, value)| self.customer(reader, number, &value));
+            read.map_err(|fault| failed = Some(fault)).ok()
+        })
+        .fuse();
+        work(&mut customers);
+        drop(customers);
+        failed.map_or(Ok(()), Err)
     }
 }
 

@@ -8,6 +8,9 @@ use super::queue::{Job, Queue};
 use super::reader::Reader;
 use crate::domain::DeliveryKey;
 use crate::store::{StoreError, Urgency};
+use ::sled::IVec;
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -20,6 +23,8 @@ pub(super) struct Progress {
     pub(super) started: AtomicU64,
     /// The last round that was applied: readers see all of it.
     pub(super) applied: AtomicU64,
+    /// Keys of the round that began last; none once it is durable. Whoever saw none of them saw what is durable.
+    pub(super) in_flight: Mutex<HashSet<IVec>>,
     /// The last round that is durable, or failed.
     pub(super) settled: watch::Sender<u64>,
     /// Goes up when the tree was opened anew, because what readers saw was not kept.
@@ -123,6 +128,47 @@ impl Shared {
         if self.progress.generation.load(Ordering::SeqCst) == generation { Ok(seen) } else { Err(Fault::NoSpace) }
     }
 
+    /// Reads a few rows and answers when those are durable whose keys `read` names, whatever else is on its way.
+    pub(super) async fn read_rows<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Self, Reader<'_>) -> Result<(T, Vec<Vec<u8>>), Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.check()?;
+        let generation = self.progress.generation.load(Ordering::SeqCst);
+        let (seen, keys) = self.blocking(move |shared| shared.look(|reader| read(shared, reader))).await?;
+        self.settle_rows(&keys, generation).await?;
+        Ok(seen)
+    }
+
+    /// As [`Shared::read_rows`] for one row, on the caller's own thread: it is nearly always in memory, and to have
+    /// another thread read it costs ten times as much.
+    pub(super) async fn glance<T>(
+        &self,
+        key: &[u8],
+        read: impl FnOnce(Reader<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.check()?;
+        let generation = self.progress.generation.load(Ordering::SeqCst);
+        let seen = here(|| self.look(read))?;
+        self.settle_rows(&[key], generation).await?;
+        Ok(seen)
+    }
+
+    /// Waits until rows that were just read are durable. One that a later round is writing may be waited for in vain,
+    /// never the other way round: a round begins only when the one before it is durable.
+    async fn settle_rows(&self, keys: &[impl AsRef<[u8]>], generation: u64) -> Result<(), Fault> {
+        let on_their_way = {
+            let in_flight = lock(&self.progress.in_flight);
+            keys.iter().any(|key| in_flight.contains(key.as_ref()))
+        };
+        if on_their_way {
+            self.settle().await?;
+        }
+        self.check()?;
+        // What was seen in between may have been undone.
+        if self.progress.generation.load(Ordering::SeqCst) == generation { Ok(()) } else { Err(Fault::NoSpace) }
+    }
+
     /// Waits until all that a reader can have seen up to now is durable.
     async fn settle(&self) -> Result<(), Fault> {
         let seen = self.progress.started.load(Ordering::SeqCst);
@@ -144,6 +190,24 @@ impl Shared {
             shared.look(|reader| work(shared, Draft::new(reader, None, read_at)))
         })
         .await
+    }
+
+    /// Prepares and commits what needs only a few rows, on the caller's own thread, until nobody came between.
+    pub(super) async fn commit_small<T>(
+        &self,
+        urgency: Urgency,
+        work: impl Fn(&Self, Draft<'_>) -> Result<(Change, T), Fault>,
+    ) -> Result<T, Fault> {
+        loop {
+            self.check()?;
+            let read_at = self.progress.applied.load(Ordering::SeqCst);
+            let (change, answer) = here(|| self.look(|reader| work(self, Draft::new(reader, None, read_at))))?;
+            match self.commit(change, urgency).await {
+                Ok(()) => return Ok(answer),
+                Err(Fault::Conflict) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
     }
 
     /// Makes a commit; answers when it is durable.
@@ -185,6 +249,12 @@ impl Shared {
             }
         }
     }
+}
+
+/// Does it here and now. A panic in there is damage: sled meets it by panicking.
+fn here<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Fault::Damaged("reading it failed in an unforeseen way".into())))
 }
 
 /// Whether arrivals that follow may build upon a commit.

@@ -1,0 +1,37 @@
+//! Stores filled for a benchmark that measures something else.
+
+use crate::{people, scratch};
+use retaind::domain::{Arrival, Interest};
+use retaind::store::sled::{OpenMode, SledStore};
+use retaind::store::{Store, Urgency};
+use std::path::Path;
+
+/// Arrivals of one commit: many, because here nobody else waits.
+const BATCH: usize = 5000;
+
+/// Makes a store of so many customers and their events, and closes it.
+pub(crate) fn store(folder: &Path, customers: u64, interest: &Interest) -> anyhow::Result<()> {
+    let files = scratch::folder()?;
+    let (csv, ndjson) = (files.path().join("customers.csv"), files.path().join("events.ndjson"));
+    people::write_customers(&csv, customers)?;
+    people::write_events(&ndjson, customers)?;
+    let store = SledStore::open(folder, OpenMode::Create)?;
+    scratch::runtime()?.block_on(async {
+        ingest(&store, people::read_customers(&csv)?, interest).await?;
+        ingest(&store, people::read_events(&ndjson)?, interest).await?;
+        Ok(store.close().await?)
+    })
+}
+
+async fn ingest(
+    store: &SledStore,
+    arrivals: impl Iterator<Item = anyhow::Result<Arrival>>,
+    interest: &Interest,
+) -> anyhow::Result<()> {
+    let mut arrivals = arrivals.peekable();
+    while arrivals.peek().is_some() {
+        let batch = arrivals.by_ref().take(BATCH).collect::<anyhow::Result<Vec<_>>>()?;
+        store.ingest(batch, interest, Urgency::Interactive).await?;
+    }
+    Ok(())
+}
