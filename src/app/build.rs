@@ -7,6 +7,7 @@ use crate::config::{self, Email, Tls, Transport};
 use crate::delivery::{Sender, World};
 use crate::templates::Business;
 use anyhow::Context;
+use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,21 +20,29 @@ const IN_HAND_PER_CONNECTION: usize = 4;
 /// # Errors
 /// A secret that cannot be read, or an endpoint that may not be called; [`StartError::Settings`] (exit 78).
 pub fn world(project: &Project) -> anyhow::Result<World> {
-    build(project).map_err(|error| StartError::Settings(error).into())
+    with_channels(project).map_err(|error| StartError::Settings(error).into())
 }
 
-fn build(project: &Project) -> anyhow::Result<World> {
+fn with_channels(project: &Project) -> anyhow::Result<World> {
     let settings = &project.settings;
-    let sender = settings.email.as_ref().map(sender).transpose()?.flatten();
-    let connections = settings.email.as_ref().map_or(8, |email| usize::from(email.connections));
-    let mut endpoints = BTreeMap::new();
+    let mut world = without_channels(project);
+    world.sender = settings.email.as_ref().map(sender).transpose()?.flatten();
     for (name, endpoint) in &settings.endpoints {
-        let built = endpoint_of(endpoint).with_context(|| format!("the endpoint {name:?} cannot be used"))?;
-        endpoints.insert(name.clone(), built);
+        let secrets = endpoint.secrets.iter().map(config::Secret::reveal).collect::<Result<Vec<_>, _>>();
+        let built = secrets.map_err(anyhow::Error::from).and_then(|secrets| endpoint_of(endpoint, secrets));
+        world.endpoints.insert(name.clone(), built.with_context(|| format!("the endpoint {name:?} cannot be used"))?);
     }
+    Ok(world)
+}
+
+/// The world of a project as far as nothing is sent: no secrets are read, no pool is made. For commands that work
+/// without a daemon.
+pub(crate) fn without_channels(project: &Project) -> World {
+    let settings = &project.settings;
+    let connections = settings.email.as_ref().map_or(8, |email| usize::from(email.connections));
     let mut interest = project.rules.interest.clone();
     interest.purchase = project.schema.purchase.clone();
-    Ok(World {
+    World {
         rules: project.rules.clone(),
         interest: Arc::new(interest),
         templates: project.templates.clone(),
@@ -48,10 +57,11 @@ fn build(project: &Project) -> anyhow::Result<World> {
         zone_name: settings.business.timezone.iana_name().unwrap_or("UTC").to_owned(),
         zone: settings.business.timezone.clone(),
         policy: settings.policy.clone(),
-        sender,
-        endpoints,
+        only_to: settings.email.as_ref().map(|email| email.only_to.clone()).unwrap_or_default(),
+        sender: None,
+        endpoints: BTreeMap::new(),
         mail_places: connections * IN_HAND_PER_CONNECTION,
-    })
+    }
 }
 
 fn sender(email: &Email) -> anyhow::Result<Option<Sender>> {
@@ -79,14 +89,16 @@ fn sender(email: &Email) -> anyhow::Result<Option<Sender>> {
     Ok(Some(Sender {
         from: from.to_string(),
         reply_to: email.reply_to.as_ref().map(ToString::to_string),
-        only_to: email.only_to.clone(),
         rated: email.rate.is_some(),
         mailer: Arc::new(email::Mailer::new(mailer).context("mail cannot be sent")?),
     }))
 }
 
-fn endpoint_of(endpoint: &config::Endpoint) -> anyhow::Result<webhook::Endpoint> {
-    let secrets = endpoint.secrets.iter().map(config::Secret::reveal).collect::<Result<Vec<_>, _>>()?;
+/// An endpoint with its secrets.
+pub(super) fn endpoint_of(
+    endpoint: &config::Endpoint,
+    secrets: Vec<SecretString>,
+) -> anyhow::Result<webhook::Endpoint> {
     let settings = webhook::EndpointSettings {
         url: endpoint.url.clone(),
         secrets,

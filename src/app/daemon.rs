@@ -69,9 +69,11 @@ pub(crate) async fn start(
         clock,
         settings_file: settings_file.to_path_buf(),
         store_path: project.settings.store.path.clone(),
+        broken: Vec::new(),
         daemon: Some(daemon),
     });
     core.load_pauses().await.context("what is paused could not be read")?;
+    reload::cancel_removed(&core, &[]).await.context("deliveries of removed rules could not be cancelled")?;
     tokio::spawn(reload::rebuild(Arc::clone(&core)));
     let (stop, stopped) = watch::channel(false);
     let working = {
@@ -229,16 +231,15 @@ impl Upkeep {
 
 /// Reads the project for a command that cannot go on without one.
 pub(crate) fn require(loaded: Loaded) -> Result<Project, super::StartError> {
+    let has_errors = loaded.has_errors();
     match loaded.project {
-        Some(project) => {
+        Some(project) if !has_errors => {
             for warning in &loaded.diagnostics {
                 tracing::warn!("{warning}");
             }
             Ok(project)
         }
-        None => {
-            Err(super::StartError::BadProject { diagnostics: loaded.diagnostics, bad_settings: loaded.bad_settings })
-        }
+        _ => Err(super::StartError::BadProject { diagnostics: loaded.diagnostics, bad_settings: loaded.bad_settings }),
     }
 }
 

@@ -120,15 +120,24 @@ pub fn admin_of(settings_file: &Path) -> anyhow::Result<AdminAddress> {
 /// # Errors
 /// The project has errors, or the store cannot be opened.
 pub async fn offline(settings_file: &Path, mode: StoreMode) -> anyhow::Result<(Arc<dyn Operations>, Closer)> {
-    let project = daemon::require(daemon::read_project(settings_file).await?)?;
+    let loaded = daemon::read_project(settings_file).await?;
+    // Only what needs the rules is refused when they have errors; the outbox can be looked at all the same.
+    let (project, broken) = match loaded.project {
+        Some(project) if !loaded.bad_settings => (project, loaded.diagnostics),
+        _ => {
+            let (diagnostics, bad_settings) = (loaded.diagnostics, true);
+            return Err(StartError::BadProject { diagnostics, bad_settings }.into());
+        }
+    };
     let store: Arc<dyn crate::store::Store> = Arc::new(open_store(&project.settings, mode).await?);
     let core = shared::Shared {
         store: Arc::clone(&store),
-        world: Arc::new(ArcSwap::from_pointee(world(&project)?)),
+        world: Arc::new(ArcSwap::from_pointee(build::without_channels(&project))),
         pauses: Arc::new(Pauses::default()),
         clock: Arc::new(SystemClock) as Arc<dyn Clock>,
         settings_file: settings_file.to_path_buf(),
         store_path: project.settings.store.path.clone(),
+        broken,
         daemon: None,
     };
     core.load_pauses().await.map_err(StartError::Store)?;

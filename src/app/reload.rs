@@ -1,8 +1,9 @@
 //! Reload: everything is read and compiled, then swapped, or nothing changes.
 
-use super::build;
 use super::project;
 use super::shared::Shared;
+use super::{build, operations};
+use crate::delivery::World;
 use crate::domain::CustomerNumber;
 use crate::http::{Failure, FailureKind, Problem, ReloadReport, ReloadStatus, Result};
 use crate::telemetry::names::{self, label};
@@ -32,12 +33,19 @@ pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
     }
     let old = core.world.load_full();
     let templates = loaded.template_files as u64;
-    let world = if let Some(project) = &loaded.project {
-        build::world(project)
-            .map_err(|error| Failure::new(FailureKind::Settings, "the settings cannot be used").because(error.as_ref()))
-    } else {
-        let kind = if loaded.bad_settings { FailureKind::Settings } else { FailureKind::Rules };
-        Err(Failure::new(kind, "the old rules stay in use").with(&loaded.diagnostics))
+    let world = match &loaded.project {
+        Some(project) if !loaded.has_errors() => {
+            if loaded.has_rules || old.rules.rules.is_empty() {
+                build::world(project).map_err(|error| Failure::from_error(FailureKind::Settings, error.as_ref()))
+            } else {
+                // Taking it for "no rules any more" would cancel everything that is queued.
+                Err(Failure::new(FailureKind::Rules, "the folder rules/ is gone; the old rules stay in use"))
+            }
+        }
+        _ => {
+            let kind = if loaded.bad_settings { FailureKind::Settings } else { FailureKind::Rules };
+            Err(Failure::new(kind, "the old rules stay in use").with(&loaded.diagnostics))
+        }
     };
     let now = core.clock.now();
     let failed = world.is_err();
@@ -45,10 +53,11 @@ pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
     metrics::gauge!(names::LAST_RELOAD_OK).set(if failed { 0.0 } else { 1.0 });
     let result = if failed { "refused" } else { "ok" };
     metrics::counter!(names::RELOADS, label::RESULT => result).increment(1);
-    let world = world.inspect_err(|failure| tracing::error!(%failure, "reload failed; the old rules stay in use"))?;
-    let names = |world: &crate::delivery::World| -> BTreeSet<String> {
-        world.rules.rules.iter().map(|rule| rule.id.clone()).collect()
-    };
+    let world = world.inspect_err(|failure| {
+        let causes = failure.causes.join(": ");
+        tracing::error!(%failure, causes, "reload failed; the old rules stay in use");
+    })?;
+    let names = |world: &World| -> BTreeSet<String> { world.rules.rules.iter().map(|rule| rule.id.clone()).collect() };
     let (before, after) = (names(&old), names(&world));
     let report = ReloadReport {
         rules: world.rules.rules.len() as u64,
@@ -57,15 +66,47 @@ pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
         removed: before.difference(&after).cloned().collect(),
         diagnostics: loaded.diagnostics.iter().map(Problem::from).collect(),
     };
+    let removed = removed_steps(&old, &world);
     let changed_interest = world.interest.fingerprint() != old.interest.fingerprint();
     core.world.store(Arc::new(world));
     daemon.replan.ask();
+    cancel_removed(core, &removed).await.map_err(operations::failure)?;
     daemon.worker.wake();
     if changed_interest {
         tokio::spawn(rebuild(Arc::clone(core)));
     }
     tracing::info!(rules = report.rules, added = ?report.added, removed = ?report.removed, "reloaded");
     Ok(report)
+}
+
+/// Steps that were and are no more, as (rule, step); a rule that is gone has all of its steps here.
+fn removed_steps(old: &World, new: &World) -> Vec<(String, String)> {
+    let steps = |world: &World| -> BTreeSet<(String, String)> {
+        let of = |rule: &crate::rules::Rule| -> Vec<(String, String)> {
+            rule.steps.iter().map(|step| (rule.id.clone(), step.id.clone())).collect()
+        };
+        world.rules.rules.iter().flat_map(|rule| of(rule)).collect()
+    };
+    steps(old).difference(&steps(new)).cloned().collect()
+}
+
+/// Cancels what removed steps had queued, and what belongs to rules that were removed while nothing ran.
+pub(super) async fn cancel_removed(core: &Shared, steps: &[(String, String)]) -> crate::store::Result<()> {
+    let world = core.world.load_full();
+    let known = core.store.rule_states().await?;
+    let gone = known.into_iter().map(|(rule, _)| rule).filter(|rule| world.rules.get(rule).is_none());
+    let rules: BTreeSet<String> = gone.chain(steps.iter().map(|(rule, _)| rule.clone())).collect();
+    for rule in rules {
+        let is_gone = world.rules.get(&rule).is_none();
+        let cancelled = operations::cancel_of_rule(core, &rule, |step| {
+            is_gone || steps.iter().any(|(of, removed)| *of == rule && removed == step)
+        })
+        .await?;
+        if cancelled > 0 {
+            tracing::warn!(rule, deliveries = cancelled, "cancelled: the rule or its step was removed");
+        }
+    }
+    Ok(())
 }
 
 /// Brings stored totals under what the rules name now, in the background. Readers meanwhile rebuild what they need

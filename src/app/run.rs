@@ -13,6 +13,9 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
+/// How often systemd is asked for more time while the store opens, and for how much.
+const STARTING: (Duration, u32) = (Duration::from_secs(20), 60);
+
 /// How long answers under way may take after SIGTERM.
 const ADMIN_GRACE: Duration = Duration::from_secs(2);
 
@@ -26,8 +29,7 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let recorder = Metrics::install();
-    supervisor::starting_takes(120);
-    let store = super::open_store(&project.settings, OpenMode::Create).await?;
+    let store = patiently(super::open_store(&project.settings, OpenMode::Create)).await?;
     let address = super::admin_address(&project.settings)?;
     let listener = AdminListener::bind(&address).await.context("the admin interface cannot be offered")?;
     let mut daemon =
@@ -62,4 +64,17 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
         tracing::warn!(%error, "the admin interface failed");
     }
     drained
+}
+
+/// Waits for a part of the start that may take long (reading a large store after a crash), and asks systemd for more
+/// time as long as it goes on.
+async fn patiently<T>(part: impl Future<Output = T>) -> T {
+    let mut part = std::pin::pin!(part);
+    loop {
+        supervisor::starting_takes(STARTING.1);
+        tokio::select! {
+            done = &mut part => return done,
+            () = tokio::time::sleep(STARTING.0) => {}
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use super::ticks::Planner;
 use crate::clock::Clock;
 use crate::delivery::{Pauses, Worker, World};
-use crate::domain::{Reason, Time};
-use crate::http::ReloadStatus;
+use crate::domain::{Diagnostic, Reason, Time};
+use crate::http::{Failure, FailureKind, ReloadStatus};
 use crate::store::{Result, Store};
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     /// The settings file, as the user named it.
     pub(crate) settings_file: PathBuf,
     pub(crate) store_path: PathBuf,
+    /// Errors in rules and templates, of which a command without a daemon may need none.
+    pub(crate) broken: Vec<Diagnostic>,
     /// The daemon's own parts; `None` when a command works without one.
     pub(crate) daemon: Option<DaemonParts>,
 }
@@ -64,6 +66,14 @@ impl Replan {
 }
 
 impl Shared {
+    /// For what needs the rules: that they have no errors.
+    pub(crate) fn sound_rules(&self) -> std::result::Result<(), Failure> {
+        if self.broken.iter().any(Diagnostic::is_error) {
+            return Err(Failure::new(FailureKind::Rules, "the rules or templates have errors").with(&self.broken));
+        }
+        Ok(())
+    }
+
     /// Reads from the store what is paused.
     pub(crate) async fn load_pauses(&self) -> Result<()> {
         self.pauses.set_all(self.store.flag(PAUSED).await?.is_some());

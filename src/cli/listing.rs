@@ -5,7 +5,7 @@ use super::admin::{Admin, with_query};
 use super::args::OutputArgs;
 use super::error::Error;
 use super::table::{Column, table, visible};
-use crate::http::Page;
+use crate::http::{FailureKind, Page};
 use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -54,10 +54,27 @@ impl<T: Serialize + DeserializeOwned> Listing<T> {
             left: args.limit.unwrap_or(if args.output.json() { usize::MAX } else { TABLE_LIMIT }),
             ended: false,
         };
+        let printed = self.pages(admin, &mut pages, args, context).await;
+        printed.map_err(|error| match (error, &args.after) {
+            // What the user gave, in the user's words; a page's own `next` is never refused.
+            (Error::Failure(failure), Some(after)) if failure.kind == FailureKind::Invalid => Error::Usage(format!(
+                "`--after {after}` is no place in this list; write what `there is more: --after …` says below a list"
+            )),
+            (error, _) => error,
+        })
+    }
+
+    async fn pages(
+        &self,
+        admin: &Admin,
+        pages: &mut Pages,
+        args: &ListArgs,
+        context: &mut Context<'_>,
+    ) -> Result<(), Error> {
         if args.output.json() {
-            self.json(admin, &mut pages, context).await
+            self.json(admin, pages, context).await
         } else {
-            self.table(admin, &mut pages, context).await
+            self.table(admin, pages, context).await
         }
     }
 

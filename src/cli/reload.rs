@@ -6,8 +6,9 @@ use super::args::OutputArgs;
 use super::composition::StoreAccess;
 use super::error::Error;
 use super::table::plural;
-use crate::http::ReloadReport;
+use crate::http::{Problem, ReloadReport};
 use clap::Args;
+use serde::Serialize;
 
 /// Read settings, schema, rules and templates again; with any error the daemon keeps the old ones (exit 65 or 78)
 #[derive(Debug, Args)]
@@ -17,14 +18,44 @@ pub(super) struct ReloadArgs {
 }
 
 pub(super) async fn run(args: ReloadArgs, context: &mut Context<'_>) -> Result<u8, Error> {
-    let admin = Admin::open(context, StoreAccess::Existing).await?;
-    let answer = admin.act("/v1/reload").await;
-    let report: ReloadReport = admin.finish(answer).await?;
+    let report = match reload(context).await {
+        Ok(report) => report,
+        Err(error) => {
+            if args.output.json() {
+                tell(&error, context)?;
+            }
+            return Err(error);
+        }
+    };
     for warning in &report.diagnostics {
         context.console.note(&warning.to_string());
     }
     context.console.print(args.output, &report, shown)?;
     Ok(0)
+}
+
+async fn reload(context: &mut Context<'_>) -> Result<ReloadReport, Error> {
+    let admin = Admin::open(context, StoreAccess::Existing).await?;
+    let answer = admin.act("/v1/reload").await;
+    admin.finish(answer).await
+}
+
+/// A refusal, for programs.
+#[derive(Serialize)]
+struct Refused<'r> {
+    ok: bool,
+    message: &'r str,
+    diagnostics: Vec<Problem>,
+}
+
+/// Tells programs what a person is told on standard error.
+fn tell(error: &Error, context: &mut Context<'_>) -> std::io::Result<()> {
+    let (message, diagnostics) = match error {
+        Error::Failure(failure) => (failure.message.as_str(), failure.diagnostics.clone()),
+        Error::Files(_, found) => ("the files have errors", found.iter().map(Problem::from).collect()),
+        Error::Usage(_) | Error::Output(_) | Error::Other(_) => return Ok(()),
+    };
+    context.console.json(&Refused { ok: false, message, diagnostics })
 }
 
 /// What a reload brought, for a person.

@@ -6,7 +6,7 @@ use super::args::OutputArgs;
 use super::composition::StoreAccess;
 use super::error::Error;
 use super::table::{counts, facts};
-use crate::http::Status;
+use crate::http::{LaneView, Status};
 use clap::Args;
 
 /// The state of the daemon and of its store
@@ -41,7 +41,7 @@ pub(super) fn shown(status: &Status) -> String {
         let came_to = if reload.ok { "taken".into() } else { format!("refused, {} errors", reload.errors) };
         format!("{} {came_to}", reload.at)
     });
-    let lanes: Vec<_> = status.lanes.iter().map(|lane| format!("{} from {}", lane.lane, lane.next_due)).collect();
+    let lanes: Vec<_> = status.lanes.iter().map(in_words).collect();
     facts([
         ("daemon", Some(daemon)),
         ("version", Some(status.version.clone())),
@@ -69,6 +69,15 @@ fn size(bytes: u64) -> String {
             format!("{}.{} {}", tenths / 10, tenths % 10, units[power - 1])
         }
         None => format!("{bytes} B"),
+    }
+}
+
+/// What waits in a lane, and what keeps it waiting.
+fn in_words(lane: &LaneView) -> String {
+    let since = format!("{} from {}", lane.lane, lane.next_due);
+    match (&lane.trouble, lane.tried_at) {
+        (Some(trouble), Some(at)) => format!("{since} (cannot be reached: {trouble}; tried again at {at})"),
+        _ => since,
     }
 }
 

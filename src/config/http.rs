@@ -58,8 +58,19 @@ pub(super) fn read(map: Map<'_>, base: &Path, store: &StoreSettings) -> Http {
     }
     let keys = map.optional("write_keys").and_then(Item::list).unwrap_or_default();
     http.write_keys = keys.into_iter().filter_map(|item| Secret::read(item, base)).collect();
+    later(&map);
     map.close();
     http
+}
+
+/// Warns of each key whose time has not come. Its value is checked all the same, so that it will do when it comes.
+fn later(map: &Map<'_>) {
+    for name in ["public", "public_url", "write_keys"] {
+        if let Some(item) = map.get(name) {
+            let message = format!("`http.{name}` is not supported in this version, and does nothing yet");
+            item.reader().report(Diagnostic::warning("not-supported", item.key_place(), message));
+        }
+    }
 }
 
 fn admin(item: Item<'_>, map: &Map<'_>, token: Option<(Item<'_>, Option<Secret>)>, base: &Path) -> Option<Admin> {

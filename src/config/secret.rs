@@ -3,6 +3,7 @@
 use crate::domain::{Diagnostic, nearest};
 use crate::yaml::{Document, Item, Kind};
 use secrecy::SecretString;
+use std::env::VarError;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,14 +31,17 @@ pub enum SecretError {
         #[source]
         source: std::io::Error,
     },
-    /// The variable is not set, or not UTF-8.
+    /// The variable is not set.
     #[error("the environment variable {name} is not set")]
-    Env {
+    Unset {
         /// Which one.
         name: String,
-        /// Why.
-        #[source]
-        source: std::env::VarError,
+    },
+    /// The variable is not UTF-8.
+    #[error("the environment variable {name} is not UTF-8")]
+    NotText {
+        /// Which one.
+        name: String,
     },
     /// Not started by systemd with credentials.
     #[error("the credential {name} needs $CREDENTIALS_DIRECTORY, which systemd sets (LoadCredential=)")]
@@ -62,7 +66,11 @@ impl Secret {
         let (name, text) = match self {
             Self::File(path) => (path.display().to_string(), read(path)?),
             Self::Env(name) => {
-                let value = std::env::var(name).map_err(|source| SecretError::Env { name: name.clone(), source });
+                // What the library says of it is the same again, or shows the value.
+                let value = std::env::var(name).map_err(|error| match error {
+                    VarError::NotPresent => SecretError::Unset { name: name.clone() },
+                    VarError::NotUnicode(_) => SecretError::NotText { name: name.clone() },
+                });
                 (name.clone(), value?)
             }
             Self::Credential(name) => {
@@ -170,6 +178,7 @@ mod tests {
         assert_eq!(missing.to_string(), "the secret file /nowhere/x.secret cannot be read");
         let unset = Secret::Env("RETAIND_TEST_UNSET_VARIABLE".into()).reveal().unwrap_err();
         assert_eq!(unset.to_string(), "the environment variable RETAIND_TEST_UNSET_VARIABLE is not set");
+        assert!(std::error::Error::source(&unset).is_none(), "it would be told twice");
     }
 
     #[test]

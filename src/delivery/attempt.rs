@@ -16,6 +16,10 @@ use crate::templates::Message;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 
+/// What is said of a delivery that waits for a person because nobody knows whether it was accepted.
+const HELD_UNCERTAIN: &str =
+    "perhaps accepted, nobody knows; `retaind deliveries retry` sends it again under the same id, `cancel` does not";
+
 /// So far from its planned instant a mail keeps its planned place under the caps.
 const NEARLY: Span = Span::minutes(10);
 
@@ -31,7 +35,8 @@ pub(super) async fn attempt(shared: &Shared, delivery: Delivery) -> Result<(), S
     if delivery.state == State::Uncertain
         && let Some(next) = when_found_uncertain(&delivery, world.policy.uncertain, shared.clock.now())
     {
-        return settle(shared, delivery, next, None).await;
+        let detail = (next.state == State::Held).then(|| HELD_UNCERTAIN.to_owned());
+        return settle_with(shared, delivery, next, detail, None).await;
     }
     match &delivery.payload {
         Payload::Email { .. } => Box::pin(email(shared, &world, delivery)).await,
@@ -166,7 +171,7 @@ async fn pass_gates(shared: &Shared, world: &World, delivery: &Delivery) -> Resu
         now,
         policy: &world.policy,
         suppressed,
-        only_to: world.sender.as_ref().map(|sender| sender.only_to.as_slice()).unwrap_or_default(),
+        only_to: &world.only_to,
     };
     Ok(match gate(&input) {
         Gate::Go => Passed::Yes(Box::new(Recipient { customer, zone })),
@@ -307,10 +312,6 @@ async fn finish(
     };
     counts::attempted(&delivery, next.state, now);
     settle_with(shared, delivery, next, detail, suppress).await
-}
-
-async fn settle(shared: &Shared, delivery: Delivery, next: Next, detail: Option<String>) -> Result<(), StoreError> {
-    settle_with(shared, delivery, next, detail, None).await
 }
 
 async fn settle_with(

@@ -16,13 +16,21 @@ pub(super) struct LaneState {
     /// How many places there are in all.
     pub(super) capacity: usize,
     failures: usize,
+    /// What the receiver, or the way to it, last said when it could not be reached.
+    pub(super) trouble: Option<String>,
     /// Not before this instant.
     pub(super) closed_until: Time,
 }
 
 impl LaneState {
     pub(super) fn new(places: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), capacity: places, failures: 0, closed_until: Time::MIN }
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            capacity: places,
+            failures: 0,
+            trouble: None,
+            closed_until: Time::MIN,
+        }
     }
 
     /// Brings the lane to so many places; those taken away are the free ones.
@@ -58,6 +66,7 @@ impl LaneState {
 
     /// The receiver answered.
     pub(super) fn worked(&mut self) {
+        self.trouble = None;
         self.failures = 0;
         self.closed_until = Time::MIN;
     }

@@ -74,17 +74,18 @@ impl Shared {
 
     /// The receiver of the lane could not be reached.
     pub(super) fn lane_failed(&self, lane: &Lane, outcome: &Outcome) {
+        let (Outcome::Transient { detail, .. }
+        | Outcome::Permanent { detail, .. }
+        | Outcome::Uncertain { detail }
+        | Outcome::Accepted { detail }) = outcome;
         let now = self.clock.now();
         let was_open = self.with_lane(lane, |state| {
             let was_open = !state.is_closed(now);
             state.failed(now);
+            state.trouble = Some(detail.clone());
             was_open
         });
         if was_open {
-            let (Outcome::Transient { detail, .. }
-            | Outcome::Permanent { detail, .. }
-            | Outcome::Uncertain { detail }
-            | Outcome::Accepted { detail }) = outcome;
             tracing::warn!(%lane, detail, "the receiver cannot be reached; waiting");
         }
     }
@@ -156,6 +157,15 @@ impl Worker {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Progress> {
         self.shared.progress.subscribe()
+    }
+
+    /// Lanes whose receivers cannot be reached: what was last said, and when the next trial is.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<(Lane, String, Time)> {
+        let lanes = self.shared.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let troubled =
+            lanes.iter().filter_map(|(lane, state)| Some((lane.clone(), state.trouble.clone()?, state.closed_until)));
+        troubled.collect()
     }
 
     /// Works until `stop` turns true, then lets what is in hand finish for at most `drain`. Answers how many

@@ -31,6 +31,8 @@ pub struct World {
     pub zone_name: String,
     /// Caps, quiet hours, misfires, uncertain outcomes.
     pub policy: Policy,
+    /// `email.only_to`: the only receivers of mail; empty lets all pass.
+    pub only_to: Vec<String>,
     /// Who mail is from and where answers go; `None` when no mail can be sent.
     pub sender: Option<Sender>,
     /// Endpoints by name.
@@ -46,8 +48,6 @@ pub struct Sender {
     pub from: String,
     /// `Reply-To`.
     pub reply_to: Option<String>,
-    /// `email.only_to`.
-    pub only_to: Vec<String>,
     /// Whether `email.rate` is set, so that a connection is dear.
     pub rated: bool,
     /// The way to the mail server.

@@ -138,7 +138,8 @@ impl Customer {
             };
         }
         for (name, granted) in &row.consent {
-            let at = row.effective_at.max(Time(0));
+            // What holds since always is known since it was told.
+            let at = if row.effective_at == Time::MIN { row.received_at } else { row.effective_at };
             if self.consent.get(name).is_none_or(|old| old.granted != *granted) {
                 self.consent.insert(name.clone(), Consent { granted: *granted, at, source: row.source.clone() });
             }

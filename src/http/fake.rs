@@ -94,7 +94,7 @@ impl Operations for Fake {
             readiness: self.readiness().await,
             store: StoreStatus { path: "data".into(), customers: 1000, disk_bytes: 1 << 20 },
             deliveries: [(State::Queued, 3), (State::Held, 0)].into(),
-            lanes: vec![LaneView { lane: "mail:marketing".into(), next_due: AT }],
+            lanes: vec![LaneView { lane: "mail:marketing".into(), next_due: AT, trouble: None, tried_at: None }],
             rules: RulesStatus { count: 2, paused: vec!["win-back".into()] },
             next_tick: Some(NextTick { at: AT, rule: "win-back".into() }),
             last_reload: Some(ReloadStatus { at: AT, ok: false, errors: 2 }),
@@ -125,7 +125,10 @@ impl Operations for Fake {
     }
 
     async fn customers(&self, query: CustomerQuery) -> Result<Page<CustomerLine>> {
-        let first: usize = query.after.map_or(0, |after| after.parse().unwrap());
+        let first: usize = query
+            .after
+            .map_or(Ok(0), |after| after.parse())
+            .map_err(|_| Failure::new(FailureKind::Invalid, "`after` is what a page's `next` said"))?;
         let last = (first + query.limit.unwrap_or(100)).min(1203);
         let items = (first..last).map(|number| customer(&number.to_string())).collect();
         Ok(Page { items, next: (last < 1203).then(|| last.to_string()) })

@@ -1,6 +1,6 @@
 //! Customers from CSV.
 
-use super::attribute::{check_attribute, check_id, unusable};
+use super::attribute::{check_attribute, check_effective, check_id, unusable};
 use super::columns::{Column, Header};
 use super::error::{HeaderProblem, IngestError};
 use super::lines::{shortened, shown, without_break};
@@ -18,7 +18,7 @@ const CLEAR: &str = "\\N";
 /// line.
 ///
 /// - `id` is required. Other columns are attributes of the schema, `consent.CLASS_OR_TOPIC`, and `updated_at`: from when
-///   the row holds.
+///   the row holds, at most one hour after the import.
 /// - An empty cell leaves what is stored as it is; `\N` clears an attribute and withdraws consent.
 /// - Booleans and consent are `true` or `false` in any case, or `1` and `0`. A list is written as JSON.
 /// - Blank lines are passed over, and so are the columns `_line` and `_reason`, so that mended rows of a file of refused
@@ -136,11 +136,12 @@ impl Draft {
 
     fn finish(self, received_at: Time) -> Result<Arrival, String> {
         let dated = self.updated_at.is_some();
-        if self.updated_at.is_some_and(|at| !(Time::MIN..=Time::MAX).contains(&at)) {
-            return Err("`updated_at` lies too far from the present".to_owned());
-        }
+        let effective_at = match self.updated_at {
+            Some(at) => check_effective("updated_at", at, received_at)?,
+            None => received_at,
+        };
         let row = ProfileRow {
-            effective_at: self.updated_at.unwrap_or(received_at),
+            effective_at,
             attributes: self.attributes,
             consent: self.consent,
             source: "import".to_owned(),

@@ -1,12 +1,13 @@
 //! Events and profiles from NDJSON.
 
 use super::error::IngestError;
+use super::json::parse;
 use super::lines::{Lines, MAX_RECORD, Taken, shown, without_break, without_mark};
 use super::rejects::ROW;
 use super::segment::Reading;
 use super::{ImportOptions, Refused, Row};
 use crate::domain::{Arrival, Schema};
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -15,10 +16,10 @@ use std::sync::Arc;
 /// - `type: track` is an event: `userId`, `event`, `timestamp` (RFC 3339; without a zone it is UTC; it may lie in the
 ///   future), and optionally `messageId` and `properties`, where `null` counts as missing.
 /// - `type: identify` is a profile: `userId`, `traits` (`null` clears an attribute), and optionally `timestamp`, from when
-///   it holds. `firstName`, `lastName` and `createdAt` are the attributes `first_name`, `last_name` and `created_at`.
+///   it holds, at most one hour after the import. `firstName`, `lastName` and `createdAt` are the attributes `first_name`, `last_name` and `created_at`.
 /// - Other members are passed over, `_line` and `_reason` among them. A line `{"_row": "…"}` stands for the text in it, so
 ///   that mended rows of a file of refused rows can be read as they are.
-/// - Blank lines are passed over.
+/// - A member that is there twice refuses its line. Blank lines are passed over.
 pub struct EventsNdjson<R> {
     lines: Lines<R>,
     bytes: Vec<u8>,
@@ -75,21 +76,6 @@ enum Line {
     Row(Row),
     Blank,
     End,
-}
-
-/// One JSON object.
-fn parse(bytes: &[u8]) -> Result<Map<String, Json>, String> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| format!("not UTF-8, from byte {} of the line", error.valid_up_to() + 1))?;
-    match serde_json::from_str(text) {
-        Ok(Json::Object(message)) => Ok(message),
-        Ok(_) => Err("not a JSON object".to_owned()),
-        Err(error) => {
-            let told = error.to_string();
-            let cause = told.split(" at line ").next().unwrap_or_default();
-            Err(format!("not JSON: {cause}, at column {}", error.column()))
-        }
-    }
 }
 
 impl<R: Read> Iterator for EventsNdjson<R> {

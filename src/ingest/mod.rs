@@ -6,11 +6,13 @@
 //! refused row never changes how the rows after it are read; numbers are exact decimals.
 //! Deliberately not here: opening files, storing, batches, progress, and whether anything is triggered.
 
+mod address;
 mod attribute;
 mod columns;
 mod customers;
 mod error;
 mod events;
+mod json;
 mod lines;
 mod records;
 mod rejects;

@@ -3,19 +3,20 @@
 use super::Refused;
 use super::columns::{Column, Header, LINE, REASON};
 use super::error::IngestError;
+use super::json::parse;
 use super::records::cells;
-use serde_json::{Map, Value as Json};
+use serde_json::Map;
 use std::io::{self, Write};
 
-/// Member of a refused line of NDJSON that holds its text, where that is no JSON object.
+/// Member of a refused line of NDJSON that holds its text, where that is no JSON object, or one with a member twice.
 pub(super) const ROW: &str = "_row";
 
 /// Writes refused rows down; nothing is written before the first.
 ///
 /// - CSV: the columns of the file they came from, then `_line` and `_reason`, which are passed over when the file is
 ///   imported again. A row that cannot be cut into cells stands whole in one quoted cell.
-/// - NDJSON: the refused object with `_line` and `_reason` in front; or where the line is no JSON object,
-///   `{"_line": …, "_reason": …, "_row": "the line"}`. Mend the object, or the text in `_row`.
+/// - NDJSON: the refused object with `_line` and `_reason` in front; or where the line is no JSON object, or has a
+///   member twice, `{"_line": …, "_reason": …, "_row": "the line"}`. Mend the object, or the text in `_row`.
 /// - Of a row longer than 64 KiB only the beginning is kept, and the reason says so.
 pub struct Rejects<W> {
     writer: W,
@@ -100,8 +101,8 @@ fn ndjson_row(into: &mut Vec<u8>, row: &Refused) -> io::Result<()> {
     let mut object = Map::new();
     object.insert(LINE.to_owned(), row.line.into());
     object.insert(REASON.to_owned(), reason(row).into());
-    match serde_json::from_slice(&row.raw) {
-        Ok(Json::Object(members)) if row.whole => {
+    match parse(&row.raw) {
+        Ok(members) if row.whole => {
             let members = members.into_iter().filter(|(name, _)| name != LINE && name != REASON);
             object.extend(members);
         }

@@ -1,6 +1,6 @@
 //! One message of the Segment form becomes an arrival.
 
-use super::attribute::{check_attribute, check_id, check_property};
+use super::attribute::{check_attribute, check_effective, check_id, check_property};
 use super::lines::shortened;
 use crate::domain::{Arrival, Event, ProfileRow, Schema, Time, Value};
 use serde_json::{Map, Value as Json};
@@ -62,7 +62,7 @@ impl Reading<'_> {
 
     fn profile(&self, message: &Map<String, Json>) -> Result<Arrival, String> {
         let customer = user_id(message)?;
-        let at = timestamp(message)?;
+        let at = timestamp(message)?.map(|at| check_effective("timestamp", at, self.received_at)).transpose()?;
         let mut attributes = BTreeMap::new();
         for (name, json) in object("traits", message)?.into_iter().flatten() {
             let name = self.attribute_of(name);

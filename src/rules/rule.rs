@@ -56,12 +56,14 @@ fn rule_id(item: Item<'_>, document: &Document) -> Option<String> {
     if !is_kebab_case(id) {
         let message = format!("`{id}` is not kebab-case");
         let help = "use small letters, digits and single hyphens, and begin with a letter: win-back";
-        item.error_with_help("bad-name", message, help);
+        let file = if is_kebab_case(&stem) { "" } else { "; rename the file in the same way" };
+        item.error_with_help("bad-name", message, format!("{help}{file}"));
     } else if id.len() > LONGEST_ID {
         item.error("bad-name", format!("the rule's name has {} characters, more than {LONGEST_ID}", id.len()));
     } else if id != stem {
         let message = format!("the rule is `{id}`, but its file is `{stem}`");
-        item.error_with_help("file-name", message, format!("write `rule: {stem}`, or rename the file to {id}.yaml"));
+        let rule = if is_kebab_case(&stem) { format!("write `rule: {stem}`, or ") } else { String::new() };
+        item.error_with_help("file-name", message, format!("{rule}rename the file to {id}.yaml"));
     }
     Some(id.to_owned())
 }

@@ -22,7 +22,7 @@ pub enum StoreError {
         holder: String,
     },
     /// There is no store there, and the command is not one that makes one.
-    #[error("there is no store at {0}")]
+    #[error("there is no store at {0}; `retaind import` or `retaind run` makes one")]
     Missing(PathBuf),
     /// The folder belongs to another user.
     #[error("the store at {path} belongs to another user (uid {owner}); run as that user, or name another store")]

@@ -2,7 +2,7 @@
 
 use super::check::{Checker, told};
 use super::engine::{BAD_LINK, Missing, engine};
-use super::head::{Parts, parts};
+use super::head::{Head, Parts, parts};
 use super::names::Needs;
 use super::protect::{MOST_TAGS, Protected};
 use super::render::{Language, Part, RenderError, Templates};
@@ -11,6 +11,7 @@ use crate::domain::{Diagnostic, Place};
 use crate::yaml::Node;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Compiles all files. A file with errors is left out, and all its problems are told; its template's name stays known.
 #[must_use]
@@ -59,13 +60,15 @@ struct Sources {
 impl Compiling<'_> {
     /// Compiles one file; answers its name, its language and where its parts stand, to be tried out.
     fn file(&mut self, file: &TemplateFile) -> Option<(String, String, Places)> {
-        let parts = parts(file).map_err(|found| self.checker.found.extend(found)).ok()?;
-        let whole = Places {
-            subject: parts.document.place(parts.subject.span.clone()),
-            body: parts.document.place(parts.body.clone()),
-        };
-        let locale = self.locale(file, &whole.subject)?;
-        let sources = self.sources(file, &parts)?;
+        let parts = parts(file, &mut self.checker.found).map_err(|problem| self.checker.found.push(*problem)).ok()?;
+        let at = |span| Place { file: file.path.clone(), text: Arc::clone(&parts.text), span };
+        let subject = parts.head.as_ref().and_then(|head| head.subject.as_ref());
+        let whole =
+            Places { subject: at(subject.map_or(0..0, |subject| subject.span.clone())), body: at(parts.body.clone()) };
+        // All of the file is looked at, whatever is wrong with its name or its head.
+        let locale = self.locale(file, &whole.subject);
+        let sources = self.sources(file, &parts, &at);
+        let (locale, sources) = (locale?, sources?);
         let key = |part: Part| part.key(&file.name, &locale);
         for (part, source) in [
             (Part::Subject, sources.subject),
@@ -104,8 +107,17 @@ impl Compiling<'_> {
     }
 
     /// Checks each part by itself, so that every problem has its place, and writes both parts of the mail.
-    fn sources(&mut self, file: &TemplateFile, parts: &Parts) -> Option<Sources> {
-        let document = &parts.document;
+    fn sources(&mut self, file: &TemplateFile, parts: &Parts, at: &dyn Fn(Range<usize>) -> Place) -> Option<Sources> {
+        let head = parts.head.as_ref().and_then(|head| self.head(head));
+        let (needs, text, html) = self.body(file, parts, at)?;
+        let (mut all, subject, preheader) = head?;
+        all.merge(needs);
+        Some(Sources { needs: all, subject, preheader, text, html })
+    }
+
+    /// Checks the texts of the head: what they need, the subject, the preheader.
+    fn head(&mut self, head: &Head) -> Option<(Needs, String, String)> {
+        let document = &head.document;
         let mut needs = Some(Needs::default());
         let mut scalar = |node: &Node| {
             let source = node.as_text().unwrap_or_default().to_owned();
@@ -116,11 +128,21 @@ impl Compiling<'_> {
             });
             source
         };
-        let subject = scalar(&parts.subject);
-        let preheader = parts.preheader.as_ref().map(&mut scalar).unwrap_or_default();
-        let body = &document.text[parts.body.clone()];
+        let subject = head.subject.as_ref().map(&mut scalar);
+        let preheader = head.preheader.as_ref().map(&mut scalar).unwrap_or_default();
+        needs.filter(|_| head.sound).zip(subject).map(|(needs, subject)| (needs, subject, preheader))
+    }
+
+    /// Checks the body: what it needs, the text of the mail, its HTML.
+    fn body(
+        &mut self,
+        file: &TemplateFile,
+        parts: &Parts,
+        at: &dyn Fn(Range<usize>) -> Place,
+    ) -> Option<(Needs, String, String)> {
+        let body = &parts.text[parts.body.clone()];
         let start = parts.body.start;
-        let place = |range: Range<usize>| document.place(start + range.start..start + range.end);
+        let place = |range: Range<usize>| at(start + range.start..start + range.end);
         if body.trim().is_empty() {
             self.checker.found.push(Diagnostic::error("empty-body", place(0..body.len()), "the message has no text"));
             return None;
@@ -135,11 +157,10 @@ impl Compiling<'_> {
             self.checker.found.push(Diagnostic::error("too-large", place(0..body.len()), message));
             return None;
         }
-        let mut needs = needs.filter(|_| !broken)?;
-        needs.merge(found?);
+        let needs = found.filter(|_| !broken)?;
         let text = layout::text(&text::write(&pieces, &protected));
         let html = layout::html(&html::write(&pieces, &protected), &file.locale);
-        Some(Sources { needs, subject, preheader, text, html })
+        Some((needs, text, html))
     }
 }
 

@@ -8,31 +8,51 @@ use std::sync::Arc;
 
 /// A template file, cut into its parts.
 pub(super) struct Parts {
-    pub(super) document: Document,
-    pub(super) subject: Node,
-    pub(super) preheader: Option<Node>,
+    pub(super) text: Arc<str>,
+    /// The head, as far as it is sound; without it no message can be made.
+    pub(super) head: Option<Head>,
     /// Bytes of the file behind the head.
     pub(super) body: Range<usize>,
 }
 
-/// Cuts a file into its parts, or says everything that is wrong with it.
-pub(super) fn parts(file: &TemplateFile) -> Result<Parts, Vec<Diagnostic>> {
-    let text = decode(file).map_err(|problem| vec![*problem])?;
+/// What the head says.
+pub(super) struct Head {
+    pub(super) document: Document,
+    /// `None` when it is missing or no text.
+    pub(super) subject: Option<Node>,
+    pub(super) preheader: Option<Node>,
+    /// Whether all of it is sound.
+    pub(super) sound: bool,
+}
+
+/// Cuts a file into its parts, and notes all that is wrong with the head; or says why the file has no parts.
+pub(super) fn parts(file: &TemplateFile, found: &mut Vec<Diagnostic>) -> Result<Parts, Box<Diagnostic>> {
+    let text = decode(file)?;
     let (head, body) = cut(&text).ok_or_else(|| {
         let place = Place { file: file.path.clone(), text: Arc::clone(&text), span: 0..first_line(&text) };
         let problem = Diagnostic::error("no-head", place, "a template begins with a head between two lines `---`");
-        vec![problem.help("begin the file with `---`, `subject: …` and `---`")]
+        Box::new(problem.help("begin the file with `---`, `subject: …` and `---`"))
     })?;
+    let head = head_of(file, &text, head).map_err(|problems| found.extend(problems)).ok().map(|(head, problems)| {
+        found.extend(problems);
+        head
+    });
+    Ok(Parts { text, head, body })
+}
+
+/// Reads the head, and answers with it what is wrong; or why it cannot be read.
+fn head_of(
+    file: &TemplateFile,
+    text: &Arc<str>,
+    head: Range<usize>,
+) -> Result<(Head, Vec<Diagnostic>), Vec<Diagnostic>> {
     if text[head.clone()].trim().is_empty() {
-        let place = Place { file: file.path.clone(), text, span: 0..3 };
+        let place = Place { file: file.path.clone(), text: Arc::clone(text), span: 0..3 };
         return Err(vec![Diagnostic::error("missing-key", place, "the key `subject` is missing")]);
     }
-    let document = yaml::parse_part(&file.path, &text, head)?;
+    let document = yaml::parse_part(&file.path, text, head)?;
     let (subject, preheader, found) = read(&document);
-    match subject {
-        Some(subject) if found.is_empty() => Ok(Parts { document, subject, preheader, body }),
-        _ => Err(found),
-    }
+    Ok((Head { document, subject, preheader, sound: found.is_empty() }, found))
 }
 
 fn read(document: &Document) -> (Option<Node>, Option<Node>, Vec<Diagnostic>) {

@@ -17,6 +17,8 @@ pub(super) struct Shape {
     pub(super) form: Form,
     pub(super) span: Range<usize>,
     pub(super) style: Style,
+    /// Whether a problem was noted that leaves no value to go on with.
+    pub(super) refused: bool,
 }
 
 #[derive(Debug)]
@@ -33,15 +35,16 @@ impl Shape {
     }
 }
 
-/// The shape of the one document of a source, or all that forbids to read it.
-pub(super) fn shape(source: &Source<'_>) -> Result<Shape, Vec<Diagnostic>> {
-    let mut pass = Pass { source, open: Vec::new(), root: None, documents: 0, problems: Vec::new() };
+/// The shape of the one document of a source and what is wrong with it, or all that forbids to read it at all.
+pub(super) fn shape(source: &Source<'_>) -> Result<(Shape, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut pass = Pass { source, open: Vec::new(), root: None, documents: 0, problems: Vec::new(), unreadable: false };
     for event in Parser::new_from_str(source.yaml()) {
         let went_on = match event {
             Ok((event, span)) => pass.take(event, span),
             Err(error) => pass.syntax(&error),
         };
-        if went_on.is_none() || pass.problems.len() >= MAX_PROBLEMS {
+        pass.unreadable |= pass.problems.len() >= MAX_PROBLEMS;
+        if went_on.is_none() || pass.unreadable {
             break;
         }
     }
@@ -55,6 +58,7 @@ struct Open {
     style: Style,
     /// A key whose value has not come yet.
     key: Option<Shape>,
+    refused: bool,
 }
 
 struct Pass<'s> {
@@ -63,6 +67,8 @@ struct Pass<'s> {
     root: Option<Shape>,
     documents: usize,
     problems: Vec<Diagnostic>,
+    /// Whether the rest could not be looked at.
+    unreadable: bool,
 }
 
 impl Pass<'_> {
@@ -74,12 +80,14 @@ impl Pass<'_> {
             Event::Alias(_) => {
                 self.problem("yaml-alias", span.clone(), "an alias (`*name`) is not allowed").help =
                     Some("write the value out, or put a text that begins with * in quotes".into());
-                self.put(Shape { form: Form::Scalar("alias".into()), span, style: Style::Plain });
+                self.put(Shape { form: Form::Scalar("alias".into()), span, style: Style::Plain, refused: true });
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.decorations(&span, anchor, tag.as_deref());
+                // More likely a condition that begins with `!` or `&` than a value with something in front.
+                let refused = anchor > 0 || tag.is_some();
                 let shape = self.scalar(text, style, span);
-                self.put(shape);
+                self.put(Shape { refused, ..shape });
             }
             Event::SequenceStart(anchor, tag) => self.open(Form::List(Vec::new()), (anchor, tag), span)?,
             Event::MappingStart(anchor, tag) => self.open(Form::Map(Vec::new()), (anchor, tag), span)?,
@@ -117,7 +125,7 @@ impl Pass<'_> {
             Style::Plain if text.is_empty() => 0,
             _ => self.source.slice(span.clone()).trim_end().len(),
         };
-        Shape { form: Form::Scalar(text.into_owned()), span: span.start..span.start + written, style }
+        Shape { form: Form::Scalar(text.into_owned()), span: span.start..span.start + written, style, refused: false }
     }
 
     fn decorations(&mut self, span: &Range<usize>, anchor: usize, tag: Option<&Tag>) {
@@ -145,13 +153,14 @@ impl Pass<'_> {
         }
         let flow = self.source.slice(span.clone()).starts_with(['[', '{']);
         let style = if flow { Style::Flow } else { Style::Block };
-        self.open.push(Open { form, start: span.start, style, key: None });
+        self.open.push(Open { form, start: span.start, style, key: None, refused: false });
         Some(())
     }
 
     fn too_deep(&mut self, span: Range<usize>) -> Option<()> {
         let message = format!("lists and maps lie more than {MAX_DEPTH} deep in one another");
         self.problem("yaml-depth", span, message);
+        self.unreadable = true;
         None
     }
 
@@ -163,14 +172,17 @@ impl Pass<'_> {
             Form::Scalar(_) => None,
         };
         let end = if open.style == Style::Flow { end.end } else { last.unwrap_or(open.start) };
+        let mut refused = open.refused;
         if let (Form::Map(entries), Style::Flow) = (&open.form, open.style) {
-            self.cut_keys(entries);
+            refused |= self.cut_keys(entries);
         }
-        self.put(Shape { form: open.form, span: open.start..end.max(open.start), style: open.style });
+        self.put(Shape { form: open.form, span: open.start..end.max(open.start), style: open.style, refused });
     }
 
     /// `{when: count("a", 30d) > 1}` is cut at its comma, and what follows becomes a key without a value.
-    fn cut_keys(&mut self, entries: &[(Shape, Shape)]) {
+    /// Whether it was so.
+    fn cut_keys(&mut self, entries: &[(Shape, Shape)]) -> bool {
+        let before = self.problems.len();
         let cut = entries.iter().filter(|(key, value)| is_absent(value) && matches!(key.form, Form::Scalar(_)));
         for (key, _) in cut {
             let message = format!("`{}` has no value", key.scalar());
@@ -178,6 +190,7 @@ impl Pass<'_> {
             let problem = self.source.error("yaml-cut", key.span.clone(), message).help(help);
             self.problems.push(problem);
         }
+        self.problems.len() > before
     }
 
     fn put(&mut self, shape: Shape) {
@@ -193,7 +206,7 @@ impl Pass<'_> {
         }
     }
 
-    fn key(&mut self, key: Shape) {
+    fn key(&mut self, mut key: Shape) {
         let (code, message, help) = match &key.form {
             Form::List(_) => ("yaml-key", "a list cannot be a key", "write a name before the colon"),
             Form::Map(_) => ("yaml-key", "a map cannot be a key", "put a text that holds {{ }} in quotes"),
@@ -207,13 +220,17 @@ impl Pass<'_> {
             // What was found wrong inside a `{{ }}` that should have been quoted would only mislead.
             self.problems.retain(|other| other.code != "yaml-cut" || !key.span.contains(&other.place.span.start));
             self.problem(code, key.span.clone(), message).help = Some(help.into());
+            key.refused = true;
         }
         if let Some(open) = self.open.last_mut() {
+            // A map in one line was hardly meant as one; of a map of lines only this one is lost.
+            open.refused |= key.refused && open.style == Style::Flow;
             open.key = Some(key);
         }
     }
 
     fn syntax(&mut self, error: &ScanError) -> Option<()> {
+        self.unreadable = true;
         let at = self.source.byte(error.marker().index());
         let (line_start, line) =
             self.source.line_at(at.saturating_sub(usize::from(at == self.source.byte(usize::MAX))));
@@ -232,8 +249,8 @@ impl Pass<'_> {
         None
     }
 
-    fn finish(mut self) -> Result<Shape, Vec<Diagnostic>> {
-        if let Some(root) = &self.root {
+    fn finish(mut self) -> Result<(Shape, Vec<Diagnostic>), Vec<Diagnostic>> {
+        if let Some(root) = &mut self.root {
             let mut duplicates = Vec::new();
             duplicate_keys(self.source, root, &mut duplicates);
             self.problems.append(&mut duplicates);
@@ -241,7 +258,7 @@ impl Pass<'_> {
         self.problems.sort_by_key(|problem| problem.place.span.start);
         self.problems.truncate(MAX_PROBLEMS);
         match self.root {
-            Some(root) if self.problems.is_empty() && !is_absent(&root) => Ok(root),
+            Some(root) if !self.unreadable && (root.refused || !is_absent(&root)) => Ok((root, self.problems)),
             _ if self.problems.is_empty() => {
                 let start = self.source.byte(0);
                 let help = "write at least one key, or remove the file";
@@ -260,6 +277,8 @@ fn cure(info: &str) -> Option<String> {
         "the text goes on behind its closing quote: put the whole of it in '…'"
     } else if info.contains("flow mapping") || info.contains("flow sequence") || info.contains("flow") {
         "inside [ ] and { } put a text that holds , [ ] { } or : in quotes"
+    } else if info.contains("unknown anchor") {
+        "put a text that begins with * in quotes"
     } else if info.contains("unexpected character") {
         "put a text that begins with this character in quotes"
     } else if info.contains("quoted scalar") {
@@ -272,26 +291,30 @@ fn cure(info: &str) -> Option<String> {
     Some(cure.to_owned())
 }
 
-fn duplicate_keys(source: &Source<'_>, shape: &Shape, problems: &mut Vec<Diagnostic>) {
-    match &shape.form {
+/// Notes keys that stand twice, and leaves out all but the first of each, and those that are no keys.
+fn duplicate_keys(source: &Source<'_>, shape: &mut Shape, problems: &mut Vec<Diagnostic>) {
+    match &mut shape.form {
         Form::Scalar(_) => {}
-        Form::List(items) => items.iter().for_each(|item| duplicate_keys(source, item, problems)),
+        Form::List(items) => items.iter_mut().for_each(|item| duplicate_keys(source, item, problems)),
         Form::Map(entries) => {
-            let mut seen: HashMap<&str, &Range<usize>> = HashMap::with_capacity(entries.len());
-            for (key, value) in entries {
+            let mut seen: HashMap<String, usize> = HashMap::with_capacity(entries.len());
+            entries.retain_mut(|(key, value)| {
                 duplicate_keys(source, value, problems);
-                if !matches!(key.form, Form::Scalar(_)) || problems.len() >= MAX_PROBLEMS {
-                    continue;
+                if key.refused || !matches!(key.form, Form::Scalar(_)) {
+                    return false;
                 }
-                if let Some(first) = seen.get(key.scalar()) {
-                    let line = source.line_number(first.start);
+                let Some(first) = seen.get(key.scalar()) else {
+                    seen.insert(key.scalar().to_owned(), key.span.start);
+                    return true;
+                };
+                if problems.len() < MAX_PROBLEMS {
+                    let line = source.line_number(*first);
                     let message = format!("the key `{}` stands twice in this map, first on line {line}", key.scalar());
                     let problem = source.error("duplicate-key", key.span.clone(), message);
                     problems.push(problem.help("keep one of the two"));
-                } else {
-                    seen.insert(key.scalar(), &key.span);
                 }
-            }
+                false
+            });
         }
     }
 }

@@ -18,7 +18,7 @@ mod tests;
 pub use parse::{MAX_BYTES, MAX_DEPTH, parse, parse_part};
 pub use reader::{Item, Map, Reader};
 
-use crate::domain::{Number, Place};
+use crate::domain::{Diagnostic, Number, Place};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +32,7 @@ pub struct Document {
     pub text: Arc<str>,
     /// What stands in it.
     pub root: Node,
+    problems: Vec<Diagnostic>,
 }
 
 /// A value and where it stands.
@@ -42,6 +43,7 @@ pub struct Node {
     /// Bytes of [`Document::text`]; quotes belong to it, the header and indentation of a block do not.
     pub span: Range<usize>,
     style: Style,
+    refused: bool,
 }
 
 /// A value.
@@ -93,7 +95,13 @@ impl Node {
     /// A map without keys, for what is left out and would stand at that byte.
     #[must_use]
     pub const fn empty_map(at: usize) -> Self {
-        Self { kind: Kind::Map(Vec::new()), span: at..at, style: Style::Flow }
+        Self { kind: Kind::Map(Vec::new()), span: at..at, style: Style::Flow, refused: false }
+    }
+
+    /// Whether what stands here was refused already; its value is [`Kind::Null`], and nothing more is to be said of it.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// How it is written.
@@ -130,6 +138,12 @@ impl Node {
 }
 
 impl Document {
+    /// What YAML allows and we do not, in the order of the file. All of it is an error.
+    #[must_use]
+    pub fn problems(&self) -> &[Diagnostic] {
+        &self.problems
+    }
+
     /// The place of a span of this document's text.
     #[must_use]
     pub fn place(&self, span: Range<usize>) -> Place {

@@ -13,8 +13,10 @@ pub const MAX_BYTES: usize = 1 << 20;
 /// How deep lists and maps may lie in one another.
 pub const MAX_DEPTH: usize = 64;
 
-/// Reads a whole file. Every problem that can be seen is in the answer: too large, not UTF-8, NUL, empty, not YAML, too
-/// deep, more than one document, anchors, aliases, tags, merge keys, duplicate keys, keys cut at a comma.
+/// Reads a whole file, or says why it cannot be read: too large, not UTF-8, NUL, empty, not YAML, too deep.
+///
+/// What YAML allows and we do not (more than one document, anchors, aliases, tags, merge keys, duplicate keys, keys cut at
+/// a comma) does not end the reading: it is among [`Document::problems`], where every [`Reader`](super::Reader) begins.
 pub fn parse(file: &Path, bytes: &[u8]) -> Result<Document, Vec<Diagnostic>> {
     let text = decode(file, bytes).map_err(|problem| vec![*problem])?;
     let whole = 0..text.len();
@@ -27,9 +29,15 @@ pub fn parse_part(file: &Path, text: &Arc<str>, part: Range<usize>) -> Result<Do
     if let Some(problem) = source.control_character() {
         return Err(vec![problem]);
     }
-    let shape = shape(&source)?;
-    let root = source.read_values(&shape).map_err(|problem| vec![*problem])?;
-    Ok(Document { file: file.to_owned(), text: Arc::clone(text), root })
+    let (shape, mut problems) = shape(&source)?;
+    // The other reader would stop at the first of the problems.
+    let value = if problems.is_empty() { source.value().map_err(|problem| vec![*problem])? } else { value_of(&shape) };
+    let joined = source.join(&shape, &value, &mut problems);
+    problems.sort_by_key(|problem| problem.place.span.start);
+    match joined {
+        Ok(root) => Ok(Document { file: file.to_owned(), text: Arc::clone(text), root, problems }),
+        Err(ambiguous) => Err(problems.into_iter().chain([*ambiguous]).collect()),
+    }
 }
 
 /// The text of a file, once it is known to be a text of bearable size.
@@ -92,7 +100,7 @@ impl<'s> Source<'s> {
     pub(super) fn byte(&self, character: usize) -> usize {
         match &self.starts {
             Some(starts) => starts.get(character).copied().unwrap_or(self.part.end),
-            None => (self.part.start + character).min(self.part.end),
+            None => self.part.start.saturating_add(character).min(self.part.end),
         }
     }
 
@@ -120,37 +128,51 @@ impl<'s> Source<'s> {
         Some(self.error(code, at..at + 1, message).help(help))
     }
 
-    /// What `serde_yaml` makes of the text, joined with the places of the event pass.
-    fn read_values(&self, shape: &Shape) -> Result<Node, Box<Diagnostic>> {
-        let value: serde_yaml::Value = serde_yaml::from_str(self.yaml()).map_err(|error| {
+    /// What `serde_yaml` makes of the text.
+    fn value(&self) -> Result<serde_yaml::Value, Box<Diagnostic>> {
+        serde_yaml::from_str(self.yaml()).map_err(|error| {
             let at = self.byte(error.location().map_or(0, |location| location.index()));
             let message = strip_location(&error.to_string());
             Box::new(self.error("yaml-syntax", at..at, format!("this is not valid YAML: {message}")))
-        })?;
-        self.join(shape, &value)
+        })
     }
 
-    fn join(&self, shape: &Shape, value: &serde_yaml::Value) -> Result<Node, Box<Diagnostic>> {
+    /// Joins what the text means with the places of the event pass.
+    fn join(
+        &self,
+        shape: &Shape,
+        value: &serde_yaml::Value,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Result<Node, Box<Diagnostic>> {
         use serde_yaml::Value;
+        let mut refused = shape.refused;
         let kind = match (&shape.form, value) {
+            _ if refused => Kind::Null,
             (Form::Scalar(_), Value::Null) => Kind::Null,
             (Form::Scalar(_), Value::Bool(yes)) => Kind::Bool(*yes),
-            (Form::Scalar(text), Value::Number(number)) => Kind::Number(self.number(shape, text, number)?),
+            (Form::Scalar(text), Value::Number(number)) => match self.number(shape, text, number) {
+                Ok(number) => Kind::Number(number),
+                Err(problem) => {
+                    problems.push(*problem);
+                    refused = true;
+                    Kind::Null
+                }
+            },
             (Form::Scalar(_), Value::String(text)) => Kind::Text(text.clone()),
             (Form::List(shapes), Value::Sequence(values)) if shapes.len() == values.len() => {
-                let items = shapes.iter().zip(values).map(|(shape, value)| self.join(shape, value));
+                let items = shapes.iter().zip(values).map(|(shape, value)| self.join(shape, value, problems));
                 Kind::List(items.collect::<Result<_, _>>()?)
             }
             (Form::Map(shapes), Value::Mapping(values)) if shapes.len() == values.len() => {
                 let entries = shapes.iter().zip(values).map(|((key, shape), (_, value))| {
                     let key = Key { name: key.scalar().to_owned(), span: key.span.clone() };
-                    self.join(shape, value).map(|node| (key, node))
+                    self.join(shape, value, problems).map(|node| (key, node))
                 });
                 Kind::Map(entries.collect::<Result<_, _>>()?)
             }
             _ => return Err(Box::new(self.ambiguous(shape))),
         };
-        Ok(Node { kind, span: shape.span.clone(), style: shape.style })
+        Ok(Node { kind, span: shape.span.clone(), style: shape.style, refused })
     }
 
     fn number(&self, shape: &Shape, text: &str, number: &serde_yaml::Number) -> Result<Number, Box<Diagnostic>> {
@@ -164,6 +186,23 @@ impl<'s> Source<'s> {
     fn ambiguous(&self, shape: &Shape) -> Diagnostic {
         self.error("yaml-ambiguous", shape.span.clone(), "two readers of YAML understand this in two ways")
             .help("write it more plainly: quote texts, and put each key on a line of its own")
+    }
+}
+
+/// What a text means of which only the shape is to be relied on.
+fn value_of(shape: &Shape) -> serde_yaml::Value {
+    use serde_yaml::Value;
+    match &shape.form {
+        Form::Scalar(text) if shape.style == Style::Plain => match serde_yaml::from_str(text) {
+            Ok(value @ (Value::Bool(_) | Value::Number(_))) => value,
+            Ok(Value::Null) if text.is_empty() || text == "~" || text.eq_ignore_ascii_case("null") => Value::Null,
+            _ => Value::String(text.clone()),
+        },
+        Form::Scalar(text) => Value::String(text.clone()),
+        Form::List(items) => Value::Sequence(items.iter().map(value_of).collect()),
+        Form::Map(entries) => Value::Mapping(
+            entries.iter().map(|(key, value)| (Value::String(key.scalar().to_owned()), value_of(value))).collect(),
+        ),
     }
 }
 

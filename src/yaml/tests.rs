@@ -10,7 +10,12 @@ fn read(text: &str) -> Document {
 }
 
 fn problems(bytes: &[u8]) -> Vec<String> {
-    parse(Path::new("a.yaml"), bytes).expect_err("it must be refused").iter().map(Diagnostic::to_string).collect()
+    let problems = match parse(Path::new("a.yaml"), bytes) {
+        Ok(document) => document.problems().to_vec(),
+        Err(problems) => problems,
+    };
+    assert_ne!(problems, [], "it must be refused");
+    problems.iter().map(Diagnostic::to_string).collect()
 }
 
 /// Documents, and everything that is said of each.
@@ -225,7 +230,7 @@ fn the_place_of_bytes_beyond_a_value_is_the_whole_value() {
 #[test]
 fn a_part_of_a_text_has_its_places_in_the_whole() {
     let text = "---\nčč: 1\nb: &x\n---\nbody".into();
-    let problems = parse_part(Path::new("en.md"), &text, 4..18).unwrap_err();
+    let problems = parse_part(Path::new("en.md"), &text, 4..18).unwrap().problems().to_vec();
     assert!(problems[0].to_string().starts_with("en.md:3:4: error[yaml-anchor]"), "{}", problems[0]);
 }
 
@@ -346,4 +351,41 @@ fn a_reader_stops_counting_problems_but_never_misses_an_error() {
     reader.report_all((0..2).map(|_| problem(Severity::Error)));
     assert!(reader.has_errors());
     assert_eq!(reader.finish().len(), 101);
+}
+
+#[test]
+fn what_we_refuse_of_yaml_does_not_hide_the_rest_of_the_file() {
+    let document = read(concat!(
+        "name: 5\nname: b\nwhen: !x.y\nkept: &k {yes: true, no: ~, per: 3d}\nlist: [*k, 1.5, .inf]\nall: [*k]\n",
+        "flow: {e: x, w: f(1, 2)}\nid: {{ c.id }}\n<<: {z: 1}\nunknown: 1\n---\nlast: 1\n",
+    ));
+    let reader = Reader::new(&document);
+    let map = reader.root().map().unwrap();
+    assert_eq!(map.required("name").and_then(Item::text), None);
+    assert!(map.required("when").is_none() && map.get("flow").is_none() && map.get("id").is_none());
+    map.missing("when", None);
+    let numbers: Vec<_> = map.required("list").and_then(Item::list).unwrap().into_iter().map(Item::number).collect();
+    assert_eq!(numbers, [Some("1.5".parse().unwrap())]);
+    assert!(map.required("all").and_then(Item::list).is_none());
+    let kept = map.required("kept").and_then(Item::map).unwrap();
+    assert_eq!(kept.required("yes").and_then(Item::bool), Some(true));
+    assert!(kept.get("no").unwrap().is_null());
+    assert_eq!(kept.required("per").and_then(Item::span), Some(Span::days(3)));
+    map.close();
+    let told: Vec<_> = reader.finish().iter().map(|it| (it.place.line_column().0, it.code)).collect();
+    let expected = [
+        (1, "wrong-type"),
+        (2, "duplicate-key"),
+        (3, "yaml-tag"),
+        (4, "yaml-anchor"),
+        (5, "yaml-alias"),
+        (5, "bad-number"),
+        (6, "yaml-alias"),
+        (7, "yaml-cut"),
+        (8, "yaml-key"),
+        (9, "yaml-merge"),
+        (10, "unknown-key"),
+        (11, "yaml-documents"),
+    ];
+    assert_eq!(told, expected);
 }

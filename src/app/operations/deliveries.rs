@@ -80,9 +80,17 @@ async fn change_all(
     filter: &DeliveryFilter,
     edit: impl Fn(&Delivery, Time) -> Option<DeliveryChange>,
 ) -> Result<u64> {
+    change_each(core, filter, edit).await.map_err(failure)
+}
+
+async fn change_each(
+    core: &Shared,
+    filter: &DeliveryFilter,
+    edit: impl Fn(&Delivery, Time) -> Option<DeliveryChange>,
+) -> crate::store::Result<u64> {
     let (mut after, mut count) = (None, 0);
     loop {
-        let found = core.store.deliveries(filter, after, 1000).await.map_err(failure)?;
+        let found = core.store.deliveries(filter, after, 1000).await?;
         let Some(last) = found.last() else { return Ok(count) };
         after = Some(last.id);
         let now = core.clock.now();
@@ -92,19 +100,19 @@ async fn change_all(
                 Ok(()) => count += part.len() as u64,
                 // One of them changed meanwhile: each by itself, and the one that changed is left to whoever did.
                 Err(StoreError::Conflict) => count += one_by_one(core, part).await?,
-                Err(error) => return Err(failure(error)),
+                Err(error) => return Err(error),
             }
         }
     }
 }
 
-async fn one_by_one(core: &Shared, changes: &[DeliveryChange]) -> Result<u64> {
+async fn one_by_one(core: &Shared, changes: &[DeliveryChange]) -> crate::store::Result<u64> {
     let mut count = 0;
     for change in changes {
         match core.store.record(vec![change.clone()], Urgency::Background).await {
             Ok(()) => count += 1,
             Err(StoreError::Conflict) => {}
-            Err(error) => return Err(failure(error)),
+            Err(error) => return Err(error),
         }
     }
     Ok(count)
@@ -127,10 +135,10 @@ fn edit(delivery: &Delivery, change: Change, now: Time) -> std::result::Result<D
     let slot = match change {
         Change::Retry | Change::Resume => {
             match delivery.state {
-                State::Held | State::Failed | State::Suppressed | State::Cancelled => {}
+                State::Held | State::Failed | State::Suppressed | State::Cancelled | State::Deferred => {}
                 other => {
                     return Err(format!(
-                        "it is {other}, and only held, failed, suppressed or cancelled ones can be retried"
+                        "it is {other}, and only held, failed, deferred, suppressed or cancelled ones can be retried"
                     ));
                 }
             }
@@ -167,4 +175,19 @@ fn edit(delivery: &Delivery, change: Change, now: Time) -> std::result::Result<D
         slot,
         suppress: None,
     })
+}
+
+/// Cancels what a removed rule, or its removed steps, had waiting or held.
+pub(crate) async fn cancel_of_rule(
+    core: &Shared,
+    rule: &str,
+    is_removed: impl Fn(&str) -> bool,
+) -> crate::store::Result<u64> {
+    let filter = DeliveryFilter { rule: Some(rule.to_owned()), ..DeliveryFilter::default() };
+    change_each(core, &filter, |delivery, now| {
+        let mut change = edit(delivery, Change::Cancel, now).ok().filter(|_| is_removed(&delivery.step))?;
+        change.delivery.reason = Some(Reason::RuleRemoved);
+        Some(change)
+    })
+    .await
 }

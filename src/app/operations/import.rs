@@ -176,7 +176,7 @@ fn unusable(error: &IngestError) -> Failure {
     Failure::from_error(FailureKind::Invalid, error)
 }
 
-/// One address a line, or `address,reason`; a first line `address` or `address,reason` is a heading, `#` begins a remark.
+/// One address a line, or `address,reason`; a first line without an `@` is a heading, `#` begins a remark.
 async fn suppressions(core: &Shared, reader: ChunkReader, sink: ImportSink, bytes: &AtomicU64) -> Result<ImportReport> {
     let now = core.clock.now();
     let refusals = sink.clone();
@@ -217,7 +217,7 @@ fn parse_suppressions(
         };
         let (address, reason) = line.split_once(',').unwrap_or((&line, ""));
         let address = normalized_address(address.trim_matches('"'));
-        if address.is_empty() || line.starts_with('#') || number == 1 && address == "address" {
+        if address.is_empty() || line.starts_with('#') || number == 1 && !address.contains('@') {
             continue;
         }
         parsed.rows += 1;

@@ -20,6 +20,8 @@ use crate::store::StoreError;
 use async_trait::async_trait;
 use std::sync::Arc;
 
+pub(super) use deliveries::cancel_of_rule;
+
 /// Most rows of one page of a list.
 const LONGEST_PAGE: usize = 1000;
 
@@ -30,6 +32,7 @@ pub(crate) struct Ops(pub(crate) Arc<Shared>);
 #[async_trait]
 impl Operations for Ops {
     async fn plan(&self, request: PlanRequest) -> Result<PlanReport> {
+        self.0.sound_rules()?;
         plan::plan(&self.0, request).await
     }
 
@@ -94,14 +97,17 @@ impl Operations for Ops {
     }
 
     async fn rules(&self) -> Result<Vec<RuleView>> {
+        self.0.sound_rules()?;
         rules::list(&self.0).await
     }
 
     async fn pause_rule(&self, rule: &str) -> Result<RuleView> {
+        self.0.sound_rules()?;
         rules::pause(&self.0, rule).await
     }
 
     async fn resume_rule(&self, rule: &str) -> Result<RuleView> {
+        self.0.sound_rules()?;
         rules::resume(&self.0, rule).await
     }
 

@@ -3,9 +3,10 @@
 use super::failure;
 use crate::app::pages::judge_all;
 use crate::app::shared::Shared;
+use crate::calendar;
 use crate::delivery::{Pauses, World};
-use crate::domain::{Customer, DeliveryKey, Payload, Reason, Span, State, Time, normalized_address};
-use crate::engine::{self, Decided, Firing, Moment, Verdict};
+use crate::domain::{Class, Customer, Delivery, DeliveryKey, Payload, Reason, Span, State, Time, normalized_address};
+use crate::engine::{self, Firing, Moment, Verdict};
 use crate::http::{Failure, PlanReport, PlanRequest, Result, RulePlan};
 use crate::rules::Rule;
 use crate::store::{StoredCustomer, View};
@@ -118,30 +119,47 @@ impl Judge {
                 continue;
             }
             let zone = self.world.zone_of(customer);
-            let occurrence = crate::calendar::occurrence_at(&zone, self.at);
-            for ((rule, paused), plan) in self.rules.iter().zip(&paused).zip(&mut plans) {
-                let firing = Firing { rule, occurrence: &occurrence, paused: *paused };
-                let moment = Moment { at: self.at, tick: None, policy: &self.world.policy, key: &self.key };
-                let decided = engine::decide(stored.number, customer, &zone, &[firing], &moment);
-                self.count(customer, &decided, plan);
+            let occurrence = calendar::occurrence_at(&zone, self.at);
+            let firing = |(rule, paused)| Firing { rule, occurrence: &occurrence, paused };
+            let rules = self.rules.iter().map(AsRef::as_ref).zip(paused.iter().copied());
+            let firings: Vec<Firing<'_>> = rules.map(firing).collect();
+            let moment = Moment { at: self.at, tick: None, policy: &self.world.policy, key: &self.key };
+            // Together, as a tick decides them: the rule of the higher priority gets the place under a cap.
+            let decided = engine::decide(stored.number, customer, &zone, &firings, &moment);
+            let quiet = self.world.policy.quiet_hours.and_then(|hours| calendar::quiet_until(hours, &zone, self.at));
+            for ((rule, verdict), plan) in self.rules.iter().zip(&decided.verdicts).zip(&mut plans) {
+                let asked = decided.deliveries.iter().filter(|delivery| delivery.rule == rule.id);
+                self.count(customer, verdict, asked, plan);
+                if quiet.is_some()
+                    && rule.class == Class::Marketing
+                    && matches!(verdict, Verdict::Enrolled { emails: 1.., .. })
+                {
+                    hold(plan, Reason::QuietHours, &customer.id);
+                }
             }
         }
         plans
     }
 
-    fn count(&self, customer: &Customer, decided: &Decided, plan: &mut RulePlan) {
+    fn count<'d>(
+        &self,
+        customer: &Customer,
+        verdict: &Verdict,
+        asked: impl Iterator<Item = &'d Delivery>,
+        plan: &mut RulePlan,
+    ) {
         plan.evaluated += 1;
-        match decided.verdicts.first() {
-            None | Some(Verdict::NoMatch) => return,
-            Some(Verdict::Unknown) => {
+        match verdict {
+            Verdict::NoMatch => return,
+            Verdict::Unknown => {
                 plan.unknown += 1;
                 return;
             }
-            Some(Verdict::Held(reason)) => hold(plan, *reason, &customer.id),
-            Some(Verdict::HeldOut) => plan.holdout += 1,
-            Some(Verdict::Enrolled { .. }) => {
+            Verdict::Held(reason) => hold(plan, *reason, &customer.id),
+            Verdict::HeldOut => plan.holdout += 1,
+            Verdict::Enrolled { .. } => {
                 plan.enroll += 1;
-                self.count_deliveries(customer, decided, plan);
+                self.count_deliveries(customer, asked, plan);
             }
         }
         plan.matched += 1;
@@ -151,9 +169,14 @@ impl Judge {
     }
 
     /// What would go out, and which mails the gates at sending would stop as things are.
-    fn count_deliveries(&self, customer: &Customer, decided: &Decided, plan: &mut RulePlan) {
+    fn count_deliveries<'d>(
+        &self,
+        customer: &Customer,
+        asked: impl Iterator<Item = &'d Delivery>,
+        plan: &mut RulePlan,
+    ) {
         let mut stopped = None;
-        for delivery in &decided.deliveries {
+        for delivery in asked {
             match (&delivery.payload, delivery.state) {
                 (Payload::Webhook { .. }, _) => plan.deliveries.webhook += 1,
                 (Payload::Email { .. }, State::Queued) => match self.address_stops(customer) {
@@ -170,11 +193,10 @@ impl Judge {
 
     fn address_stops(&self, customer: &Customer) -> Option<Reason> {
         let Some(address) = customer.email() else { return Some(Reason::NoAddress) };
-        let only_to = self.world.sender.as_ref().map(|sender| sender.only_to.as_slice()).unwrap_or_default();
         if self.suppressed.contains(&normalized_address(address)) {
             Some(Reason::Suppressed)
         } else {
-            (!engine::is_listed(address, only_to)).then_some(Reason::OnlyTo)
+            (!engine::is_listed(address, &self.world.only_to)).then_some(Reason::OnlyTo)
         }
     }
 }

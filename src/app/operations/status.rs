@@ -13,6 +13,7 @@ const WORKER_SILENT: Span = Span::seconds(30);
 pub(super) async fn status(core: &Shared) -> Result<Status> {
     let stats = core.store.stats().await.map_err(failure)?;
     let lanes = core.store.lanes().await.map_err(failure)?;
+    let troubles = core.daemon.as_ref().map(|daemon| daemon.worker.troubles()).unwrap_or_default();
     let views = rules::list(core).await?;
     let next_tick = views
         .iter()
@@ -36,7 +37,15 @@ pub(super) async fn status(core: &Shared) -> Result<Status> {
         deliveries: stats.deliveries.into_iter().collect(),
         lanes: lanes
             .into_iter()
-            .map(|lane| LaneView { lane: lane.lane.to_string(), next_due: lane.next_due })
+            .map(|status| {
+                let trouble = troubles.iter().find(|(lane, ..)| *lane == status.lane);
+                LaneView {
+                    lane: status.lane.to_string(),
+                    next_due: status.next_due,
+                    trouble: trouble.map(|(_, what, _)| what.clone()),
+                    tried_at: trouble.map(|(.., at)| *at),
+                }
+            })
             .collect(),
         rules: RulesStatus { count: views.len() as u64, paused },
         next_tick,

@@ -1,6 +1,7 @@
 //! What happens between decision and sending.
 
 use super::{LETTER, Plan, Shop, name_of};
+use crate::catcher::{MailAct, MailFaults, MailStage, When};
 use crate::domain::{Reason, Span, State};
 use crate::http::{RuleStanding, SuppressionRequest};
 
@@ -88,7 +89,45 @@ async fn a_removed_rule_cancels_what_it_had_queued() {
     shop.remove("rules/letter.yaml");
     let report = shop.operations().reload().await.unwrap();
     assert_eq!(report.removed, ["letter"]);
+    let cancelled = shop.only().await;
+    assert_eq!((cancelled.state, cancelled.reason), (State::Cancelled, Some(Reason::RuleRemoved)));
+    // A rule that comes back does not bring back what was cancelled.
+    shop.write("rules/letter.yaml", LETTER);
+    shop.operations().reload().await.unwrap();
     assert_eq!(resumed(&shop).await, (State::Cancelled, Some(Reason::RuleRemoved)));
+    assert_eq!(shop.mails.count(), 0);
+}
+
+#[tokio::test]
+async fn a_rule_removed_while_nothing_ran_is_noticed_at_the_start() {
+    let mut shop = waiting().await;
+    shop.stop().await;
+    shop.remove("rules/letter.yaml");
+    shop.start_paused().await;
+    assert_eq!(shop.only().await.reason, Some(Reason::RuleRemoved));
+}
+
+#[tokio::test]
+async fn a_folder_of_rules_that_is_gone_cancels_nothing() {
+    let shop = waiting().await;
+    shop.remove("rules");
+    shop.operations().reload().await.unwrap_err();
+    assert_eq!(resumed(&shop).await, (State::Sent, None));
+}
+
+#[tokio::test]
+async fn what_keeps_a_lane_waiting_is_in_the_status() {
+    let mail = MailFaults::none().with(MailStage::Greeting, When::Always, MailAct::Reply("554 go away".into()));
+    let shop = Shop::new(Plan { rules: vec![(name_of(LETTER), LETTER.into())], mail, ..Plan::default() }).await;
+    shop.customer("ana").await;
+    shop.clock.advance(Span::seconds(30));
+    shop.decided().await;
+    while shop.operations().status().await.unwrap().lanes.iter().all(|lane| lane.trouble.is_none()) {
+        shop.nudge().await;
+    }
+    let lane = shop.operations().status().await.unwrap().lanes.remove(0);
+    assert!(lane.trouble.is_some_and(|trouble| trouble.contains("go away")) && lane.tried_at.is_some());
+    assert_eq!(shop.only().await.attempts, 0);
 }
 
 #[tokio::test]

@@ -186,7 +186,8 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
     }
 
     pub(super) fn remove(&self, name: &str) {
-        std::fs::remove_file(self.folder.path().join(name)).unwrap();
+        let path = self.folder.path().join(name);
+        if path.is_dir() { std::fs::remove_dir_all(path).unwrap() } else { std::fs::remove_file(path).unwrap() }
     }
 
     pub(super) fn edit(&self, name: &str, from: &str, to: &str) {

@@ -9,7 +9,8 @@ pub enum AddressError {
     /// Not exactly one `name@domain`.
     #[error("not one address of the form name@domain")]
     Form,
-    /// The part before the @ has characters that need quoting, misplaced dots, or more than 64 bytes.
+    /// The part before the @ has characters that need quoting, misplaced dots, the beginning of an encoded word (`=?`), or more
+    /// than 64 bytes.
     #[error("the part before the @ is not usable")]
     LocalPart,
     /// The domain is no name of the DNS, or has none (IDNA 2008).
@@ -38,7 +39,8 @@ pub(super) fn address(text: &str) -> Result<Address, AddressError> {
         return Err(AddressError::Form);
     }
     let atom = |atom: &str| !atom.is_empty() && atom.chars().all(is_atom);
-    if local.len() > 64 || !local.split('.').all(atom) {
+    // Some mail readers decode what looks like an encoded word (RFC 2047) even in an address.
+    if local.len() > 64 || local.contains("=?") || !local.split('.').all(atom) {
         return Err(AddressError::LocalPart);
     }
     let domain = idna::domain_to_ascii_strict(domain).map_err(|_| AddressError::Domain)?;
@@ -134,6 +136,7 @@ mod tests {
             "a@b;c",
             "a\u{202e}@b.example",
             "a(c)@b.example",
+            "=?utf-8?q?a=0D=0A?=@b.example",
         ] {
             assert!(address(text).is_err(), "{text:?}");
         }

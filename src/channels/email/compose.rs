@@ -2,11 +2,12 @@
 
 use super::AddressError;
 use super::address::{address, is_unsafe, mailbox};
+use super::words::{encoded, looks_encoded};
 use crate::domain::{DeliveryId, Outcome, Time};
 use lettre::Address;
 use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message, MultiPart, MultiPartKind, SinglePart};
+use lettre::message::{Mailbox, Message, MessageBuilder, MultiPart, MultiPartKind, SinglePart};
 use std::time::{Duration, SystemTime};
 
 /// A mail to one recipient, rendered.
@@ -67,7 +68,8 @@ pub enum ComposeError {
     /// The address for answers.
     #[error("`reply_to` is refused: {0}")]
     ReplyTo(#[source] AddressError),
-    /// A further header is not allowed, comes twice, or its value holds control characters or is too long.
+    /// A further header is not allowed, comes twice, or its value holds control characters, is too long, or is a link that
+    /// could be taken for an encoded word.
     #[error("the header {0:?} is refused")]
     Header(String),
     /// The plain part is blank.
@@ -128,11 +130,14 @@ pub fn compose(mail: &Mail) -> Result<Composed, ComposeError> {
         .date(system_time(mail.date))
         .from(from.clone())
         .to(Mailbox::new(None, to.clone()))
-        .subject(subject(&mail.subject))
+        .raw_header(unstructured(HeaderName::new_from_ascii_str("Subject"), subject(&mail.subject)))
         .message_id(Some(format!("<{}@{}>", mail.id, from.email.domain())))
         .envelope(envelope(&from.email, &to)?);
+    builder = named(builder, "From", &from);
     if let Some(reply_to) = &mail.reply_to {
-        builder = builder.reply_to(mailbox(reply_to).map_err(ComposeError::ReplyTo)?);
+        let reply_to = mailbox(reply_to).map_err(ComposeError::ReplyTo)?;
+        builder = builder.reply_to(reply_to.clone());
+        builder = named(builder, "Reply-To", &reply_to);
     }
     for (index, (name, value)) in mail.headers.iter().enumerate() {
         let twice = mail.headers[..index].iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
@@ -151,7 +156,7 @@ fn envelope(from: &Address, to: &Address) -> Result<Envelope, ComposeError> {
     Envelope::new(Some(from.clone()), vec![to.clone()]).map_err(|error| ComposeError::Build(error.to_string()))
 }
 
-fn parts(mail: &Mail, builder: lettre::message::MessageBuilder) -> Result<Message, ComposeError> {
+fn parts(mail: &Mail, builder: MessageBuilder) -> Result<Message, ComposeError> {
     if mail.text.trim().is_empty() {
         return Err(ComposeError::NoText);
     }
@@ -184,7 +189,34 @@ fn header(name: &str, value: &str) -> Option<HeaderValue> {
     if !token || !safe || OURS.contains(&lower.as_str()) || lower.starts_with("content-") {
         return None;
     }
-    Some(HeaderValue::new(HeaderName::new_from_ascii(name.to_owned()).ok()?, value.trim().to_owned()))
+    // Links cannot be encoded, and are not read as encoded words by who keeps to RFC 2047; others exist.
+    if lower.starts_with("list-") && looks_encoded(value) {
+        return None;
+    }
+    let name = HeaderName::new_from_ascii(name.to_owned()).ok()?;
+    Some(unstructured(name, value.trim().to_owned()))
+}
+
+/// A header whose text is read back as it is.
+fn unstructured(name: HeaderName, text: String) -> HeaderValue {
+    if looks_encoded(&text) {
+        let encoded = encoded(&name, &text);
+        return HeaderValue::dangerous_new_pre_encoded(name, text, encoded);
+    }
+    HeaderValue::new(name, text)
+}
+
+/// Puts another form of a mailbox, already given, in its place where the display name would be taken for encoded words;
+/// quotes do not keep all mail readers from it.
+fn named(builder: MessageBuilder, header: &'static str, mailbox: &Mailbox) -> MessageBuilder {
+    let Some(name) = mailbox.name.as_ref().filter(|name| looks_encoded(name)) else {
+        return builder;
+    };
+    // On a line of its own, because an address may be long.
+    let value = format!("{}\r\n <{}>", encoded(header, name), mailbox.email);
+    // What lettre reads again is the bare address; it has no use for the name.
+    let header = HeaderName::new_from_ascii_str(header);
+    builder.raw_header(HeaderValue::dangerous_new_pre_encoded(header, mailbox.email.to_string(), value))
 }
 
 /// Line ends are `\n` alone (the encoder makes CRLF of them), and no control characters but tab remain.

@@ -2,7 +2,8 @@
 //!
 //! What it is for: [`compose`] makes the message, [`Mailer`] hands it to an SMTP server over connections of its own, or
 //! writes it into a folder.
-//! Invariants: what a customer wrote cannot start a header line, a second recipient or a command; one message has one
+//! Invariants: what a customer wrote cannot start a header line, a second recipient or a command, nor
+//! come out of decoding as anything but itself; one message has one
 //! recipient and one Message-ID, made of the delivery id; nothing is tried twice once a word of it was said; silence after
 //! the final dot is `uncertain`, any earlier silence is `transient`; at most `connections` are open; a password goes over
 //! clear text to the machine itself only; addresses that a server echoes are masked.
@@ -22,6 +23,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod words;
 
 pub use address::{AddressError, check_address, check_mailbox};
 pub use compose::{ComposeError, Composed, Mail, compose};

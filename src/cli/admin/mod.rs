@@ -4,7 +4,7 @@ mod query;
 mod remote;
 
 use super::Context;
-use super::composition::{Offline, StoreAccess};
+use super::composition::{Offline, Refusal, StoreAccess};
 use super::error::Error;
 use crate::http::{Access, AdminAddress, Failure, FailureKind, router};
 use axum::Router;
@@ -12,6 +12,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 pub(super) use query::{encoded, with_query};
+use remote::PATIENCE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower::ServiceExt;
@@ -29,12 +30,12 @@ impl Admin {
     pub(super) async fn open(context: &mut Context<'_>, access: StoreAccess) -> Result<Self, Error> {
         let settings = context.settings()?;
         let address = context.composition.admin(&settings)?;
-        if remote::answers(&address).await? {
+        if remote::answers(&address, PATIENCE).await? {
             context.remark(&format!("asking the daemon on {address}"));
             return Ok(Self::Remote(address));
         }
         context.remark(&format!("no daemon answers on {address}; opening the store itself"));
-        let offline = context.composition.offline(&settings, access).await?;
+        let offline = context.composition.offline(&settings, access).await.map_err(held)?;
         Ok(Self::InProcess(router(offline.operations(), Access::Open), offline))
     }
 
@@ -95,13 +96,28 @@ impl Admin {
 
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
         match self {
-            Self::Remote(address) => Ok(remote::send(address, request).await?),
+            Self::Remote(address) => Ok(remote::send(address, PATIENCE, request).await?),
             Self::InProcess(router, _) => match router.clone().oneshot(request).await {
                 Ok(response) => Ok(response),
                 Err(never) => match never {},
             },
         }
     }
+}
+
+/// Of a store that a daemon holds which has no socket, what is going on.
+fn held(refusal: Refusal) -> Refusal {
+    let Refusal::Failure(failure) = refusal else { return refusal };
+    let told = std::iter::once(&failure.message).chain(&failure.causes);
+    let holder = told.into_iter().find_map(|text| text.split_once(" is in use by ").map(|(_, holder)| holder));
+    let is_daemon = holder.is_some_and(|holder| holder.starts_with("retaind run "));
+    let pid = holder.and_then(|holder| holder.split_once("(pid ")?.1.split_once(')')).map(|(pid, _)| pid);
+    let (true, Some(pid)) = (is_daemon, pid) else { return failure.into() };
+    let message = format!(
+        "the daemon (pid {pid}) holds the store and does not answer on its admin socket: it is starting or stopping; \
+         try again"
+    );
+    Failure::new(failure.kind, message).into()
 }
 
 fn request(method: Method, path: &str, body: Body) -> Result<Request<Body>, Error> {

@@ -104,10 +104,10 @@ async fn follow(
     let path = with_query(&format!("/v1/import/{}", request.kind.word()), &options);
     let answer = admin.stream(&path, source.into_body()).await;
     // Of a file that cannot be read, what came of that elsewhere is not the news.
-    let unreadable = || watch.failure();
-    let mut lines = Lines::new(answer.map_err(|error| unreadable().unwrap_or(error))?);
+    let cut_off = |error| watch.failure().unwrap_or_else(|| comforted(error));
+    let mut lines = Lines::new(answer.map_err(cut_off)?);
     loop {
-        match lines.next().await.map_err(|error| unreadable().unwrap_or(error))? {
+        match lines.next().await.map_err(cut_off)? {
             Some(ImportLine::Progress(progress)) => {
                 bar.set_position(watch.sent());
                 bar.set_message(plural(progress.rows, "row"));
@@ -116,13 +116,24 @@ async fn follow(
             Some(ImportLine::Report(report)) => return rejects.finish().map(|()| report),
             Some(ImportLine::Error(failure)) => {
                 rejects.finish()?;
-                return Err(unreadable().unwrap_or(failure.into()));
+                return Err(cut_off(failure.into()));
             }
             None => {
-                let message = "the import ended without a report; import the file again, which is harmless";
-                return Err(unreadable().unwrap_or(Failure::new(FailureKind::Unavailable, message).into()));
+                let failure = Failure::new(FailureKind::Unavailable, "the import ended without a report");
+                return Err(cut_off(failure.into()));
             }
         }
+    }
+}
+
+/// Says of an import that was cut off that it may be made again.
+fn comforted(error: Error) -> Error {
+    match error {
+        Error::Failure(mut failure) if failure.kind == FailureKind::Unavailable => {
+            failure.message.push_str("; importing the same file again is harmless");
+            Error::Failure(failure)
+        }
+        error => error,
     }
 }
 

@@ -246,7 +246,9 @@ async fn a_check_in_json_is_an_array_of_diagnostics() {
 #[tokio::test]
 async fn failures_have_the_exit_code_of_their_sort() {
     let shop = Shop::without_store();
-    assert_eq!(shop.run(&["rules", "list"]).await.code, 74);
+    let ran = shop.run(&["rules", "list"]).await;
+    assert_eq!(ran.code, 74);
+    insta::assert_snapshot!(ran.err, @"error: the daemon (pid 4711) holds the store and does not answer on its admin socket: it is starting or stopping; try again");
     std::fs::write(shop.folder.path().join("retaind.yaml"), "size\n").unwrap();
     let ran = shop.run(&["run"]).await;
     assert_eq!(ran.code, 78);
@@ -269,6 +271,31 @@ async fn a_reload_that_is_refused_shows_where_and_why() {
     rules/win-back.yaml:2:1: error[unknown-key]: no key `prioritty`; help: write `priority`
     error: the old rules stay in use
     "#);
+}
+
+#[tokio::test]
+async fn a_reload_that_is_refused_is_told_to_programs_too() {
+    let shop = Shop::new();
+    let ran = shop.run(&["reload", "--format", "json"]).await;
+    assert_eq!((ran.code, ran.err), (65, shop.run(&["reload"]).await.err));
+    let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let expected = serde_json::json!({"ok": false, "message": "the old rules stay in use", "diagnostics": [{
+        "file": "rules/win-back.yaml", "line": 2, "column": 1, "end_line": 2, "end_column": 10, "severity": "error",
+        "code": "unknown-key", "message": "no key `prioritty`", "help": "write `priority`",
+    }]});
+    assert_eq!(told, expected);
+    std::fs::write(shop.folder.path().join("retaind.yaml"), "size\n").unwrap();
+    let ran = shop.run(&["reload", "--format", "json"]).await;
+    assert_eq!(ran.code, 78);
+    let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&told["ok"], &told["diagnostics"][0]["file"]), (&false.into(), &"retaind.yaml".into()));
+}
+
+#[tokio::test]
+async fn a_place_that_is_not_in_the_list_is_refused_in_the_words_of_the_command() {
+    let ran = Shop::new().run(&["customers", "list", "--after", "zoe"]).await;
+    assert_eq!(ran.code, 2);
+    insta::assert_snapshot!(ran.err, @"error: `--after zoe` is no place in this list; write what `there is more: --after …` says below a list");
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ impl Composition for Shop {
 
     async fn offline(&self, _: &Path, _: StoreAccess) -> Result<Box<dyn Offline>, Refusal> {
         match self.store {
-            Some(kind) => Err(Failure::new(kind, "the store is in use").into()),
+            Some(kind) => Err(Failure::new(kind, "the store at data is in use by retaind run (pid 4711)").into()),
             None => Ok(Box::new(Opened)),
         }
     }

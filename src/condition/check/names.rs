@@ -98,7 +98,7 @@ impl Checker<'_> {
             let help = match nearest(name, self.schema.customer.keys().map(String::as_str)) {
                 Some(near) => format!("did you mean `customer.{near}`?"),
                 None if name == "timezone" => "the zone is known to every rule".into(),
-                None => format!("declare it there: `{name}: string`"),
+                None => format!("declare it there with its type, such as `{name}: string` or `{name}: boolean`"),
             };
             return self.error_with(&node.at, "unknown-attribute", message, help);
         };

@@ -23,6 +23,7 @@ fn unknown_names_are_errors_at_the_very_token_with_the_nearest_name() {
     expect(&[
         ("customer.plann == 'pro'", "unknown-attribute", "plann", "did you mean `customer.plan`?"),
         ("1 < 2 && customer.zzz == 'pro'", "unknown-attribute", "zzz", "`zzz: string`"),
+        ("customer.zzz", "unknown-attribute", "zzz", "`zzz: boolean`"),
         ("custmer.plan == 'pro'", "unknown-name", "custmer", "did you mean `customer`?"),
         ("plan == 'pro'", "unknown-name", "plan", "write `customer.plan`"),
         ("customer.plan == pro", "unknown-name", "pro", "a text stands in quotes: \"pro\""),

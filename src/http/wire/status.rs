@@ -54,6 +54,12 @@ pub struct LaneView {
     pub lane: String,
     /// When its earliest delivery is due.
     pub next_due: Time,
+    /// Why nothing goes out, if its receiver cannot be reached.
+    #[serde(default)]
+    pub trouble: Option<String>,
+    /// When it is tried next, then.
+    #[serde(default)]
+    pub tried_at: Option<Time>,
 }
 
 /// The rules in numbers.

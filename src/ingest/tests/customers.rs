@@ -1,5 +1,5 @@
-use super::{OPTIONS, schema, sorted};
-use crate::domain::{Arrival, ProfileRow, Time, Value};
+use super::{NOW, OPTIONS, schema, sorted};
+use crate::domain::{Arrival, ProfileRow, Value};
 use crate::ingest::{CustomersCsv, HeaderProblem, ImportOptions, IngestError, Refused, Rejects};
 use std::io::{Read, Write};
 
@@ -47,7 +47,7 @@ fn cells_become_values_of_the_declared_types() {
     ];
     assert_eq!(row.attributes, expected.map(|(name, value)| (name.to_owned(), Some(value))).into());
     assert_eq!(row.consent, [("marketing".to_owned(), true), ("offers".to_owned(), false)].into());
-    assert_eq!((row.source.as_str(), row.received_at, row.effective_at), ("import", Time(1_000), Time(1_000)));
+    assert_eq!((row.source.as_str(), row.received_at, row.effective_at), ("import", NOW, NOW));
 }
 
 #[test]
@@ -62,6 +62,13 @@ fn updated_at_says_from_when_a_row_holds() {
     let (_, row, dated) = row("id,updated_at\nc1,2026-01-02T03:04:05\n");
     assert!(dated);
     assert_eq!(row.effective_at, "2026-01-02T03:04:05Z".parse().unwrap());
+}
+
+#[test]
+fn a_row_may_be_ahead_by_an_hour_because_clocks_differ() {
+    let (_, row, dated) = row("id,updated_at\nc1,2026-03-01T01:00:00Z\n");
+    assert!(dated);
+    assert_eq!(row.effective_at, "2026-03-01T01:00:00Z".parse().unwrap());
 }
 
 #[test]
@@ -84,6 +91,9 @@ fn a_bad_cell_refuses_its_row_with_column_value_and_what_was_expected() {
         ("id,plan", "1,gold", "`plan` is `gold`; it may be one of: free, pro"),
         ("id,timezone", "1,Nairobi", "`timezone` is `Nairobi`, no time zone"),
         ("id,email", "1,a b@c", "`email` is `a b@c`, no address"),
+        ("id,email", "1,../../etc/passwd@x.example", "`email` is `../../etc/passwd@x.example`, no address: the part"),
+        ("id,updated_at", "1,2026-03-01T01:00:01Z", "`updated_at` is 2026-03-01T01:00:01Z, which lies in the future"),
+        ("id,updated_at", "1,9999-12-31T23:00:00Z", "`updated_at` "),
         ("id,tags", "1,a;b", "`tags` is `a;b`, expected a list"),
         ("id,first_name", "1,A\0B", "`first_name` holds a NUL character"),
         ("id,first_name", ",Ana", "`id` is empty"),

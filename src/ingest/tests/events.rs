@@ -104,9 +104,17 @@ fn what_cannot_be_stored_is_refused_with_its_reason() {
             "`properties` are longer than 32 KiB",
         ),
         (with(&deep), "nested deeper than 32 levels"),
-        (with(&abyss), "not JSON: recursion limit exceeded"),
-        (r#"{"type":"track",}"#.to_owned(), "not JSON: trailing comma, at column 17"),
-        ("[1]".to_owned(), "not a JSON object"),
+        (with(&abyss), "not a JSON object: recursion limit exceeded at column "),
+        (r#"{"type":"track",}"#.to_owned(), "not a JSON object: trailing comma at column 17"),
+        (r#"{"type":"track""#.to_owned(), "not a JSON object: the line ends too early at column 15"),
+        (r#"{"type":"track"} {}"#.to_owned(), "not a JSON object: trailing characters at column 18"),
+        (" [1]".to_owned(), "not a JSON object: it begins with `[` at column 2"),
+        ("hello".to_owned(), "not a JSON object: it begins with `h` at column 1"),
+        (with(r#""userId":"2""#), "`userId` is there twice"),
+        (
+            r#"{"type":"identify","userId":"1","timestamp":"2026-03-01T01:00:01Z","traits":{}}"#.to_owned(),
+            "`timestamp` is 2026-03-01T01:00:01Z, which lies in the future",
+        ),
     ] {
         let got = reason(&line);
         assert!(got.starts_with(expected), "{got}");
@@ -129,4 +137,17 @@ fn mended_rejects_are_imported_again() {
     let mended = written.replace("abc\"}", "5\"}").replace("{\\\"type\\\":\\\"track\\\",", &good);
     let (arrivals, refused) = read(&mended);
     assert_eq!((arrivals.len(), refused), (2, vec![]), "{mended}");
+}
+
+#[test]
+fn a_line_with_a_member_twice_is_kept_as_it_is_to_be_mended() {
+    let bad = with(r#""userId":"2""#);
+    let (_, refused) = read(&bad);
+    let mut rejects = Rejects::events(Vec::new());
+    refused.iter().try_for_each(|row| rejects.write(row)).unwrap();
+    let written = String::from_utf8(rejects.finish().unwrap()).unwrap();
+    let (_, refused) = read(&written);
+    assert!(refused[0].reason.starts_with("`userId` is there twice"), "{written}");
+    let (arrivals, refused) = read(written.replace(r#",\"userId\":\"2\""#, ""));
+    assert_eq!((arrivals.len(), refused), (1, vec![]), "{written}");
 }

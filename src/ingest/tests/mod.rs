@@ -8,7 +8,9 @@ use crate::domain::{Arrival, Attribute, Schema, Time, ValueType};
 use std::io::Read;
 use std::sync::Arc;
 
-pub(super) const OPTIONS: ImportOptions = ImportOptions { ignore_unknown: false, received_at: Time(1_000) };
+/// 2026-03-01T00:00:00Z.
+pub(super) const NOW: Time = Time(1_772_323_200_000);
+pub(super) const OPTIONS: ImportOptions = ImportOptions { ignore_unknown: false, received_at: NOW };
 
 /// A file that is made while it is read: a head, one byte many times, a tail.
 pub(super) struct Flood {

@@ -144,7 +144,7 @@ pub(super) const PARTS: &[(&str, &str, &[&str])] = &[
         "when: {any: [count(\"Order Completed\", 30d) > 1], none: [customer.x]}",
         &[
             "rules/a.yaml:5:14: error[yaml-cut]: `count(\"Order Completed\"` is only a part of a condition; help: inside [ ] a comma ends a value: put a condition with a comma in quotes, or write it on a line of its own",
-            "rules/a.yaml:5:66: error[unknown-attribute]: schema.yaml declares no attribute `x`; help: declare it there: `x: string`",
+            "rules/a.yaml:5:66: error[unknown-attribute]: schema.yaml declares no attribute `x`; help: declare it there with its type, such as `x: string` or `x: boolean`",
         ],
     ),
     (
@@ -167,7 +167,7 @@ pub(super) const PARTS: &[(&str, &str, &[&str])] = &[
         &[
             "rules/a.yaml:6:15: error[unknown-attribute]: schema.yaml declares no attribute `contry`; help: did you mean `customer.country`?",
             "rules/a.yaml:7:18: error[type-mismatch]: a number cannot be compared with a text",
-            "rules/a.yaml:10:14: error[unknown-attribute]: schema.yaml declares no attribute `planet`; help: declare it there: `planet: string`",
+            "rules/a.yaml:10:14: error[unknown-attribute]: schema.yaml declares no attribute `planet`; help: declare it there with its type, such as `planet: string` or `planet: boolean`",
         ],
     ),
     (

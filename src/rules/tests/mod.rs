@@ -244,3 +244,32 @@ fn the_shipped_project_has_no_problem() {
     assert_eq!(found, []);
     assert_eq!(set.rules[0].trigger.text(), "schedule 0 10 * * * customer");
 }
+
+#[test]
+fn a_name_that_is_not_in_kebab_case_is_never_advised() {
+    let told = |rule: &str| {
+        let text = GOOD.replace("rule: a\n", &format!("rule: {rule}\n"));
+        problems(&[file("rules/Win_Back.yaml", &text)])
+    };
+    assert_eq!(
+        told("win-back"),
+        [
+            "rules/Win_Back.yaml:1:7: error[file-name]: the rule is `win-back`, but its file is `Win_Back`; help: rename the file to win-back.yaml"
+        ]
+    );
+    assert_eq!(
+        told("Win_Back"),
+        [
+            "rules/Win_Back.yaml:1:7: error[bad-name]: `Win_Back` is not kebab-case; help: use small letters, digits and single hyphens, and begin with a letter: win-back; rename the file in the same way"
+        ]
+    );
+}
+
+#[test]
+fn a_key_that_stands_twice_does_not_hide_the_rest_of_the_rule() {
+    let text = GOOD.replace("rule: a\n", "rule: a\nrule: b\nprioritty: 5\n").replace("orders.count", "orders.cuont");
+    let (set, found) = compiled(&[file("rules/a.yaml", &text)], true);
+    let codes: Vec<_> = found.iter().map(|problem| problem.code).collect();
+    assert_eq!(codes, ["duplicate-key", "unknown-key", "unknown-name"]);
+    assert!(set.rules.is_empty());
+}

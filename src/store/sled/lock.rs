@@ -41,11 +41,23 @@ impl FolderLock {
 
 /// Who we are: `retaind run (pid 4711)`.
 fn introduction() -> String {
-    let mut words = std::env::args_os()
-        .take(2)
-        .map(|word| Path::new(&word).file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()));
-    let command = [words.next(), words.next()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    format!("{command} (pid {})", std::process::id())
+    let mut words = std::env::args_os();
+    let program = words.next().unwrap_or_default();
+    let program = Path::new(&program).file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let command = command(words.map(|word| word.to_string_lossy().into_owned())).unwrap_or_default();
+    format!("{program} {command} (pid {})", std::process::id())
+}
+
+/// The first word that is neither an option nor the value of one.
+fn command(mut words: impl Iterator<Item = String>) -> Option<String> {
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--config" | "--color" => drop(words.next()),
+            option if option.starts_with('-') => {}
+            _ => return Some(word),
+        }
+    }
+    None
 }
 
 fn holder(file: &mut File) -> String {
@@ -60,5 +72,18 @@ fn holder(file: &mut File) -> String {
             return "another process".into();
         }
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::command;
+
+    #[test]
+    fn the_holder_is_named_by_its_command_whatever_options_come_first() {
+        for line in ["run", "-v run", "--config x.yaml run --log-format json", "--config=x.yaml run"] {
+            let words = line.split(' ').map(str::to_owned);
+            assert_eq!(command(words).as_deref(), Some("run"), "{line}");
+        }
     }
 }

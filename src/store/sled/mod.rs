@@ -40,7 +40,7 @@ use crate::domain::{
 };
 use async_trait::async_trait;
 use fault::Fault;
-use read::{AtOnce, Glass};
+use read::{Glance, Glass};
 use reader::Reader;
 use shared::Shared;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -117,9 +117,9 @@ impl Store for SledStore {
     async fn customer_by_number(&self, number: CustomerNumber, view: &View) -> Result<Option<StoredCustomer>> {
         let glass = Glass::new(view);
         match self.glance(&keys::customer(number), |reader| glass.at_once(reader, number)).await? {
-            AtOnce::Nobody => Ok(None),
-            AtOnce::Found(stored) => Ok(Some(*stored)),
-            AtOnce::AskTheLog => self.read(move |_, reader| glass.one(reader, number)).await,
+            Glance::Nobody => Ok(None),
+            Glance::Found(found) => Ok(Some(*found)),
+            Glance::AskTheLog => self.read(move |_, reader| glass.one(reader, number)).await,
         }
     }
 

@@ -19,14 +19,13 @@ pub(super) struct Glass {
     fingerprint: u64,
 }
 
-/// What a customer's record says by itself.
-#[derive(Debug)]
-pub(super) enum AtOnce {
-    /// There is no such customer.
+/// What a record alone says of a customer.
+pub(super) enum Glance {
+    /// There is none of that number.
     Nobody,
-    /// All of it.
+    /// All that is asked for.
     Found(Box<StoredCustomer>),
-    /// Not enough for this reader.
+    /// Not enough: the log has to be asked.
     AskTheLog,
 }
 
@@ -50,17 +49,17 @@ impl Glass {
     }
 
     /// One customer, if the record alone says all.
-    pub(super) fn at_once(&self, reader: Reader<'_>, number: CustomerNumber) -> Result<AtOnce, Fault> {
-        let Some(row) = reader.get(&keys::customer(number))? else { return Ok(AtOnce::Nobody) };
+    pub(super) fn at_once(&self, reader: Reader<'_>, number: CustomerNumber) -> Result<Glance, Fault> {
+        let Some(row) = reader.get(&keys::customer(number))? else { return Ok(Glance::Nobody) };
         let (version, mut customer): (u64, Customer) = rows::read_versioned(&row)?;
         let view = &self.view;
         if derive::needs_log(&customer.activity, &view.interest, self.fingerprint, view.now)
             || derive::needs_rows(&customer, view)
         {
-            return Ok(AtOnce::AskTheLog);
+            return Ok(Glance::AskTheLog);
         }
         derive::forget_later(&mut customer, view);
-        Ok(AtOnce::Found(Box::new(StoredCustomer { number, version, customer })))
+        Ok(Glance::Found(Box::new(StoredCustomer { number, version, customer })))
     }
 
     /// One customer.

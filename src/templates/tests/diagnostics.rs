@@ -56,6 +56,33 @@ fn names_of_every_group_are_checked() {
 }
 
 #[test]
+fn what_is_wrong_with_the_head_hides_nothing_else() {
+    let told = |head: &str, body: &str| -> Vec<String> {
+        let found = World::new().problems(&format!("---\n{head}---\n{body}"));
+        found.iter().map(|line| line.split(": ").take(2).collect::<Vec<_>>().join(" ")).collect()
+    };
+    let here = |places: &[&str]| -> Vec<String> {
+        places.iter().map(|place| format!("templates/hello/en.md:{place}")).collect()
+    };
+    assert_eq!(
+        told("subject: Hi {{ custmer.id }}\nlayout: mine\nextra: 1\nextra: 2\n", "{{ nobody }}\n"),
+        here(&[
+            "2:16 error[unknown-name]",
+            "3:9 error[not-supported]",
+            "4:1 error[unknown-key]",
+            "5:1 error[duplicate-key]",
+            "7:4 error[unknown-name]",
+        ])
+    );
+    assert_eq!(
+        told("preheader: '{{ nobody }}'\n", "{{ nobody }}\n"),
+        here(&["2:1 error[missing-key]", "2:16 error[unknown-name]", "4:4 error[unknown-name]"])
+    );
+    assert_eq!(told("a: b: c\n", "{{ nobody }}\n"), here(&["2:5 error[yaml-syntax]", "4:4 error[unknown-name]"]));
+    assert_eq!(told("", "{{ nobody }}\n"), here(&["1:1 error[missing-key]", "3:4 error[unknown-name]"]));
+}
+
+#[test]
 fn names_in_the_head_are_told_at_their_place_too() {
     let found = World::new().problems(
         "---\nsubject: \"Hi \\\"{{ customer.naem }}\\\"\"\npreheader: >-\n  folded\n  {{ word.x }}\n---\nx\n",

@@ -62,12 +62,19 @@ impl<'r> Item<'r> {
 
     /// Notes an error at this value.
     pub fn error(self, code: &'static str, message: impl Into<String>) {
-        self.reader.report(Diagnostic::error(code, self.place(), message));
+        self.tell(Diagnostic::error(code, self.place(), message));
     }
 
     /// Notes an error at this value, and what to do.
     pub fn error_with_help(self, code: &'static str, message: impl Into<String>, help: impl Into<String>) {
-        self.reader.report(Diagnostic::error(code, self.place(), message).help(help));
+        self.tell(Diagnostic::error(code, self.place(), message).help(help));
+    }
+
+    /// Notes a problem of this value, unless the value was refused already.
+    fn tell(self, problem: Diagnostic) {
+        if !self.node.is_refused() {
+            self.reader.report(problem);
+        }
     }
 
     /// The value as it stands in the file.
@@ -84,7 +91,7 @@ impl<'r> Item<'r> {
         let code = if self.node.kind == Kind::Null { "empty-value" } else { "wrong-type" };
         let mut problem = Diagnostic::error(code, self.place(), message);
         problem.help = help;
-        self.reader.report(problem);
+        self.tell(problem);
         None
     }
 
@@ -205,11 +212,15 @@ impl<'r> Item<'r> {
         parsed
     }
 
-    /// The items of a list.
+    /// The items of a list, without those that were refused; `None` when that leaves nothing.
     #[must_use]
     pub fn list(self) -> Option<Vec<Self>> {
         match &self.node.kind {
-            Kind::List(items) => Some(items.iter().map(|node| Self { node, key: None, ..self }).collect()),
+            Kind::List(items) if !items.is_empty() && items.iter().all(Node::is_refused) => None,
+            Kind::List(items) => {
+                let sound = items.iter().filter(|node| !node.is_refused());
+                Some(sound.map(|node| Self { node, key: None, ..self }).collect())
+            }
             Kind::Text(_) | Kind::Number(_) => self.wrong("a list", Some("put it in [ ]".into())),
             _ => self.wrong("a list", None),
         }

@@ -36,11 +36,11 @@ impl<'r> Map<'r> {
         }
     }
 
-    /// The value of a key, if the key is there, be it empty.
+    /// The value of a key, if the key is there, be it empty; not one that was refused already.
     #[must_use]
     pub fn get(&self, name: &'static str) -> Option<Item<'r>> {
         self.learn(name);
-        let (key, node) = self.entries().iter().find(|(key, _)| key.name == name)?;
+        let (key, node) = self.entries().iter().find(|(key, node)| key.name == name && !node.is_refused())?;
         Some(Item::new(self.item.reader(), node, &key.name, Some(&key.span)))
     }
 
@@ -66,9 +66,12 @@ impl<'r> Map<'r> {
         self.optional(name)
     }
 
-    /// Notes that a key is missing, at the first key of the map.
+    /// Notes that a key is missing, at the first key of the map. Of one that is there and was refused nothing is said.
     pub fn missing(&self, name: &'static str, help: Option<&str>) {
         self.learn(name);
+        if self.has(name) {
+            return;
+        }
         let reader = self.item.reader();
         let span = self.entries().first().map_or_else(|| self.item.node().span.clone(), |(key, _)| key.span.clone());
         let place = reader.document().place(span);

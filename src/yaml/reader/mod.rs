@@ -39,10 +39,10 @@ pub struct Reader<'d> {
 }
 
 impl<'d> Reader<'d> {
-    /// A reader that has found nothing yet.
+    /// A reader that has found no more than the document's own problems yet.
     #[must_use]
-    pub const fn new(document: &'d Document) -> Self {
-        Self { document, found: RefCell::new(Vec::new()) }
+    pub fn new(document: &'d Document) -> Self {
+        Self { document, found: RefCell::new(document.problems().to_vec()) }
     }
 
     /// What it reads.

@@ -1,6 +1,7 @@
 //! Mail on real sockets, against the catcher and against scripted servers.
 
 mod composing;
+mod disguise;
 mod encryption;
 mod outcomes;
 mod pooling;

@@ -61,10 +61,17 @@ fn a_full_disk_is_said_and_left_behind_once_there_is_space() {
         .arg(folder.path())
         .arg(std::env::current_exe().unwrap())
         .env(FOLDER, folder.path())
-        .output()
-        .unwrap();
+        .output();
+    let Ok(output) = output else { return skipped("there is no `unshare` here") };
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    // Where the machine gives nobody a file system of his own, this cannot be shown.
-    let impossible = output.status.code() == Some(77) || said.contains("unshare:");
-    assert!(impossible || output.status.success(), "{said}");
+    if output.status.code() == Some(77) || said.contains("unshare:") {
+        return skipped("this machine gives nobody a file system of their own");
+    }
+    assert!(output.status.success(), "{said}");
+}
+
+/// Said past the test harness, which hides what passing tests print.
+fn skipped(why: &str) {
+    use std::io::Write;
+    drop(writeln!(std::io::stderr(), "skipped: the test on a full disk: {why}"));
 }

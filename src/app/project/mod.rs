@@ -10,6 +10,8 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+mod channels;
+
 /// Files larger than this are refused unread.
 const LARGEST_FILE: u64 = 1 << 20;
 
@@ -30,10 +32,10 @@ pub struct Project {
     pub payloads: BTreeMap<(String, String), Payload>,
 }
 
-/// What reading a project came to: the project, unless something in it is wrong, and everything there is to say.
+/// What reading a project came to: the project as far as it could be understood, and everything there is to say.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The project; `None` when there is an error.
+    /// The project; `None` when the settings could not be read at all. Not to be run when there are errors.
     pub project: Option<Project>,
     /// Errors and warnings of all files.
     pub diagnostics: Vec<Diagnostic>,
@@ -43,19 +45,38 @@ pub struct Loaded {
     pub rule_files: usize,
     /// Template files read.
     pub template_files: usize,
+    /// Whether there is a folder `rules/`.
+    pub has_rules: bool,
+}
+
+impl Loaded {
+    /// Whether something is wrong.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
 }
 
 /// Reads and compiles the project of a settings file. Never stops at the first problem.
 #[must_use]
 pub fn load(settings_file: &Path) -> Loaded {
     let folder = settings_file.parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut loaded =
-        Loaded { project: None, diagnostics: Vec::new(), bad_settings: false, rule_files: 0, template_files: 0 };
+    let mut loaded = Loaded {
+        project: None,
+        diagnostics: Vec::new(),
+        bad_settings: false,
+        rule_files: 0,
+        template_files: 0,
+        has_rules: folder.join("rules").is_dir(),
+    };
     let settings = match read_file(settings_file) {
         Ok(bytes) => {
             let (settings, problems) = config::read_settings(settings_file, &bytes, &folder);
-            loaded.bad_settings = problems.iter().any(Diagnostic::is_error);
             loaded.diagnostics.extend(problems);
+            if let Some(settings) = &settings {
+                loaded.diagnostics.extend(channels::check(settings_file, &bytes, settings));
+            }
+            loaded.bad_settings = loaded.has_errors();
             settings
         }
         Err(why) => {
@@ -72,9 +93,7 @@ pub fn load(settings_file: &Path) -> Loaded {
     loaded.diagnostics.sort_by(|a, b| {
         (&a.place.file, a.place.span.start, a.severity).cmp(&(&b.place.file, b.place.span.start, b.severity))
     });
-    if !loaded.diagnostics.iter().any(Diagnostic::is_error) {
-        loaded.project = Some(Project { folder, settings, schema, rules, templates, payloads });
-    }
+    loaded.project = Some(Project { folder, settings, schema, rules, templates, payloads });
     loaded
 }
 
@@ -153,12 +172,21 @@ fn read_rules(
     loaded: &mut Loaded,
 ) -> RuleSet {
     let mut files = Vec::new();
+    if !loaded.has_rules {
+        let message = "there is no such folder, so there are no rules";
+        loaded.diagnostics.push(warning("no-rules", &folder.join("rules"), message));
+    }
     for entry in entries(&folder.join("rules"), loaded) {
-        let is_test = entry.ends_with(".test.yaml");
-        if Path::new(&entry).extension().is_some_and(|extension| extension == "yaml") && !is_test {
-            let path = folder.join("rules").join(&entry);
+        let path = folder.join("rules").join(&entry);
+        if entry.ends_with(".test.yaml") {
+            let message = "tests of rules are not supported in this version; the file is passed over";
+            loaded.diagnostics.push(warning("not-supported", &path, message));
+        } else if Path::new(&entry).extension().is_some_and(|extension| extension == "yaml") {
             let content = read_file(&path);
             files.push(SourceFile { path, content });
+        } else {
+            let message = "passed over: a rule is a file NAME.yaml in the folder rules itself";
+            loaded.diagnostics.push(warning("passed-over", &path, message));
         }
     }
     loaded.rule_files = files.len();
@@ -240,6 +268,10 @@ fn describe(error: &std::io::Error) -> String {
 
 fn unreadable(file: &Path, why: &str) -> Diagnostic {
     at_start("unreadable", file, &format!("cannot be read: {why}"))
+}
+
+fn warning(code: &'static str, file: &Path, message: &str) -> Diagnostic {
+    Diagnostic { severity: Severity::Warning, ..at_start(code, file, message) }
 }
 
 fn at_start(code: &'static str, file: &Path, message: &str) -> Diagnostic {
