@@ -19,6 +19,7 @@ mod shared;
 mod supervisor;
 mod ticks;
 mod webhook_body;
+mod zones;
 
 #[cfg(test)]
 mod tests;

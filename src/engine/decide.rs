@@ -89,7 +89,7 @@ pub fn decide(
     firings: &[Firing<'_>],
     moment: &Moment<'_>,
 ) -> Decided {
-    let mut decided = Decided::default();
+    let mut decided = Decided { verdicts: Vec::with_capacity(firings.len()), ..Decided::default() };
     for firing in firings {
         let facts = Facts { customer, now: moment.at, zone };
         let verdict = match firing.rule.when.evaluate(&facts) {

@@ -3,6 +3,7 @@
 use super::failure;
 use crate::app::pages::judge_all;
 use crate::app::shared::Shared;
+use crate::app::zones::Zones;
 use crate::calendar;
 use crate::delivery::{Pauses, World};
 use crate::domain::{Class, Customer, Delivery, DeliveryKey, Payload, Reason, Span, State, Time, normalized_address};
@@ -113,27 +114,28 @@ impl Judge {
     fn page(&self, customers: &mut dyn Iterator<Item = StoredCustomer>) -> Vec<RulePlan> {
         let paused: Vec<_> = self.rules.iter().map(|rule| self.pauses.rule(&rule.id)).collect();
         let mut plans: Vec<RulePlan> = self.rules.iter().map(|rule| empty(&rule.id, self.named)).collect();
+        let mut zones = Zones::new(&self.world, self.at);
         for stored in customers {
             let customer = &stored.customer;
             if !self.backtest && customer.arrived_at > self.at {
                 continue;
             }
-            let zone = self.world.zone_of(customer);
-            let occurrence = calendar::occurrence_at(&zone, self.at);
-            let firing = |(rule, paused)| Firing { rule, occurrence: &occurrence, paused };
+            let local = zones.of(customer);
+            let zone = &local.zone;
+            let firing = |(rule, paused)| Firing { rule, occurrence: &local.occurrence, paused };
             let rules = self.rules.iter().map(AsRef::as_ref).zip(paused.iter().copied());
             let firings: Vec<Firing<'_>> = rules.map(firing).collect();
             let moment = Moment { at: self.at, tick: None, policy: &self.world.policy, key: &self.key };
             // Together, as a tick decides them: the rule of the higher priority gets the place under a cap.
-            let decided = engine::decide(stored.number, customer, &zone, &firings, &moment);
-            let quiet = self.world.policy.quiet_hours.and_then(|hours| calendar::quiet_until(hours, &zone, self.at));
+            let decided = engine::decide(stored.number, customer, zone, &firings, &moment);
+            let is_quiet = || {
+                self.world.policy.quiet_hours.and_then(|hours| calendar::quiet_until(hours, zone, self.at)).is_some()
+            };
             for ((rule, verdict), plan) in self.rules.iter().zip(&decided.verdicts).zip(&mut plans) {
                 let asked = decided.deliveries.iter().filter(|delivery| delivery.rule == rule.id);
                 self.count(customer, verdict, asked, plan);
-                if quiet.is_some()
-                    && rule.class == Class::Marketing
-                    && matches!(verdict, Verdict::Enrolled { emails: 1.., .. })
-                {
+                let mails = matches!(verdict, Verdict::Enrolled { emails: 1.., .. });
+                if mails && rule.class == Class::Marketing && is_quiet() {
                     hold(plan, Reason::QuietHours, &customer.id);
                 }
             }

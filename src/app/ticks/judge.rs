@@ -1,6 +1,7 @@
 //! Judging a page of customers for one tick.
 
 use crate::app::webhook_body;
+use crate::app::zones::Zones;
 use crate::delivery::{Pauses, World};
 use crate::domain::{CustomerNumber, DeliveryKey, Reason, State, Tick, TickCounts};
 use crate::engine::{self, Decided, Firing, Moment, Verdict};
@@ -52,13 +53,14 @@ impl Judge {
     /// Judges a page; the parts cover all of it, in the order of customers.
     pub(super) fn page(&self, customers: &mut dyn Iterator<Item = StoredCustomer>) -> Vec<Part> {
         let paused: Vec<_> = self.tick.members.iter().map(|member| self.pauses.rule(&member.rule)).collect();
+        let mut zones = Zones::new(&self.world, self.tick.at);
         let mut parts = Vec::new();
         let mut part = self.empty_part();
         for stored in customers {
             part.last = stored.number;
             // One customer whose record or rule makes the evaluator panic must not stop all others, now and at each
             // start again.
-            match catch_unwind(AssertUnwindSafe(|| self.customer(&stored, &paused, &mut part.counts))) {
+            match catch_unwind(AssertUnwindSafe(|| self.customer(&stored, &paused, &mut zones, &mut part.counts))) {
                 Ok(Some(decision)) => part.decisions.push(decision),
                 Ok(None) => {}
                 Err(_) => {
@@ -83,6 +85,7 @@ impl Judge {
         &self,
         stored: &StoredCustomer,
         paused: &[Option<Reason>],
+        zones: &mut Zones,
         counts: &mut [TickCounts],
     ) -> Option<Decision> {
         let customer = &stored.customer;
@@ -90,11 +93,8 @@ impl Judge {
         if customer.arrived_at > self.tick.at {
             return None;
         }
-        let known_zone = customer.timezone().and_then(|name| Some((name, crate::calendar::zone(name)?)));
-        let (zone_name, zone) = match &known_zone {
-            Some((name, zone)) => (*name, zone),
-            None => (self.world.zone_name.as_str(), &self.world.zone),
-        };
+        let local = zones.of(customer);
+        let (zone_name, zone) = (local.name.as_str(), &local.zone);
         let concerned: Vec<&(usize, Arc<Rule>)> = self
             .members
             .iter()
