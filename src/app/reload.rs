@@ -39,12 +39,12 @@ pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
                 build::world(project).map_err(|error| Failure::from_error(FailureKind::Settings, error.as_ref()))
             } else {
                 // Taking it for "no rules any more" would cancel everything that is queued.
-                Err(Failure::new(FailureKind::Rules, "the folder rules/ is gone; the old rules stay in use"))
+                Err(Failure::new(FailureKind::Rules, "the folder rules/ is gone; what was in use stays in use"))
             }
         }
         _ => {
             let kind = if loaded.bad_settings { FailureKind::Settings } else { FailureKind::Rules };
-            Err(Failure::new(kind, "the old rules stay in use").with(&loaded.diagnostics))
+            Err(Failure::new(kind, "the files have errors; what was in use stays in use").with(&loaded.diagnostics))
         }
     };
     let now = core.clock.now();
@@ -55,7 +55,7 @@ pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
     metrics::counter!(names::RELOADS, label::RESULT => result).increment(1);
     let world = world.inspect_err(|failure| {
         let causes = failure.causes.join(": ");
-        tracing::error!(%failure, causes, "reload failed; the old rules stay in use");
+        tracing::error!(errors, %failure, causes, "reload refused; what was in use stays in use");
     })?;
     let names = |world: &World| -> BTreeSet<String> { world.rules.rules.iter().map(|rule| rule.id.clone()).collect() };
     let (before, after) = (names(&old), names(&world));
