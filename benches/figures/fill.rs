@@ -4,13 +4,24 @@ use crate::{people, scratch};
 use retaind::domain::{Arrival, Interest};
 use retaind::store::sled::{OpenMode, SledStore};
 use retaind::store::{Store, Urgency};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Arrivals of one commit: many, because here nobody else waits.
-const BATCH: usize = 5000;
+/// Arrivals of one call.
+const BATCH: usize = 20_000;
 
-/// Makes a store of so many customers and their events, and closes it.
+/// Makes a store of so many customers and their events, and closes it. Where `RETAIND_BENCH_STORES` names a folder,
+/// stores are kept there and copied from there: to fill a large one takes minutes.
 pub(crate) fn store(folder: &Path, customers: u64, interest: &Interest) -> anyhow::Result<()> {
+    let Some(kept) = std::env::var_os("RETAIND_BENCH_STORES") else { return fill(folder, customers, interest) };
+    let kept = PathBuf::from(kept).join(format!("{customers}-{:x}", interest.fingerprint()));
+    if !kept.exists() {
+        fill(folder, customers, interest)?;
+        return scratch::copy(folder, &kept);
+    }
+    scratch::copy(&kept, folder)
+}
+
+fn fill(folder: &Path, customers: u64, interest: &Interest) -> anyhow::Result<()> {
     let files = scratch::folder()?;
     let (csv, ndjson) = (files.path().join("customers.csv"), files.path().join("events.ndjson"));
     people::write_customers(&csv, customers)?;
@@ -31,7 +42,7 @@ async fn ingest(
     let mut arrivals = arrivals.peekable();
     while arrivals.peek().is_some() {
         let batch = arrivals.by_ref().take(BATCH).collect::<anyhow::Result<Vec<_>>>()?;
-        store.ingest(batch, interest, Urgency::Interactive).await?;
+        store.ingest(batch, interest, Urgency::Background).await?;
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! The figures that `docs/PERFORMANCE.md` tells, each beside the raw ceiling measured in the same run.
 //!
 //! `cargo bench --bench figures` runs all of them, `cargo bench --bench figures -- import mail` some. Sizes come from the
-//! environment: `RETAIND_BENCH_CUSTOMERS`, `RETAIND_BENCH_DELIVERIES`; `RETAIND_BENCH_DIR` says on which disk.
+//! environment: `RETAIND_BENCH_CUSTOMERS`, `RETAIND_BENCH_DELIVERIES`, `RETAIND_BENCH_QUEUED`; `RETAIND_BENCH_DIR` says on which disk,
+//! `RETAIND_BENCH_STORES` where filled stores are kept for the next run.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::cast_precision_loss, reason = "counts and bytes of a benchmark are far below 2^52")]
 
@@ -21,6 +22,10 @@ mod table;
 
 use std::path::Path;
 use std::process::ExitCode;
+
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Figure = (&'static str, fn() -> anyhow::Result<()>);
 

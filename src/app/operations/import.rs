@@ -1,6 +1,7 @@
 //! `import`: rows from outside into the store, in bounded memory.
 //!
-//! Three stages run at once: the source is read, rows are parsed on a thread of their own, and batches are made durable.
+//! Three stages run at once: the source is read, rows are parsed on a thread of their own, and batches are made durable, one
+//! after the other: of two undated rows of one customer the later one holds.
 
 use super::failure;
 use super::suppressions::is_address;
@@ -12,21 +13,23 @@ use crate::http::{
 };
 use crate::ingest::{CustomersCsv, EventsNdjson, ImportOptions, IngestError, Rejects, Row, text_lines};
 use crate::store::{Urgency, Verdict};
-use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 
-/// Rows stored by one call of the store.
-const BATCH: usize = 500;
+/// Rows stored by one call of the store. At the end of a call it runs empty, so calls are large.
+const BATCH: usize = 4000;
+
+/// A call has no more rows than stand in so many bytes of the source, and one more.
+const BATCH_BYTES: u64 = 4 << 20;
 
 /// Bytes read from the source at a time.
 const CHUNK: usize = 256 << 10;
 
-/// Batches under way at once: one made durable while the next is prepared.
-const UNDER_WAY: usize = 2;
+/// Batches that may wait to be stored.
+const WAITING: usize = 1;
 
 /// A batch, with the count of rows read up to its end.
 struct Batch<T> {
@@ -48,25 +51,20 @@ pub(super) async fn import(
     match request.kind {
         ImportKind::Suppressions => suppressions(core, reader, sink, &bytes).await,
         kind => {
-            let (batches, mut parsed) = mpsc::channel(UNDER_WAY);
+            let (batches, mut parsed) = mpsc::channel(WAITING);
             let refusals = sink.clone();
             let parser = tokio::task::spawn_blocking(move || parse(kind, reader, schema, options, &refusals, &batches));
             let mut report = ImportReport::default();
-            let mut under_way = VecDeque::new();
             while let Some(batch) = parsed.recv().await {
-                let (store, interest) = (Arc::clone(&core.store), Arc::clone(&world));
-                under_way.push_back((
-                    batch.rows,
-                    tokio::spawn(
-                        async move { store.ingest(batch.items, &interest.interest, Urgency::Background).await },
-                    ),
-                ));
-                if under_way.len() >= UNDER_WAY {
-                    settle(&mut under_way, &mut report, &sink, &bytes).await?;
+                let stored = core.store.ingest(batch.items, &world.interest, Urgency::Background).await;
+                for verdict in stored.map_err(failure)? {
+                    match verdict {
+                        Verdict::Stored => report.stored += 1,
+                        Verdict::Duplicate => report.duplicates += 1,
+                    }
                 }
-            }
-            while !under_way.is_empty() {
-                settle(&mut under_way, &mut report, &sink, &bytes).await?;
+                // Only what is durable counts as progress.
+                sink.progress(ImportProgress { rows: batch.rows, bytes: bytes.load(Ordering::Relaxed) }).await?;
             }
             let parsed = parser.await.map_err(|error| Failure::from_error(FailureKind::Internal, &error))??;
             report.rows = parsed.rows;
@@ -75,27 +73,6 @@ pub(super) async fn import(
             Ok(report)
         }
     }
-}
-
-type Stored = tokio::task::JoinHandle<crate::store::Result<Vec<Verdict>>>;
-
-/// Waits for the oldest batch under way, and tells how far the import is: only what is durable counts.
-async fn settle(
-    under_way: &mut VecDeque<(u64, Stored)>,
-    report: &mut ImportReport,
-    sink: &ImportSink,
-    bytes: &AtomicU64,
-) -> Result<()> {
-    let Some((rows, task)) = under_way.pop_front() else { return Ok(()) };
-    let stored = task.await.map_err(|error| Failure::from_error(FailureKind::Internal, &error))?;
-    for verdict in stored.map_err(failure)? {
-        match verdict {
-            Verdict::Stored => report.stored += 1,
-            Verdict::Duplicate => report.duplicates += 1,
-        }
-    }
-    sink.progress(ImportProgress { rows, bytes: bytes.load(Ordering::Relaxed) }).await?;
-    Ok(())
 }
 
 /// Rows read and refused.
@@ -113,31 +90,40 @@ fn parse(
     sink: &ImportSink,
     batches: &mpsc::Sender<Batch<Arrival>>,
 ) -> Result<Parsed> {
+    let taken = Arc::clone(&reader.taken);
+    let to = Destination { sink, batches, taken: &taken };
     match kind {
         ImportKind::Customers => {
             let rows = CustomersCsv::new(reader, schema, options).map_err(|error| unusable(&error))?;
             let rejects = Rejects::customers(Vec::new(), rows.header().clone());
-            send_rows(rows, rejects, sink, batches)
+            send_rows(rows, rejects, &to)
         }
         ImportKind::Events | ImportKind::Suppressions => {
-            send_rows(EventsNdjson::new(reader, schema, options), Rejects::events(Vec::new()), sink, batches)
+            send_rows(EventsNdjson::new(reader, schema, options), Rejects::events(Vec::new()), &to)
         }
     }
+}
+
+/// Where rows go.
+struct Destination<'d> {
+    sink: &'d ImportSink,
+    batches: &'d mpsc::Sender<Batch<Arrival>>,
+    /// Bytes of the source that the parser has taken.
+    taken: &'d AtomicU64,
 }
 
 fn send_rows(
     rows: impl Iterator<Item = std::result::Result<Row, IngestError>>,
     mut rejects: Rejects<Vec<u8>>,
-    sink: &ImportSink,
-    batches: &mpsc::Sender<Batch<Arrival>>,
+    to: &Destination<'_>,
 ) -> Result<Parsed> {
     let mut parsed = Parsed::default();
-    let mut items = Vec::with_capacity(BATCH);
+    let (mut items, mut sent) = (Vec::new(), 0);
     for row in rows {
         let row = match row {
             Ok(row) => row,
             Err(error) => {
-                send(batches, &parsed, std::mem::take(&mut items))?;
+                send(to.batches, &parsed, items)?;
                 return Err(unusable(&error));
             }
         };
@@ -148,14 +134,16 @@ fn send_rows(
                 parsed.refused += 1;
                 rejects.write(&refused).map_err(|error| unusable(&error))?;
                 let rejects = String::from_utf8_lossy(&rejects.take()).into_owned();
-                sink.refused_blocking(RefusedRow { line: refused.line, reason: refused.reason, rejects })?;
+                to.sink.refused_blocking(RefusedRow { line: refused.line, reason: refused.reason, rejects })?;
             }
         }
-        if items.len() >= BATCH {
-            send(batches, &parsed, std::mem::replace(&mut items, Vec::with_capacity(BATCH)))?;
+        let taken = to.taken.load(Ordering::Relaxed);
+        if items.len() >= BATCH || taken - sent >= BATCH_BYTES {
+            send(to.batches, &parsed, std::mem::take(&mut items))?;
+            sent = taken;
         }
     }
-    send(batches, &parsed, items)?;
+    send(to.batches, &parsed, items)?;
     Ok(parsed)
 }
 
@@ -180,7 +168,7 @@ fn unusable(error: &IngestError) -> Failure {
 async fn suppressions(core: &Shared, reader: ChunkReader, sink: ImportSink, bytes: &AtomicU64) -> Result<ImportReport> {
     let now = core.clock.now();
     let refusals = sink.clone();
-    let (batches, mut parsed) = mpsc::channel(UNDER_WAY);
+    let (batches, mut parsed) = mpsc::channel(WAITING);
     let parser = tokio::task::spawn_blocking(move || parse_suppressions(reader, now, &refusals, &batches));
     let mut report = ImportReport::default();
     while let Some(batch) = parsed.recv().await {
@@ -254,6 +242,8 @@ struct ChunkReader {
     chunks: mpsc::Receiver<std::io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
     at: usize,
+    /// Bytes that the parser has taken.
+    taken: Arc<AtomicU64>,
 }
 
 /// Reads the source in a task of its own, a few chunks ahead of the parser.
@@ -277,7 +267,7 @@ fn feed(mut source: ImportSource, bytes: Arc<AtomicU64>) -> ChunkReader {
             }
         }
     });
-    ChunkReader { chunks, chunk: Vec::new(), at: 0 }
+    ChunkReader { chunks, chunk: Vec::new(), at: 0, taken: Arc::default() }
 }
 
 impl Read for ChunkReader {
@@ -294,6 +284,7 @@ impl Read for ChunkReader {
         let count = buffer.len().min(self.chunk.len() - self.at);
         buffer[..count].copy_from_slice(&self.chunk[self.at..self.at + count]);
         self.at += count;
+        self.taken.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 }

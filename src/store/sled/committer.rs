@@ -187,7 +187,8 @@ impl Committer<'_> {
     fn answer(&self, verdicts: Vec<(Job, Result<(), Fault>)>) {
         for (job, verdict) in verdicts {
             if job.shown == Shown::Yes {
-                self.shared.intake(job.urgency).overlay.remove(job.id, &job.change.rows);
+                let applied = verdict.is_ok().then_some(self.round);
+                self.shared.intake(job.urgency).overlay.remove(job.id, &job.change.rows, applied);
             }
             // Who waited may have gone.
             drop(job.answer.send(verdict));

@@ -1,13 +1,15 @@
 //! A commit while it is being prepared, and when it is ready.
 
 use super::fault::Fault;
+use super::fetch::Fetched;
 use super::live::Effect;
 use super::lock;
 use super::reader::{Reader, Row};
 use crate::store::DuplicateKey;
 use ::sled::IVec;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a row must be when the commit is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,38 +55,96 @@ impl Change {
 }
 
 /// Rows of commits that are on their way and can be built upon: who prepares the next commit of the same lane sees
-/// them. If one of them fails, what was built upon it conflicts.
+/// them. If one of them fails, what was built upon it conflicts. A row stays until it can be read from the tree, and for
+/// whoever reads ahead, until what they read before it came into the tree is used up.
 #[derive(Debug, Default)]
-pub(super) struct Overlay(Mutex<BTreeMap<IVec, (u64, Option<IVec>)>>);
+pub(super) struct Overlay(Mutex<Rows>);
+
+#[derive(Debug, Default)]
+struct Rows {
+    shown: BTreeMap<IVec, Entry>,
+    /// The last rounds that were applied when the readings ahead in use began.
+    reading: Vec<u64>,
+    /// Rows that the tree has, by the round that put them there, oldest first.
+    applied: VecDeque<(u64, u64, IVec)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    job: u64,
+    value: Option<IVec>,
+    /// The round that put it into the tree.
+    applied: Option<u64>,
+}
+
+impl Rows {
+    /// Forgets what nobody needs who is reading ahead.
+    fn forget(&mut self) {
+        let oldest = self.reading.iter().min().copied().unwrap_or(u64::MAX);
+        while let Some((round, job, key)) = self.applied.pop_front_if(|(round, ..)| *round <= oldest) {
+            if self.shown.get(&key).is_some_and(|entry| entry.job == job && entry.applied == Some(round)) {
+                self.shown.remove(&key);
+            }
+        }
+    }
+}
 
 impl Overlay {
     /// Shows the rows of a commit.
     pub(super) fn add(&self, job: u64, rows: &[(IVec, Option<IVec>)]) {
-        lock(&self.0).extend(rows.iter().map(|(key, value)| (key.clone(), (job, value.clone()))));
+        let rows = rows.iter();
+        let entries = rows.map(|(key, value)| (key.clone(), Entry { job, value: value.clone(), applied: None }));
+        lock(&self.0).shown.extend(entries);
     }
 
-    /// Takes them away, because the tree has them, or because they will never be.
-    pub(super) fn remove(&self, job: u64, rows: &[(IVec, Option<IVec>)]) {
-        let mut shown = lock(&self.0);
+    /// Takes them away, because that round put them into the tree, or because they will never be.
+    pub(super) fn remove(&self, job: u64, rows: &[(IVec, Option<IVec>)], applied: Option<u64>) {
+        let mut guard = lock(&self.0);
+        let Rows { shown, applied: leaving, .. } = &mut *guard;
         for (key, _) in rows {
-            if shown.get(key).is_some_and(|(owner, _)| *owner == job) {
-                shown.remove(key);
+            let Some(entry) = shown.get_mut(key).filter(|entry| entry.job == job) else { continue };
+            entry.applied = applied;
+            match applied {
+                Some(round) => leaving.push_back((round, job, key.clone())),
+                None => drop(shown.remove(key)),
             }
         }
+        guard.forget();
     }
 
-    fn get(&self, key: &[u8]) -> Shown {
-        match lock(&self.0).get(key) {
-            Some((_, Some(value))) => Shown::Written(value.clone()),
-            Some((_, None)) => Shown::Removed,
+    /// Somebody begins to read ahead: answers the last round that was applied, up to which they will see everything.
+    pub(super) fn begin_reading(&self, applied: &AtomicU64) -> u64 {
+        let mut rows = lock(&self.0);
+        let read_at = applied.load(Ordering::SeqCst);
+        rows.reading.push(read_at);
+        read_at
+    }
+
+    /// What was read from there on is used up.
+    pub(super) fn end_reading(&self, read_at: u64) {
+        let mut rows = lock(&self.0);
+        if let Some(index) = rows.reading.iter().position(|begun| *begun == read_at) {
+            rows.reading.swap_remove(index);
+        }
+        rows.forget();
+    }
+
+    /// A row, for whom the tree was read at that round.
+    fn get(&self, key: &[u8], read_at: u64) -> Shown {
+        match lock(&self.0).shown.get(key).filter(|entry| entry.applied.is_none_or(|round| round > read_at)) {
+            Some(Entry { value: Some(value), .. }) => Shown::Written(value.clone()),
+            Some(Entry { value: None, .. }) => Shown::Removed,
             None => Shown::Untouched,
         }
     }
 
+    /// Rows that the tree may lack.
     fn prefix(&self, prefix: &[u8]) -> Vec<(IVec, Option<IVec>)> {
-        let shown = lock(&self.0);
-        let rows = shown.range(IVec::from(prefix)..).take_while(|(key, _)| key.starts_with(prefix));
-        rows.map(|(key, (_, value))| (key.clone(), value.clone())).collect()
+        let rows = lock(&self.0);
+        let rows = rows.shown.range(IVec::from(prefix)..).take_while(|(key, _)| key.starts_with(prefix));
+        rows.filter(|(_, entry)| entry.applied.is_none())
+            .map(|(key, entry)| (key.clone(), entry.value.clone()))
+            .collect()
     }
 }
 
@@ -95,11 +155,13 @@ enum Shown {
     Untouched,
 }
 
-/// A commit being prepared. It reads what it has written itself, then what is on its way, then the tree.
+/// A commit being prepared. It reads what it has written itself, then what is on its way, then what was read ahead,
+/// then the tree.
 #[derive(Debug)]
 pub(super) struct Draft<'t> {
     reader: Reader<'t>,
     overlay: Option<&'t Overlay>,
+    fetched: Option<&'t Fetched>,
     read_at: u64,
     reads: HashMap<IVec, Was>,
     leaning_on: HashSet<IVec>,
@@ -109,16 +171,24 @@ pub(super) struct Draft<'t> {
 
 impl<'t> Draft<'t> {
     /// Nothing yet. `read_at` is the last round that was applied.
-    pub(super) fn new(reader: Reader<'t>, overlay: Option<&'t Overlay>, read_at: u64) -> Self {
+    pub(super) fn new(reader: Reader<'t>, read_at: u64) -> Self {
         Self {
             reader,
-            overlay,
+            overlay: None,
+            fetched: None,
             read_at,
             reads: HashMap::new(),
             leaning_on: HashSet::new(),
             rows: BTreeMap::new(),
             effects: Vec::new(),
         }
+    }
+
+    /// Nothing yet, upon what is on its way. What was read ahead may be older than `read_at`; the commit is then compared
+    /// with all that was written since that was read.
+    pub(super) fn upon(reader: Reader<'t>, overlay: &'t Overlay, fetched: Option<&'t Fetched>, read_at: u64) -> Self {
+        let read_at = fetched.map_or(read_at, |fetched| fetched.read_at().min(read_at));
+        Self { overlay: Some(overlay), fetched, ..Self::new(reader, read_at) }
     }
 
     /// The tree alone, without what this commit or another on its way would change.
@@ -132,8 +202,11 @@ impl<'t> Draft<'t> {
             return Ok(row.clone());
         }
         // The overlay first: a row leaves it only after the tree has it.
-        match self.overlay.map_or(Shown::Untouched, |overlay| overlay.get(key)) {
-            Shown::Untouched => self.reader.get(key),
+        match self.overlay.map_or(Shown::Untouched, |overlay| overlay.get(key, self.read_at)) {
+            Shown::Untouched => match self.fetched.and_then(|fetched| fetched.get(key)) {
+                Some(row) => Ok(row.clone()),
+                None => self.reader.get(key),
+            },
             Shown::Written(row) => {
                 self.leaning_on.insert(key.into());
                 Ok(Some(row))
@@ -205,5 +278,58 @@ impl<'t> Draft<'t> {
             rows: self.rows.into_iter().collect(),
             effects: self.effects,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Overlay, Shown};
+    use ::sled::IVec;
+    use std::sync::atomic::AtomicU64;
+
+    fn value(overlay: &Overlay, read_at: u64) -> Option<IVec> {
+        match overlay.get(b"k", read_at) {
+            Shown::Written(value) => Some(value),
+            Shown::Removed | Shown::Untouched => None,
+        }
+    }
+
+    fn row(value: &str) -> Vec<(IVec, Option<IVec>)> {
+        vec![("k".into(), Some(value.into()))]
+    }
+
+    #[test]
+    fn a_row_that_was_applied_is_shown_to_who_read_the_tree_before() {
+        let overlay = Overlay::default();
+        let read_at = overlay.begin_reading(&AtomicU64::new(4));
+        overlay.add(1, &row("new"));
+        overlay.remove(1, &row("new"), Some(5));
+        assert_eq!(value(&overlay, read_at), Some("new".into()));
+        assert_eq!(value(&overlay, 5), None, "who reads now finds it in the tree");
+        assert!(overlay.prefix(b"k").is_empty(), "a prefix is read now");
+        overlay.end_reading(read_at);
+        assert_eq!(value(&overlay, read_at), None);
+    }
+
+    #[test]
+    fn a_row_that_will_never_be_is_shown_to_nobody() {
+        let overlay = Overlay::default();
+        let read_at = overlay.begin_reading(&AtomicU64::new(4));
+        overlay.add(1, &row("lost"));
+        overlay.remove(1, &row("lost"), None);
+        assert_eq!(value(&overlay, read_at), None);
+    }
+
+    #[test]
+    fn a_later_commit_of_the_row_stays_when_an_earlier_one_is_forgotten() {
+        let overlay = Overlay::default();
+        let read_at = overlay.begin_reading(&AtomicU64::new(4));
+        overlay.add(1, &row("first"));
+        overlay.add(2, &row("second"));
+        overlay.remove(1, &row("first"), Some(5));
+        overlay.end_reading(read_at);
+        assert_eq!(value(&overlay, 5), Some("second".into()));
+        overlay.remove(2, &row("second"), Some(6));
+        assert_eq!(value(&overlay, 5), None);
     }
 }

@@ -1,10 +1,12 @@
 //! Storing what arrives.
 //!
 //! Arrivals of one lane are prepared one batch after the other; while one is being made durable the next is prepared
-//! upon it. Where somebody else changed a customer meanwhile, the batch and all that stood upon it are prepared again.
+//! upon it, and the rows that the one after needs are read. Where somebody else changed a customer meanwhile, the batch
+//! and all that stood upon it are prepared again.
 
 use super::draft::{Change, Draft, Origin, Was};
 use super::fault::Fault;
+use super::fetch::Fetched;
 use super::keys::{self, Kind};
 use super::live::Effect;
 use super::queue::BACKGROUND_ROWS;
@@ -23,8 +25,6 @@ use tokio::sync::oneshot;
 const AHEAD: usize = 4;
 /// An arrival seldom makes more rows than this.
 const ROWS_EACH: usize = 6;
-/// Arrivals of one batch, however few rows they make.
-const ARRIVALS: usize = 1000;
 
 #[derive(Debug)]
 struct Input {
@@ -33,9 +33,21 @@ struct Input {
     urgency: Urgency,
 }
 
+impl Input {
+    /// The next arrivals from there on: as many as make one batch if each makes so many rows.
+    fn portion(&self, from: usize, rows_each: usize) -> Range<usize> {
+        let most = match self.urgency {
+            Urgency::Interactive => self.arrivals.len(),
+            Urgency::Background => (BACKGROUND_ROWS - ROWS_EACH) / rows_each.clamp(1, ROWS_EACH),
+        };
+        from..self.arrivals.len().min(from + most)
+    }
+}
+
 /// A batch on its way.
 struct Piece {
     range: Range<usize>,
+    rows: usize,
     verdicts: Vec<Verdict>,
     answer: oneshot::Receiver<Result<(), Fault>>,
 }
@@ -65,27 +77,53 @@ impl Shared {
         let total = arrivals.len();
         let mut verdicts = vec![Verdict::Stored; total];
         let input = Arc::new(Input { arrivals, wanted, urgency });
-        let (mut ahead, mut next) = (VecDeque::new(), 0);
-        while next < total || !ahead.is_empty() {
-            while next < total && ahead.len() < AHEAD {
-                let piece = self.send(&input, next..total).await?;
-                next = piece.range.end;
+        let (mut ahead, mut rows_each) = (VecDeque::new(), ROWS_EACH);
+        let mut portion = input.portion(0, rows_each);
+        let mut reading = None;
+        while !portion.is_empty() {
+            let fetched = match reading.take() {
+                Some(reading) => Some(Self::fetched(reading).await?),
+                // What is alone is not read ahead.
+                None => None,
+            };
+            let next = input.portion(portion.end, rows_each);
+            if !next.is_empty() {
+                reading = Some(self.read_ahead(&input, next.clone()));
+            }
+            while !portion.is_empty() {
+                let piece = self.send(&input, portion.clone(), fetched.clone()).await?;
+                portion.start = piece.range.end;
+                rows_each = piece.rows.div_ceil(piece.range.len().max(1));
                 ahead.push_back(piece);
-            }
-            let mut again = Vec::new();
-            if let Some(piece) = ahead.pop_front() {
-                again.extend(piece.settle(&mut verdicts).await?);
-            }
-            if !again.is_empty() {
-                for piece in ahead.drain(..) {
-                    again.extend(piece.settle(&mut verdicts).await?);
+                if ahead.len() >= AHEAD {
+                    self.settle_first(&input, &mut ahead, &mut verdicts).await?;
                 }
             }
-            for range in again {
-                self.send_again(&input, range, &mut verdicts).await?;
-            }
+            portion = next;
+        }
+        while !ahead.is_empty() {
+            self.settle_first(&input, &mut ahead, &mut verdicts).await?;
         }
         Ok(verdicts)
+    }
+
+    /// Waits for the first batch on its way. If it has to be done again, so have all that stand upon it.
+    async fn settle_first(
+        self: &Arc<Self>,
+        input: &Arc<Input>,
+        ahead: &mut VecDeque<Piece>,
+        verdicts: &mut [Verdict],
+    ) -> Result<(), Fault> {
+        let Some(piece) = ahead.pop_front() else { return Ok(()) };
+        let Some(range) = piece.settle(verdicts).await? else { return Ok(()) };
+        let mut again = vec![range];
+        for piece in ahead.drain(..) {
+            again.extend(piece.settle(verdicts).await?);
+        }
+        for range in again {
+            self.send_again(input, range, verdicts).await?;
+        }
+        Ok(())
     }
 
     async fn send_again(
@@ -95,7 +133,7 @@ impl Shared {
         verdicts: &mut [Verdict],
     ) -> Result<(), Fault> {
         while !range.is_empty() {
-            let piece = self.send(input, range.clone()).await?;
+            let piece = self.send(input, range.clone(), None).await?;
             let end = piece.range.end;
             if piece.settle(verdicts).await?.is_none() {
                 range.start = end;
@@ -104,28 +142,57 @@ impl Shared {
         Ok(())
     }
 
+    /// Begins to read the rows that arrivals will need.
+    fn read_ahead(self: &Arc<Self>, input: &Arc<Input>, range: Range<usize>) -> Reading {
+        let (shared, input) = (Arc::clone(self), Arc::clone(input));
+        tokio::task::spawn_blocking(move || {
+            let purchase = &input.wanted.interest.purchase;
+            Fetched::read(&shared, input.urgency, &input.arrivals[range], purchase).map(Arc::new)
+        })
+    }
+
+    async fn fetched(reading: Reading) -> Result<Arc<Fetched>, Fault> {
+        match reading.await {
+            Ok(fetched) => fetched,
+            Err(error) if error.is_panic() => Err(Fault::Damaged("reading it failed in an unforeseen way".into())),
+            Err(_) => Err(Fault::Closed),
+        }
+    }
+
     /// Prepares the first arrivals of a range, as many as one commit takes, and hands them to the committer.
-    async fn send(self: &Arc<Self>, input: &Arc<Input>, range: Range<usize>) -> Result<Piece, Fault> {
+    async fn send(
+        self: &Arc<Self>,
+        input: &Arc<Input>,
+        range: Range<usize>,
+        fetched: Option<Arc<Fetched>>,
+    ) -> Result<Piece, Fault> {
         self.check()?;
         let turn = self.intake(input.urgency).turn.lock().await;
         let from = range.start;
         let (change, verdicts) = loop {
-            let (work, range) = (Arc::clone(input), range.clone());
+            let (work, range, fetched) = (Arc::clone(input), range.clone(), fetched.clone());
             let prepared = self.blocking(move |shared| {
                 let read_at = shared.progress.applied.load(Ordering::SeqCst);
                 let overlay = &shared.intake(work.urgency).overlay;
-                shared.look(|reader| prepare(shared, Draft::new(reader, Some(overlay), read_at), &work, range))
+                shared.look(|reader| {
+                    let draft = Draft::upon(reader, overlay, fetched.as_deref(), read_at);
+                    prepare(shared, draft, &work, range)
+                })
             });
             match prepared.await {
                 Err(Fault::Conflict) => {}
                 prepared => break prepared?,
             }
         };
+        let rows = change.rows.len();
         let answer = self.submit(change, input.urgency, Shown::Yes).await?;
         drop(turn);
-        Ok(Piece { range: from..from + verdicts.len(), verdicts, answer })
+        Ok(Piece { range: from..from + verdicts.len(), rows, verdicts, answer })
     }
 }
+
+/// Rows being read ahead.
+type Reading = tokio::task::JoinHandle<Result<Arc<Fetched>, Fault>>;
 
 fn prepare(
     shared: &Shared,
@@ -140,8 +207,7 @@ fn prepare(
     let mut work = Work { shared, draft, wanted: &input.wanted, customers: HashMap::new() };
     let mut verdicts = Vec::new();
     for arrival in &input.arrivals[range] {
-        let full = work.rows() + ROWS_EACH > most || verdicts.len() >= ARRIVALS && most < usize::MAX;
-        if full && !verdicts.is_empty() {
+        if work.rows() + ROWS_EACH > most && !verdicts.is_empty() {
             break;
         }
         verdicts.push(work.take(arrival)?);

@@ -12,6 +12,7 @@ mod disk;
 mod draft;
 mod due;
 mod fault;
+mod fetch;
 mod ingest;
 mod keys;
 mod live;

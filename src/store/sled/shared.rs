@@ -187,7 +187,7 @@ impl Shared {
         self.check()?;
         self.blocking(move |shared| {
             let read_at = shared.progress.applied.load(Ordering::SeqCst);
-            shared.look(|reader| work(shared, Draft::new(reader, None, read_at)))
+            shared.look(|reader| work(shared, Draft::new(reader, read_at)))
         })
         .await
     }
@@ -201,7 +201,7 @@ impl Shared {
         loop {
             self.check()?;
             let read_at = self.progress.applied.load(Ordering::SeqCst);
-            let (change, answer) = here(|| self.look(|reader| work(self, Draft::new(reader, None, read_at))))?;
+            let (change, answer) = here(|| self.look(|reader| work(self, Draft::new(reader, read_at))))?;
             match self.commit(change, urgency).await {
                 Ok(()) => return Ok(answer),
                 Err(Fault::Conflict) => {}

@@ -1,0 +1,87 @@
+//! Reading ahead what arrivals will need.
+//!
+//! sled lets nobody read while it applies a batch, so whoever prepares a commit row by row waits for the committer at each
+//! of them. Read ahead, the rows of the next commit are fetched while the committer waits for the disk, and the work
+//! upon them goes on while it applies.
+
+use super::fault::Fault;
+use super::keys;
+use super::reader::Reader;
+use super::rows;
+use super::shared::Shared;
+use crate::domain::{Arrival, Purchase, purchase_id};
+use crate::store::Urgency;
+use ::sled::IVec;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Rows as they were read; `None` where there was none.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    shared: Arc<Shared>,
+    urgency: Urgency,
+    read_at: u64,
+    rows: HashMap<Vec<u8>, Option<IVec>>,
+}
+
+impl Drop for Fetched {
+    fn drop(&mut self) {
+        self.shared.intake(self.urgency).overlay.end_reading(self.read_at);
+    }
+}
+
+impl Fetched {
+    /// Reads what these arrivals of a lane will need.
+    pub(super) fn read(
+        shared: &Arc<Shared>,
+        urgency: Urgency,
+        arrivals: &[Arrival],
+        purchase: &Purchase,
+    ) -> Result<Self, Fault> {
+        let read_at = shared.intake(urgency).overlay.begin_reading(&shared.progress.applied);
+        let rows = HashMap::with_capacity(4 * arrivals.len());
+        let mut fetched = Self { shared: Arc::clone(shared), urgency, read_at, rows };
+        shared.look(|reader| fetched.read_all(reader, arrivals, purchase))?;
+        Ok(fetched)
+    }
+
+    fn read_all(&mut self, reader: Reader<'_>, arrivals: &[Arrival], purchase: &Purchase) -> Result<(), Fault> {
+        for arrival in arrivals {
+            let (id, event) = match arrival {
+                Arrival::Profile { customer, .. } => (customer, None),
+                Arrival::Event { customer, event } => (customer, Some(event)),
+            };
+            if let Some(event) = event
+                && self.fetch(reader, keys::seen(&event.fingerprint(id)))?.is_some()
+            {
+                continue;
+            }
+            let Some(row) = self.fetch(reader, keys::name(id))? else { continue };
+            let number = rows::read(&row)?;
+            self.fetch(reader, keys::customer(number))?;
+            if let Some(id) = event.and_then(|event| purchase_id(event, purchase)) {
+                self.fetch(reader, keys::purchase(number, &id))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fetch(&mut self, reader: Reader<'_>, key: Vec<u8>) -> Result<Option<IVec>, Fault> {
+        if let Some(row) = self.rows.get(&key) {
+            return Ok(row.clone());
+        }
+        let row = reader.get(&key)?;
+        self.rows.insert(key, row.clone());
+        Ok(row)
+    }
+
+    /// The last round that was applied before anything was read.
+    pub(super) const fn read_at(&self) -> u64 {
+        self.read_at
+    }
+
+    /// A row, if it was read.
+    pub(super) fn get(&self, key: &[u8]) -> Option<&Option<IVec>> {
+        self.rows.get(key)
+    }
+}
