@@ -11,7 +11,7 @@ use crate::http::{
     RefusedRow, Result,
 };
 use crate::ingest::{CustomersCsv, EventsNdjson, ImportOptions, IngestError, Rejects, Row, text_lines};
-use crate::store::{Urgency, Verdict};
+use crate::store::{Marking, Urgency, Verdict};
 use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
@@ -57,9 +57,9 @@ pub(super) async fn import(
                 let (store, interest) = (Arc::clone(&core.store), Arc::clone(&world));
                 under_way.push_back((
                     batch.rows,
-                    tokio::spawn(
-                        async move { store.ingest(batch.items, &interest.interest, Urgency::Background).await },
-                    ),
+                    tokio::spawn(async move {
+                        store.ingest(batch.items, &interest.interest, Urgency::Background, Marking::Leave).await
+                    }),
                 ));
                 if under_way.len() >= UNDER_WAY {
                     settle(&mut under_way, &mut report, &sink, &bytes).await?;

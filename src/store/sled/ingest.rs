@@ -3,6 +3,7 @@
 //! Arrivals of one lane are prepared one batch after the other; while one is being made durable the next is prepared
 //! upon it. Where somebody else changed a customer meanwhile, the batch and all that stood upon it are prepared again.
 
+use super::dirty;
 use super::draft::{Change, Draft, Origin, Was};
 use super::fault::Fault;
 use super::keys::{self, Kind};
@@ -12,7 +13,7 @@ use super::shared::{Shared, Shown};
 use super::totals::{self, Wanted};
 use super::{lock, rows};
 use crate::domain::{Arrival, Customer, CustomerNumber, Event, ProfileRow, Time};
-use crate::store::{Urgency, Verdict, derive};
+use crate::store::{Marking, Urgency, Verdict, derive};
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ struct Input {
     arrivals: Vec<Arrival>,
     wanted: Wanted,
     urgency: Urgency,
+    marking: Marking,
 }
 
 /// A batch on its way.
@@ -61,10 +63,11 @@ impl Shared {
         arrivals: Vec<Arrival>,
         wanted: Wanted,
         urgency: Urgency,
+        marking: Marking,
     ) -> Result<Vec<Verdict>, Fault> {
         let total = arrivals.len();
         let mut verdicts = vec![Verdict::Stored; total];
-        let input = Arc::new(Input { arrivals, wanted, urgency });
+        let input = Arc::new(Input { arrivals, wanted, urgency, marking });
         let (mut ahead, mut next) = (VecDeque::new(), 0);
         while next < total || !ahead.is_empty() {
             while next < total && ahead.len() < AHEAD {
@@ -137,7 +140,7 @@ fn prepare(
         Urgency::Interactive => usize::MAX,
         Urgency::Background => BACKGROUND_ROWS,
     };
-    let mut work = Work { shared, draft, wanted: &input.wanted, customers: HashMap::new() };
+    let mut work = Work { shared, draft, wanted: &input.wanted, marking: input.marking, customers: HashMap::new() };
     let mut verdicts = Vec::new();
     for arrival in &input.arrivals[range] {
         let full = work.rows() + ROWS_EACH > most || verdicts.len() >= ARRIVALS && most < usize::MAX;
@@ -163,6 +166,7 @@ struct Work<'w, 't> {
     shared: &'w Shared,
     draft: Draft<'t>,
     wanted: &'w Wanted,
+    marking: Marking,
     customers: HashMap<String, Known>,
 }
 
@@ -225,6 +229,7 @@ impl Work<'_, '_> {
         }
         self.zone(&row)?;
         (known.has_rows, known.changed) = (Some(true), true);
+        self.mark(&mut known, row.received_at);
         self.customers.insert(id.to_owned(), known);
         Ok(Verdict::Stored)
     }
@@ -271,8 +276,15 @@ impl Work<'_, '_> {
         totals::take_in(&mut self.draft, known.number, &mut known.customer.activity, arrived, self.wanted)?;
         known.version = self.shared.next_version();
         known.changed = true;
+        self.mark(&mut known, event.received_at);
         self.customers.insert(id.to_owned(), known);
         Ok(Verdict::Stored)
+    }
+
+    fn mark(&mut self, known: &mut Known, received_at: Time) {
+        if self.marking == Marking::Dirty {
+            dirty::wake_by(&mut self.draft, known.number, &mut known.customer, received_at);
+        }
     }
 
     fn finish(mut self) -> Result<Change, Fault> {
