@@ -3,7 +3,9 @@
 //! What it is for: [`SledStore`], one folder that one process owns.
 //! Invariants: one tree, so that one batch commits all that belongs together; one committer thread writes; a commit
 //! names the version of each record that it read; what anyone acts upon is durable, by `fdatasync` and not by sled's
-//! `flush` alone; after a failed `fdatasync` nothing is done any more.
+//! `flush` alone; after a failed `fdatasync` nothing is done any more; a customer with a wake has one wake row, of that
+//! instant; leases, and the earliest of what waits, are in memory only, the rest of what waits is read when its turn
+//! comes.
 //! Deliberately not here: copies for backup and moving a store to another format.
 
 mod committer;
