@@ -9,7 +9,7 @@ use retaind::domain::{
     TickCounts, TickMember, Time,
 };
 use retaind::store::sled::{OpenMode, SledStore};
-use retaind::store::{Decision, DecisionBatch, Store, StoredCustomer, Urgency, View};
+use retaind::store::{Decision, DecisionBatch, Store, StoredCustomer, Urgency, View, WakeChange};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -109,6 +109,7 @@ pub(crate) fn decision(stored: &StoredCustomer, key: &DeliveryKey) -> Decision {
         slots: vec![CapSlot { class: Class::Marketing, at: people::NOW, delivery: delivery.id }],
         enrollments: vec![enrollment],
         deliveries: vec![delivery],
+        wake: WakeChange::Keep,
     }
 }
 

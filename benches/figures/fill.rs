@@ -3,7 +3,7 @@
 use crate::{people, scratch};
 use retaind::domain::{Arrival, Interest};
 use retaind::store::sled::{OpenMode, SledStore};
-use retaind::store::{Store, Urgency};
+use retaind::store::{Marking, Store, Urgency};
 use std::path::{Path, PathBuf};
 
 /// Arrivals of one call.
@@ -42,7 +42,7 @@ async fn ingest(
     let mut arrivals = arrivals.peekable();
     while arrivals.peek().is_some() {
         let batch = arrivals.by_ref().take(BATCH).collect::<anyhow::Result<Vec<_>>>()?;
-        store.ingest(batch, interest, Urgency::Background).await?;
+        store.ingest(batch, interest, Urgency::Background, Marking::Leave).await?;
     }
     Ok(())
 }

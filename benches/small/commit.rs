@@ -4,7 +4,7 @@ use crate::shop::{self, NOW};
 use divan::Bencher;
 use retaind::domain::{Arrival, Interest};
 use retaind::store::sled::{OpenMode, SledStore};
-use retaind::store::{Store, Urgency};
+use retaind::store::{Marking, Store, Urgency};
 
 /// One event made durable.
 #[divan::bench(sample_count = 200, sample_size = 1)]
@@ -16,9 +16,9 @@ fn ingest_one_event(bencher: Bencher<'_, '_>) {
         n += 1;
         Arrival::Event { customer: format!("c-{}", n % 100), event: shop::purchase(n, NOW) }
     };
-    bencher
-        .with_inputs(next)
-        .bench_local_values(|arrival| runtime.block_on(store.ingest(vec![arrival], &interest, Urgency::Interactive)));
+    bencher.with_inputs(next).bench_local_values(|arrival| {
+        runtime.block_on(store.ingest(vec![arrival], &interest, Urgency::Interactive, Marking::Leave))
+    });
     runtime.block_on(store.close()).expect("the store closes");
 }
 

@@ -87,6 +87,10 @@ pub struct Customer {
     /// Reserved and used places under the caps, oldest first.
     #[n(7)]
     pub slots: Vec<CapSlot>,
+    /// When the rules are to look at the customer again, now if it is not in the future; `None` when nothing but time
+    /// passes and that changes nothing. The store keeps one row for it, so only the store sets it.
+    #[n(8)]
+    pub wake: Option<Time>,
 }
 
 impl Customer {
@@ -102,6 +106,7 @@ impl Customer {
             activity: Activity::default(),
             memory: BTreeMap::new(),
             slots: Vec::new(),
+            wake: None,
         }
     }
 
@@ -186,4 +191,49 @@ pub struct ProfileRow {
 #[must_use]
 pub fn normalized_address(address: &str) -> String {
     address.trim().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Activity, CapSlot, Consent, Customer, RuleMemory, Time, Value};
+    use std::collections::BTreeMap;
+
+    /// A customer as stored before there were wakes.
+    #[derive(minicbor::Encode)]
+    #[cbor(map)]
+    struct WithoutWake {
+        #[n(0)]
+        id: String,
+        #[n(1)]
+        attributes: BTreeMap<String, Value>,
+        #[n(2)]
+        consent: BTreeMap<String, Consent>,
+        #[n(3)]
+        arrived_at: Time,
+        #[n(4)]
+        updated_at: Time,
+        #[n(5)]
+        activity: Activity,
+        #[n(6)]
+        memory: BTreeMap<String, RuleMemory>,
+        #[n(7)]
+        slots: Vec<CapSlot>,
+    }
+
+    #[test]
+    fn a_record_from_before_there_were_wakes_is_read_as_one_without() {
+        let expected = Customer::new("c1", Time(5));
+        let Customer { id, attributes, consent, arrived_at, updated_at, activity, memory, slots, wake: _ } =
+            expected.clone();
+        let older = WithoutWake { id, attributes, consent, arrived_at, updated_at, activity, memory, slots };
+        let bytes = minicbor::to_vec(older).unwrap();
+        assert_eq!(minicbor::decode::<Customer>(&bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_wake_is_kept_with_the_record() {
+        let customer = Customer { wake: Some(Time(-7)), ..Customer::new("c1", Time(5)) };
+        let bytes = minicbor::to_vec(&customer).unwrap();
+        assert_eq!(minicbor::decode::<Customer>(&bytes).unwrap(), customer);
+    }
 }

@@ -4,7 +4,7 @@
 //! model with the same behaviour, and one contract suite that both pass.
 //! Invariants: a call that changes something answers when the change is durable, and it is whole or not there at all;
 //! what readers act upon (claims, answers) is durable; a delivery id is made once; a delivery of a tick is not due before
-//! the tick is complete.
+//! the tick is complete; a customer who is to be looked at again has one row that says when, as the record says.
 //! Deliberately not here: what a rule is, when something is due, what an attempt's outcome means.
 
 mod derive;
@@ -33,6 +33,15 @@ pub enum Urgency {
     Interactive,
     /// Imports, ticks, upkeep.
     Background,
+}
+
+/// Whether arrivals make the rules look at the customers whom they change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marking {
+    /// They do not: imports of what is past.
+    Leave,
+    /// The wake of each becomes the earlier of what it is and the arrival's `received_at`.
+    Dirty,
 }
 
 /// What became of an arrival.
@@ -82,6 +91,17 @@ pub struct Decision {
     pub enrollments: Vec<Enrollment>,
     /// Deliveries to be made, with due rows where their state waits. The same holds for them.
     pub deliveries: Vec<Delivery>,
+    /// When the customer is to be looked at again.
+    pub wake: WakeChange,
+}
+
+/// What a decision does to a customer's wake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WakeChange {
+    /// Nothing; a lease on the customer goes on.
+    Keep,
+    /// It is that instant from now on, or none; a lease on the customer ends.
+    Set(Option<Time>),
 }
 
 /// Decisions of a page of customers, committed together with the tick's new cursor and counts.
@@ -180,8 +200,15 @@ pub trait Store: Send + Sync + 'static {
     fn delivery_key(&self) -> DeliveryKey;
 
     /// Stores what arrives, in order, deduplicated by [`Event::fingerprint`], keeping totals up to date under
-    /// `interest`. The answers stand in the order of the arrivals. Retries conflicts itself.
-    async fn ingest(&self, arrivals: Vec<Arrival>, interest: &Interest, urgency: Urgency) -> Result<Vec<Verdict>>;
+    /// `interest`. `marking` says whether customers become dirty by it, in the same commit; a duplicate changes
+    /// nobody. The answers stand in the order of the arrivals. Retries conflicts itself.
+    async fn ingest(
+        &self,
+        arrivals: Vec<Arrival>,
+        interest: &Interest,
+        urgency: Urgency,
+        marking: Marking,
+    ) -> Result<Vec<Verdict>>;
 
     /// One customer by the outside's id.
     async fn customer(&self, id: &str, view: &View) -> Result<Option<StoredCustomer>>;
@@ -235,6 +262,27 @@ pub trait Store: Send + Sync + 'static {
         interest: &Interest,
         now: Time,
     ) -> Result<Option<CustomerNumber>>;
+
+    /// Makes dirty, for rescans, up to `limit` customers above `after`: the wake of each becomes the earlier of what it
+    /// is and `at`. Also of those who are dirty already the record gets a new version, so that a decision that is on its
+    /// way is made again. Answers the last number looked at, or `None` when all are done.
+    async fn mark_dirty(&self, after: Option<CustomerNumber>, limit: usize, at: Time)
+    -> Result<Option<CustomerNumber>>;
+
+    /// Takes up to `limit` customers whose wake is at or before `now`, durable and under no lease, in the order of
+    /// wakes and then of numbers, and puts them under a lease of `lease` from `now`. A lease ends with a decision that
+    /// sets the wake, with [`Store::release_dirty`], its time, or the process. A customer who is marked while under a
+    /// lease stays under it: the record has a new version, so what was decided without the mark is a
+    /// [`StoreError::Conflict`]. One whom somebody without the lease decided meanwhile may have another wake when
+    /// read: give the lease back.
+    async fn take_dirty(&self, now: Time, limit: usize, lease: Span) -> Result<Vec<CustomerNumber>>;
+
+    /// Gives leases on customers back: their wakes stand as they are.
+    async fn release_dirty(&self, customers: &[CustomerNumber]);
+
+    /// The earliest instant at which [`Store::take_dirty`] has somebody, as far as is stored; those under a lease
+    /// count from its end.
+    async fn next_wake(&self) -> Result<Option<Time>>;
 
     /// Commits a page of decisions, at most one for each customer: all of it or nothing. Members that the stored tick
     /// has and the given one lacks stay, and the tick is open again from its first customer. [`StoreError::Conflict`] when a customer's version is not

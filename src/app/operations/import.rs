@@ -12,7 +12,7 @@ use crate::http::{
     RefusedRow, Result,
 };
 use crate::ingest::{CustomersCsv, EventsNdjson, ImportOptions, IngestError, Rejects, Row, text_lines};
-use crate::store::{Urgency, Verdict};
+use crate::store::{Marking, Urgency, Verdict};
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,8 +56,8 @@ pub(super) async fn import(
             let parser = tokio::task::spawn_blocking(move || parse(kind, reader, schema, options, &refusals, &batches));
             let mut report = ImportReport::default();
             while let Some(batch) = parsed.recv().await {
-                let stored = core.store.ingest(batch.items, &world.interest, Urgency::Background).await;
-                for verdict in stored.map_err(failure)? {
+                let stored = core.store.ingest(batch.items, &world.interest, Urgency::Background, Marking::Leave);
+                for verdict in stored.await.map_err(failure)? {
                     match verdict {
                         Verdict::Stored => report.stored += 1,
                         Verdict::Duplicate => report.duplicates += 1,

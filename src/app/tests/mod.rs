@@ -11,7 +11,7 @@ use crate::catcher::{HookCatcher, HookFaults, MailCatcher, MailFaults};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{Arrival, Delivery, Event, Number, ProfileRow, Span, Time, Value};
 use crate::http::Operations;
-use crate::store::{DeliveryFilter, Store, Urgency};
+use crate::store::{DeliveryFilter, Marking, Store, Urgency};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -199,7 +199,7 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
 
     pub(super) async fn arrive(&self, arrivals: Vec<Arrival>) {
         let interest = Arc::clone(&self.daemon.as_ref().unwrap().shared().world.load().interest);
-        self.store().ingest(arrivals, &interest, Urgency::Interactive).await.unwrap();
+        self.store().ingest(arrivals, &interest, Urgency::Interactive, Marking::Leave).await.unwrap();
     }
 
     /// A customer with an address, consent and one purchase.

@@ -6,7 +6,7 @@ use crate::delivery::{Pauses, World};
 use crate::domain::{CustomerNumber, DeliveryKey, Reason, State, Tick, TickCounts};
 use crate::engine::{self, Decided, Firing, Moment, Verdict};
 use crate::rules::Rule;
-use crate::store::{Decision, StoredCustomer};
+use crate::store::{Decision, StoredCustomer, WakeChange};
 use crate::telemetry::names::{self, label};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -128,6 +128,7 @@ impl Judge {
             slots: decided.slots,
             enrollments: decided.enrollments,
             deliveries: decided.deliveries,
+            wake: WakeChange::Keep,
         })
     }
 }

@@ -2,7 +2,7 @@ use super::sample::{
     EVERYONE, arrival, backtest, customer, customers, dated, day, ingest, interest, order, profile, row, view,
 };
 use crate::domain::{CustomerNumber, Event, Time, Value};
-use crate::store::{Store, Urgency, Verdict};
+use crate::store::{Marking, Store, Urgency, Verdict};
 use futures_util::future::join_all;
 
 pub(super) async fn numbers_are_given_in_the_order_of_arrival(store: &dyn Store) {
@@ -110,7 +110,7 @@ pub(super) async fn many_arrivals_in_the_background_are_all_stored_in_order(stor
         arrivals.push(arrival(&name, order(n, &format!("o{n}"), 1)));
         arrivals.push(profile(&name, ProfileRowOf(n).into()));
     }
-    let verdicts = store.ingest(arrivals, &interest(), Urgency::Background).await.unwrap();
+    let verdicts = store.ingest(arrivals, &interest(), Urgency::Background, Marking::Leave).await.unwrap();
     assert_eq!(verdicts, vec![Verdict::Stored; 1400]);
     assert_eq!(store.last_customer(), CustomerNumber(40));
     for n in 660..700 {
@@ -135,7 +135,7 @@ pub(super) async fn arrivals_at_once_are_all_stored(store: &dyn Store) {
     let calls = (0..20).map(|n| {
         let urgency = if n % 2 == 0 { Urgency::Interactive } else { Urgency::Background };
         let arrivals = (0..10).map(|m| arrival(&format!("c{m}"), order(n, &format!("{n}/{m}"), 1))).collect();
-        store.ingest(arrivals, &interest, urgency)
+        store.ingest(arrivals, &interest, urgency, Marking::Leave)
     });
     for verdicts in join_all(calls).await {
         assert_eq!(verdicts.unwrap(), vec![Verdict::Stored; 10]);

@@ -3,7 +3,7 @@ use super::sample::{
     webhook,
 };
 use crate::domain::{Class, CustomerNumber, Delivery, Lane, Planned, Reason, RuleState, State, Tick};
-use crate::store::{DecisionBatch, DuplicateKey, LaneStatus, SlotChange, Store, StoreError, Urgency};
+use crate::store::{DecisionBatch, DuplicateKey, LaneStatus, Marking, SlotChange, Store, StoreError, Urgency};
 use futures_util::future::join_all;
 
 pub(super) async fn a_decision_is_stored_whole(store: &dyn Store) {
@@ -111,7 +111,10 @@ pub(super) async fn decisions_and_arrivals_at_once_lose_nothing(store: &dyn Stor
     customers(store, &["c"]).await;
     let arrivals = (0..15).map(async |n: i64| {
         let urgency = if n % 3 == 0 { Urgency::Background } else { Urgency::Interactive };
-        store.ingest(vec![arrival("c", order(n, &format!("o{n}"), 1))], &interest(), urgency).await.unwrap();
+        store
+            .ingest(vec![arrival("c", order(n, &format!("o{n}"), 1))], &interest(), urgency, Marking::Leave)
+            .await
+            .unwrap();
     });
     let decisions = (1..=15).map(async |n: u8| {
         loop {

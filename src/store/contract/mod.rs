@@ -3,6 +3,7 @@
 mod arrivals;
 mod decisions;
 mod deliveries;
+mod dirty;
 mod rest;
 pub(in crate::store) mod sample;
 mod views;
@@ -76,6 +77,16 @@ over_all_stores! {
         planning_is_remembered_and_ticks_take_in_new_members
         rule_states_are_replaced
         decisions_and_arrivals_at_once_lose_nothing;
+    dirty:
+        a_stored_arrival_makes_dirty_and_a_duplicate_does_not
+        of_two_wakes_the_earlier_stands
+        the_dirty_are_taken_in_the_order_of_their_wakes
+        a_lease_on_a_customer_ends_with_its_time_or_given_back_or_with_a_decision
+        a_decision_sets_the_wake
+        a_mark_during_a_decision_is_not_lost
+        a_mark_may_move_the_wake_of_one_under_a_lease
+        a_rescan_marks_page_by_page_and_undoes_what_is_being_decided
+        marks_and_decisions_at_once_lose_nothing_and_nobody_is_taken_twice;
     deliveries:
         claims_take_what_is_due_in_order
         a_lease_keeps_others_away_until_it_ends

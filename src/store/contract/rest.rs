@@ -1,6 +1,6 @@
 use super::sample::{arrival, begin, customers, day, ingest, mail, order, queue, view};
 use crate::domain::{State, Suppression};
-use crate::store::{Store, StoreError, Urgency};
+use crate::store::{Marking, Store, StoreError, Urgency};
 
 fn suppression(address: &str, n: i64) -> Suppression {
     Suppression { address: address.into(), reason: "manual".into(), at: day(n) }
@@ -46,7 +46,7 @@ pub(super) async fn a_closed_store_says_so(store: &dyn Store) {
     assert!(matches!(store.close().await, Err(StoreError::Closed)));
     let arrivals = vec![arrival("c", order(2, "o2", 1))];
     assert!(matches!(
-        store.ingest(arrivals, &super::sample::interest(), Urgency::Background).await,
+        store.ingest(arrivals, &super::sample::interest(), Urgency::Background, Marking::Leave).await,
         Err(StoreError::Closed)
     ));
 }

@@ -4,7 +4,10 @@ use crate::domain::{
     Arrival, CapSlot, Class, CustomerNumber, Delivery, DeliveryId, Enrollment, Event, EventInterest, Interest, Payload,
     ProfileRow, RuleMemory, Span, State, Tick, TickCounts, TickMember, Time, Value, ValueType,
 };
-use crate::store::{Decision, DecisionBatch, DeliveryChange, SlotChange, Store, StoredCustomer, Urgency, View};
+use crate::store::{
+    Decision, DecisionBatch, DeliveryChange, Marking, SlotChange, Store, StoredCustomer, Urgency, Verdict, View,
+    WakeChange,
+};
 use std::sync::Arc;
 
 pub(in crate::store) const DAY: Span = Span::days(1);
@@ -70,8 +73,21 @@ pub(in crate::store) fn backtest(now: i64) -> View {
     View { backtest: true, ..view(now) }
 }
 
-pub(in crate::store) async fn ingest(store: &dyn Store, arrivals: Vec<Arrival>) -> Vec<crate::store::Verdict> {
-    store.ingest(arrivals, &interest(), Urgency::Interactive).await.unwrap()
+pub(in crate::store) async fn ingest(store: &dyn Store, arrivals: Vec<Arrival>) -> Vec<Verdict> {
+    store.ingest(arrivals, &interest(), Urgency::Interactive, Marking::Leave).await.unwrap()
+}
+
+/// As [`ingest`], and makes dirty.
+pub(in crate::store) async fn mark(store: &dyn Store, arrivals: Vec<Arrival>) -> Vec<Verdict> {
+    store.ingest(arrivals, &interest(), Urgency::Interactive, Marking::Dirty).await.unwrap()
+}
+
+/// Decides nothing for a customer but when to look again.
+pub(in crate::store) async fn look(store: &dyn Store, id: &str, wake: Option<Time>) {
+    let seen = customer(store, id, 9).await;
+    let mut decision = Decision { wake: WakeChange::Set(wake), ..decision(&seen, vec![]) };
+    (decision.memories, decision.enrollments) = Default::default();
+    store.decide(batch(vec![decision])).await.unwrap();
 }
 
 pub(in crate::store) async fn customer(store: &dyn Store, id: &str, now: i64) -> StoredCustomer {
@@ -143,6 +159,7 @@ pub(in crate::store) fn decision(customer: &StoredCustomer, deliveries: Vec<Deli
             class: Class::Marketing,
         }],
         deliveries,
+        wake: WakeChange::Keep,
     }
 }
 

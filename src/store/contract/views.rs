@@ -3,7 +3,7 @@ use super::sample::{
     profile, row, view,
 };
 use crate::domain::{Activity, CustomerNumber, Event, EventInterest, Interest, RECENT, Span, ValueType};
-use crate::store::{Store, View};
+use crate::store::{Marking, Store, Urgency, View};
 use std::sync::Arc;
 
 pub(super) async fn a_page_holds_numbers_above_and_up_to(store: &dyn Store) {
@@ -68,7 +68,7 @@ pub(super) async fn rebuilt_totals_are_those_of_the_log(store: &dyn Store) {
     }
     // Purchase ids are those of the new interest now.
     let again = Event { name: "Booking".into(), ..order(30, "Booking1", 1000) };
-    store.ingest(vec![arrival("c0", again)], &visits(), crate::store::Urgency::Interactive).await.unwrap();
+    store.ingest(vec![arrival("c0", again)], &visits(), Urgency::Interactive, Marking::Leave).await.unwrap();
     let other = View { now: day(31), ..other };
     let seen = store.customer("c0", &other).await.unwrap().unwrap().customer.activity;
     assert_eq!(seen.orders.count, 3);

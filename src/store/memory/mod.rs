@@ -4,12 +4,13 @@
 //! Invariants: each call is one step under one lock; nothing is kept that can be computed from what arrived.
 //! Deliberately not here: durability, and speed.
 
+mod dirty;
 mod model;
 mod outbox;
 
 use super::{
-    DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Result, Stats, Store, StoreError, StoredCustomer,
-    Urgency, Verdict, View,
+    DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Marking, Result, Stats, Store, StoreError,
+    StoredCustomer, Urgency, Verdict, View,
 };
 use crate::domain::{
     Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
@@ -46,8 +47,8 @@ impl Store for MemoryStore {
         self.delivery_key.clone()
     }
 
-    async fn ingest(&self, arrivals: Vec<Arrival>, _: &Interest, _: Urgency) -> Result<Vec<Verdict>> {
-        self.with(|model| Ok(arrivals.into_iter().map(|arrival| model.arrive(arrival)).collect()))
+    async fn ingest(&self, arrivals: Vec<Arrival>, _: &Interest, _: Urgency, marking: Marking) -> Result<Vec<Verdict>> {
+        self.with(|model| Ok(arrivals.into_iter().map(|arrival| model.arrive(arrival, marking)).collect()))
     }
 
     async fn customer(&self, id: &str, view: &View) -> Result<Option<StoredCustomer>> {
@@ -115,6 +116,32 @@ impl Store for MemoryStore {
             let looked_at: Vec<_> = model.people.keys().filter(|number| Some(**number) > after).take(limit).collect();
             Ok(if looked_at.len() < limit { None } else { looked_at.last().map(|number| **number) })
         })
+    }
+
+    async fn mark_dirty(
+        &self,
+        after: Option<CustomerNumber>,
+        limit: usize,
+        at: Time,
+    ) -> Result<Option<CustomerNumber>> {
+        self.with(|model| Ok(model.mark_dirty(after, limit, at)))
+    }
+
+    async fn take_dirty(&self, now: Time, limit: usize, lease: Span) -> Result<Vec<CustomerNumber>> {
+        self.with(|model| Ok(model.take_dirty(now, limit, lease)))
+    }
+
+    async fn release_dirty(&self, customers: &[CustomerNumber]) {
+        let released = self.with(|model| {
+            model.customer_leases.retain(|number, _| !customers.contains(number));
+            Ok(())
+        });
+        // A closed store has no leases.
+        drop(released);
+    }
+
+    async fn next_wake(&self) -> Result<Option<Time>> {
+        self.with(|model| Ok(model.next_wake()))
     }
 
     async fn decide(&self, batch: DecisionBatch) -> Result<()> {

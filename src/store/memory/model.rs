@@ -4,7 +4,9 @@ use crate::domain::{
     Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, Enrollment, Event, Planned, ProfileRow,
     RuleMemory, RuleState, Suppression, Tick, Time, normalized_address,
 };
-use crate::store::{DecisionBatch, DuplicateKey, Result, StoreError, StoredCustomer, Verdict, View, derive};
+use crate::store::{
+    DecisionBatch, DuplicateKey, Marking, Result, StoreError, StoredCustomer, Verdict, View, WakeChange, derive,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All that is known of one customer.
@@ -19,6 +21,7 @@ pub(super) struct Person {
     events: BTreeMap<(Time, [u8; 16]), Event>,
     memory: BTreeMap<String, RuleMemory>,
     slots: Vec<CapSlot>,
+    pub(super) wake: Option<Time>,
     pub(super) enrollments: Vec<Enrollment>,
 }
 
@@ -37,8 +40,14 @@ impl Person {
         customer.activity = derive::totals(self.events.values(), &view.interest, view.now);
         customer.memory.clone_from(&self.memory);
         customer.slots.clone_from(&self.slots);
+        customer.wake = self.wake;
         derive::forget_later(&mut customer, view);
         customer
+    }
+
+    /// To be looked at no later than that.
+    pub(super) fn wake_by(&mut self, at: Time) {
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 
     /// Changes the places under the caps; whether they are others then.
@@ -65,6 +74,7 @@ pub(super) struct Model {
     pub(super) rules: BTreeMap<String, RuleState>,
     pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
     pub(super) leases: BTreeMap<DeliveryId, Time>,
+    pub(super) customer_leases: BTreeMap<CustomerNumber, Time>,
     pub(super) suppressions: BTreeMap<String, Suppression>,
     pub(super) flags: BTreeMap<String, String>,
 }
@@ -101,6 +111,7 @@ impl Model {
             events: BTreeMap::new(),
             memory: BTreeMap::new(),
             slots: Vec::new(),
+            wake: None,
             enrollments: Vec::new(),
         });
         person.version = self.version;
@@ -108,7 +119,11 @@ impl Model {
     }
 
     /// Takes in one arrival.
-    pub(super) fn arrive(&mut self, arrival: Arrival) -> Verdict {
+    pub(super) fn arrive(&mut self, arrival: Arrival, marking: Marking) -> Verdict {
+        let wake = |person: &mut Person, received_at| match marking {
+            Marking::Leave => {}
+            Marking::Dirty => person.wake_by(received_at),
+        };
         match arrival {
             Arrival::Profile { customer, mut row, dated } => {
                 if let Some(zone) = row.attributes.get("timezone").and_then(Option::as_ref).and_then(|it| it.as_text())
@@ -120,6 +135,7 @@ impl Model {
                 if !dated {
                     row.effective_at = if person.rows.is_empty() { Time::MIN } else { row.received_at };
                 }
+                wake(person, row.received_at);
                 person.rows.push(row);
             }
             Arrival::Event { customer, event } => {
@@ -127,7 +143,9 @@ impl Model {
                 if !self.known_events.insert(fingerprint) {
                     return Verdict::Duplicate;
                 }
-                self.person(&customer, event.received_at).events.insert((event.at, fingerprint), event);
+                let person = self.person(&customer, event.received_at);
+                wake(person, event.received_at);
+                person.events.insert((event.at, fingerprint), event);
             }
         }
         Verdict::Stored
@@ -144,11 +162,16 @@ impl Model {
             return Err(StoreError::Duplicate(known));
         }
         for decision in batch.decisions {
-            if !(decision.memories.is_empty() && decision.slots.is_empty())
+            let keeps_wake = decision.wake == WakeChange::Keep;
+            if !(decision.memories.is_empty() && decision.slots.is_empty() && keeps_wake)
                 && let Some(person) = self.change(decision.customer)
             {
                 person.memory.extend(decision.memories);
                 person.change_slots(|customer| decision.slots.iter().for_each(|slot| customer.reserve(*slot)));
+                if let WakeChange::Set(wake) = decision.wake {
+                    person.wake = wake;
+                    self.customer_leases.remove(&decision.customer);
+                }
             }
             if let Some(person) = self.people.get_mut(&decision.customer) {
                 person.enrollments.extend(decision.enrollments);

@@ -105,7 +105,7 @@ impl Committer<'_> {
         let progress = &self.shared.progress;
         let (counts, rows) = self.rows(&round).map_err(|fault| Failure { fault, begun: false })?;
         self.disk.check_room(round.size).map_err(|fault| Failure { fault, begun: false })?;
-        lock(&self.shared.live).due.begin(round.effects.iter().filter_map(Effect::made_due));
+        lock(&self.shared.live).begin(&round.effects);
         self.round = round.number;
         *lock(&progress.in_flight) = rows.iter().map(|(key, _)| key.clone()).collect();
         progress.started.store(round.number, Ordering::SeqCst);

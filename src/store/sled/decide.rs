@@ -1,5 +1,6 @@
 //! Committing decisions, planning ticks, and what else is written in one piece: rule states, suppressions, flags.
 
+use super::dirty::set_wake;
 use super::draft::{Change, Draft, Was};
 use super::fault::Fault;
 use super::keys::{self, DueKey, Kind};
@@ -8,7 +9,7 @@ use super::reader::Reader;
 use super::shared::Shared;
 use super::{lock, rows};
 use crate::domain::{Customer, Delivery, Enrollment, Planned, RuleState, Suppression, Tick, Time, normalized_address};
-use crate::store::{Decision, DecisionBatch, DuplicateKey, derive};
+use crate::store::{Decision, DecisionBatch, DuplicateKey, WakeChange, derive};
 
 /// Prepares a page of decisions. Whether customers are as they were comes first, then what exists already.
 pub(super) fn decide(shared: &Shared, mut draft: Draft<'_>, batch: &DecisionBatch) -> Result<(Change, ()), Fault> {
@@ -42,7 +43,7 @@ pub(super) fn decide(shared: &Shared, mut draft: Draft<'_>, batch: &DecisionBatc
 }
 
 fn remember(shared: &Shared, draft: &mut Draft<'_>, decision: &Decision) -> Result<(), Fault> {
-    if decision.memories.is_empty() && decision.slots.is_empty() {
+    if decision.memories.is_empty() && decision.slots.is_empty() && decision.wake == WakeChange::Keep {
         return Ok(());
     }
     let key = keys::customer(decision.customer);
@@ -50,6 +51,10 @@ fn remember(shared: &Shared, draft: &mut Draft<'_>, decision: &Decision) -> Resu
     let (_, mut customer): (u64, Customer) = rows::read_versioned(&row)?;
     customer.memory.extend(decision.memories.iter().cloned());
     decision.slots.iter().for_each(|slot| customer.reserve(*slot));
+    if let WakeChange::Set(wake) = decision.wake {
+        set_wake(draft, decision.customer, &mut customer, wake);
+        draft.effect(Effect::LookedAt(decision.customer));
+    }
     draft.put(key, rows::write_versioned(shared.next_version(), &customer)?);
     Ok(())
 }

@@ -6,12 +6,11 @@
 
 use super::fault::Fault;
 use super::keys::{DueKey, Group};
+use super::leases::Leases;
+use super::window::Window;
 use crate::domain::{DeliveryId, Lane, Time};
 use crate::store::LaneStatus;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-
-/// How many of a group are read at once; up to twice as many are kept.
-pub(super) const WINDOW: usize = 4096;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 type Place = (Time, DeliveryId);
 
@@ -22,44 +21,13 @@ pub(super) trait DueRows {
 }
 
 /// The waiting deliveries of one group.
-#[derive(Debug, Default)]
-struct Waiting {
-    ready: BTreeSet<Place>,
-    /// From here on they stand in the due rows only.
-    beyond: Option<Place>,
-}
-
-impl Waiting {
-    fn insert(&mut self, place: Place) {
-        if self.beyond.is_some_and(|beyond| place >= beyond) {
-            return;
-        }
-        self.ready.insert(place);
-        if self.ready.len() > 2 * WINDOW
-            && let Some(middle) = self.ready.iter().nth(WINDOW).copied()
-        {
-            self.ready.split_off(&middle);
-            self.beyond = Some(middle);
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.beyond.is_none()
-    }
-}
-
-#[derive(Debug)]
-struct Lease {
-    key: DueKey,
-    until: Time,
-}
+type Waiting = Window<DeliveryId>;
 
 /// All waiting deliveries and all leases.
 #[derive(Debug, Default)]
 pub(super) struct DueIndex {
     groups: BTreeMap<Group, Waiting>,
-    leases: HashMap<DeliveryId, Lease>,
-    ends: BTreeSet<(Time, DeliveryId)>,
+    leases: Leases<DeliveryId, DueKey>,
     /// Deliveries whose rows are being written: they may stand in the due rows and yet be gone after a crash.
     unsettled: HashSet<DeliveryId>,
 }
@@ -67,7 +35,7 @@ pub(super) struct DueIndex {
 impl DueIndex {
     /// Tells of a group that has rows from `first` on.
     pub(super) fn found(&mut self, first: DueKey) {
-        self.groups.entry(first.group).or_default().beyond = Some((first.due, first.id));
+        self.groups.insert(first.group, Waiting::starting((first.due, first.id)));
     }
 
     /// These are about to be written.
@@ -82,38 +50,32 @@ impl DueIndex {
 
     /// It waits from now on; a lease on it ends.
     pub(super) fn insert(&mut self, key: DueKey) {
-        self.end_lease(key.id);
+        self.leases.end(key.id);
         self.groups.entry(key.group).or_default().insert((key.due, key.id));
     }
 
     /// It does not wait any more; a lease on it ends.
     pub(super) fn remove(&mut self, key: &DueKey) {
-        self.end_lease(key.id);
+        self.leases.end(key.id);
         if let Some(waiting) = self.groups.get_mut(&key.group) {
-            waiting.ready.remove(&(key.due, key.id));
+            waiting.remove((key.due, key.id));
             if waiting.is_empty() {
                 self.groups.remove(&key.group);
             }
         }
     }
 
-    fn end_lease(&mut self, id: DeliveryId) -> Option<DueKey> {
-        let lease = self.leases.remove(&id)?;
-        self.ends.remove(&(lease.until, id));
-        Some(lease.key)
-    }
-
     /// Gives leases back.
     pub(super) fn release(&mut self, ids: &[DeliveryId]) {
         for id in ids {
-            if let Some(key) = self.end_lease(*id) {
+            if let Some(key) = self.leases.end(*id) {
                 self.insert(key);
             }
         }
     }
 
     fn expire(&mut self, now: Time) {
-        while let Some((_, id)) = self.ends.first().copied().filter(|(until, _)| *until <= now) {
+        while let Some(id) = self.leases.ended(now) {
             self.release(&[id]);
         }
     }
@@ -129,8 +91,7 @@ impl DueIndex {
             }
             let key = DueKey { group, due: place.0, id: place.1 };
             self.remove(&key);
-            self.ends.insert((wanted.until, key.id));
-            self.leases.insert(key.id, Lease { key: key.clone(), until: wanted.until });
+            self.leases.begin(key.id, key.clone(), wanted.until);
             taken.push(key);
         }
         Ok(taken)
@@ -145,15 +106,13 @@ impl DueIndex {
     ) -> Result<Option<(Place, Group)>, Fault> {
         self.fill(Some(lane), open, rows)?;
         let heads = self.of_lane(lane).filter(|(group, _)| is_open_to(group, open));
-        let heads = heads.filter_map(|(group, waiting)| Some((*waiting.ready.first()?, group)));
+        let heads = heads.filter_map(|(group, waiting)| Some((waiting.first()?, group)));
         Ok(heads.min().map(|(place, group)| (place, group.clone())))
     }
 
     /// Reads on where nothing of a group is left in memory; drops groups of which nothing is left at all.
     fn fill(&mut self, lane: Option<&Lane>, open: &BTreeSet<Time>, rows: &dyn DueRows) -> Result<(), Fault> {
-        let hungry = |(group, waiting): &(&Group, &Waiting)| {
-            waiting.ready.is_empty() && waiting.beyond.is_some() && is_open_to(group, open)
-        };
+        let hungry = |(group, waiting): &(&Group, &Waiting)| waiting.is_hungry() && is_open_to(group, open);
         let hungry: Vec<Group> = match lane {
             Some(lane) => self.of_lane(lane).filter(hungry).map(|(group, _)| group.clone()).collect(),
             None => self.groups.iter().filter(hungry).map(|(group, _)| group.clone()).collect(),
@@ -167,12 +126,8 @@ impl DueIndex {
 
     fn read_on(&mut self, group: &Group, rows: &dyn DueRows) -> Result<(), Fault> {
         let Some(waiting) = self.groups.get_mut(group) else { return Ok(()) };
-        while let (true, Some(from)) = (waiting.ready.is_empty(), waiting.beyond) {
-            let mut places = rows.read(group, from, WINDOW + 1)?;
-            waiting.beyond = if places.len() > WINDOW { places.pop() } else { None };
-            let free = |place: &Place| !self.leases.contains_key(&place.1) && !self.unsettled.contains(&place.1);
-            waiting.ready.extend(places.into_iter().filter(free));
-        }
+        let free = |id: DeliveryId| !self.leases.holds(id) && !self.unsettled.contains(&id);
+        waiting.read_on(|from, limit| rows.read(group, from, limit), free)?;
         if waiting.is_empty() {
             self.groups.remove(group);
         }
@@ -183,8 +138,8 @@ impl DueIndex {
     pub(super) fn lanes(&mut self, open: &BTreeSet<Time>, rows: &dyn DueRows) -> Result<Vec<LaneStatus>, Fault> {
         self.fill(None, open, rows)?;
         let mut next: BTreeMap<&Lane, Time> = BTreeMap::new();
-        let heads = self.groups.iter().filter_map(|(group, waiting)| Some((group, waiting.ready.first()?.0)));
-        let leased = self.leases.values().map(|lease| (&lease.key.group, lease.until.max(lease.key.due)));
+        let heads = self.groups.iter().filter_map(|(group, waiting)| Some((group, waiting.first()?.0)));
+        let leased = self.leases.iter().map(|(until, key)| (&key.group, until.max(key.due)));
         for (group, due) in heads.chain(leased).filter(|(group, _)| is_open_to(group, open)) {
             next.entry(&group.0).and_modify(|earliest| *earliest = due.min(*earliest)).or_insert(due);
         }
@@ -213,10 +168,11 @@ fn is_open_to(group: &Group, open: &BTreeSet<Time>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Claim, DueIndex, DueRows, Place, WINDOW};
+    use super::{Claim, DueIndex, DueRows, Place};
     use crate::domain::{DeliveryId, Lane, Time};
     use crate::store::sled::fault::Fault;
     use crate::store::sled::keys::{DueKey, Group};
+    use crate::store::sled::window::WINDOW;
     use std::cell::RefCell;
     use std::collections::BTreeSet;
 
@@ -250,7 +206,7 @@ mod tests {
         for n in (0..total).rev() {
             rows.0.borrow_mut().insert(place(n));
             index.insert(key(n));
-            assert!(index.groups.values().all(|waiting| waiting.ready.len() <= 2 * WINDOW));
+            assert!(index.groups.values().all(|waiting| waiting.in_memory() <= 2 * WINDOW));
         }
         let mut seen = Vec::new();
         loop {

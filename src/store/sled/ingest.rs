@@ -4,6 +4,7 @@
 //! upon it, and the rows that the one after needs are read. Where somebody else changed a customer meanwhile, the batch
 //! and all that stood upon it are prepared again.
 
+use super::dirty;
 use super::draft::{Change, Draft, Origin, Was};
 use super::fault::Fault;
 use super::fetch::Fetched;
@@ -14,7 +15,7 @@ use super::shared::{Shared, Shown};
 use super::totals::{self, Wanted};
 use super::{lock, rows};
 use crate::domain::{Arrival, Customer, CustomerNumber, Event, ProfileRow, Time};
-use crate::store::{Urgency, Verdict, derive};
+use crate::store::{Marking, Urgency, Verdict, derive};
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ struct Input {
     arrivals: Vec<Arrival>,
     wanted: Wanted,
     urgency: Urgency,
+    marking: Marking,
 }
 
 impl Input {
@@ -73,10 +75,11 @@ impl Shared {
         arrivals: Vec<Arrival>,
         wanted: Wanted,
         urgency: Urgency,
+        marking: Marking,
     ) -> Result<Vec<Verdict>, Fault> {
         let total = arrivals.len();
         let mut verdicts = vec![Verdict::Stored; total];
-        let input = Arc::new(Input { arrivals, wanted, urgency });
+        let input = Arc::new(Input { arrivals, wanted, urgency, marking });
         let (mut ahead, mut rows_each) = (VecDeque::new(), ROWS_EACH);
         let mut portion = input.portion(0, rows_each);
         let mut reading = None;
@@ -204,7 +207,7 @@ fn prepare(
         Urgency::Interactive => usize::MAX,
         Urgency::Background => BACKGROUND_ROWS,
     };
-    let mut work = Work { shared, draft, wanted: &input.wanted, customers: HashMap::new() };
+    let mut work = Work { shared, draft, wanted: &input.wanted, marking: input.marking, customers: HashMap::new() };
     let mut verdicts = Vec::new();
     for arrival in &input.arrivals[range] {
         if work.rows() + ROWS_EACH > most && !verdicts.is_empty() {
@@ -229,6 +232,7 @@ struct Work<'w, 't> {
     shared: &'w Shared,
     draft: Draft<'t>,
     wanted: &'w Wanted,
+    marking: Marking,
     customers: HashMap<String, Known>,
 }
 
@@ -291,6 +295,7 @@ impl Work<'_, '_> {
         }
         self.zone(&row)?;
         (known.has_rows, known.changed) = (Some(true), true);
+        self.mark(&mut known, row.received_at);
         self.customers.insert(id.to_owned(), known);
         Ok(Verdict::Stored)
     }
@@ -337,8 +342,15 @@ impl Work<'_, '_> {
         totals::take_in(&mut self.draft, known.number, &mut known.customer.activity, arrived, self.wanted)?;
         known.version = self.shared.next_version();
         known.changed = true;
+        self.mark(&mut known, event.received_at);
         self.customers.insert(id.to_owned(), known);
         Ok(Verdict::Stored)
+    }
+
+    fn mark(&mut self, known: &mut Known, received_at: Time) {
+        if self.marking == Marking::Dirty {
+            dirty::wake_by(&mut self.draft, known.number, &mut known.customer, received_at);
+        }
     }
 
     fn finish(mut self) -> Result<Change, Fault> {

@@ -40,6 +40,8 @@ pub(super) enum Kind {
     Sending = b'g',
     /// Time, delivery id: it is finished.
     Finished = b'y',
+    /// Instant, customer: then the customer is to be looked at.
+    Wake = b'w',
     /// Customer, rule, occurrence → enrollment.
     Enrollment = b'l',
     /// Address → suppression.
@@ -213,6 +215,20 @@ pub(super) fn flag(name: &str) -> Vec<u8> {
     Kind::Flag.with(name.as_bytes())
 }
 
+/// That a customer is to be looked at, and when.
+pub(super) fn wake(at: Time, number: CustomerNumber) -> Vec<u8> {
+    let mut key = Kind::Wake.key(16);
+    key.extend_from_slice(&order(at));
+    key.extend_from_slice(&number.0.to_be_bytes());
+    key
+}
+
+/// Instant and customer in the key of a wake row.
+pub(super) fn read_wake(key: &[u8]) -> Option<(Time, CustomerNumber)> {
+    let (at, number) = key.get(1..)?.split_at_checked(8)?;
+    Some((instant(at)?, CustomerNumber(u64::from_be_bytes(number.try_into().ok()?))))
+}
+
 /// Deliveries that wait together: those of a lane that one tick decided, or that none did.
 pub(super) type Group = (Lane, Option<Time>);
 
@@ -308,7 +324,7 @@ pub(super) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DueKey, after_prefix, enrollment, events_from, planned};
+    use super::{DueKey, after_prefix, enrollment, events_from, planned, read_wake, wake};
     use crate::domain::{Class, CustomerNumber, DeliveryId, Lane, Planned, Time};
 
     #[test]
@@ -336,6 +352,16 @@ mod tests {
                 assert_eq!(DueKey::read(&key.row()), Some(key));
             }
         }
+    }
+
+    #[test]
+    fn wake_keys_sort_by_instant_and_are_read_back() {
+        let wakes = [(Time::MIN, 9), (Time(-1), 300), (Time(0), 2), (Time(0), 256), (Time::MAX, 1)];
+        let wakes = wakes.map(|(at, number)| (at, CustomerNumber(number)));
+        let keys = wakes.map(|(at, number)| wake(at, number));
+        assert!(keys.is_sorted());
+        assert_eq!(keys.each_ref().map(|key| read_wake(key)), wakes.map(Some));
+        assert_eq!(read_wake(&keys[0][..16]), None);
     }
 
     #[test]

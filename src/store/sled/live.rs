@@ -1,11 +1,12 @@
-//! What is kept in memory of what is durable: counts, zones, open ticks, waiting deliveries.
+//! What is kept in memory of what is durable: counts, zones, open ticks, waiting deliveries and customers.
 
 use super::due::DueIndex;
 use super::fault::Fault;
 use super::keys::{self, DueKey, Kind};
 use super::reader::Reader;
 use super::rows;
-use crate::domain::{DeliveryId, State, Tick, Time};
+use super::wakes::WakeIndex;
+use crate::domain::{CustomerNumber, DeliveryId, State, Tick, Time};
 use std::collections::BTreeSet;
 
 /// Name of the meta row that holds the counts.
@@ -60,7 +61,12 @@ impl Counts {
                     self.deliveries[*to as usize] += 1;
                 }
             }
-            Effect::Zone(_) | Effect::Tick { .. } | Effect::Waits(_) | Effect::WaitsNoMore(_) => {}
+            Effect::Zone(_)
+            | Effect::Tick { .. }
+            | Effect::Waits(_)
+            | Effect::WaitsNoMore(_)
+            | Effect::Wakes { .. }
+            | Effect::LookedAt(_) => {}
         }
     }
 }
@@ -90,12 +96,28 @@ pub(super) enum Effect {
     Waits(DueKey),
     /// A delivery waits no more where it did.
     WaitsNoMore(DueKey),
+    /// The wake of a customer changed.
+    Wakes {
+        /// Whose.
+        number: CustomerNumber,
+        /// What it was.
+        from: Option<Time>,
+        /// What it is.
+        to: Option<Time>,
+    },
+    /// A decision set the wake of a customer, so a lease ends.
+    LookedAt(CustomerNumber),
 }
 
 impl Effect {
     /// The delivery whose due row it makes.
-    pub(super) const fn made_due(&self) -> Option<DeliveryId> {
+    const fn made_due(&self) -> Option<DeliveryId> {
         if let Self::Waits(key) = self { Some(key.id) } else { None }
+    }
+
+    /// The customer whose wake row it makes.
+    const fn made_wake(&self) -> Option<CustomerNumber> {
+        if let Self::Wakes { number, to: Some(_), .. } = self { Some(*number) } else { None }
     }
 }
 
@@ -108,12 +130,14 @@ pub(super) struct Live {
     pub(super) zones: BTreeSet<String>,
     /// Ticks that are not complete.
     pub(super) open_ticks: BTreeSet<Time>,
-    /// Who waits.
+    /// Which deliveries wait.
     pub(super) due: DueIndex,
+    /// Which customers are to be looked at.
+    pub(super) wakes: WakeIndex,
 }
 
 impl Live {
-    /// Reads it from the rows: one look per zone, tick and group of waiting deliveries.
+    /// Reads it from the rows: one look per zone, tick and group of waiting deliveries, and one at the wakes.
     pub(super) fn load(reader: Reader<'_>) -> Result<Self, Fault> {
         let mut live = Self { counts: Counts::load(reader)?, ..Self::default() };
         for row in reader.prefix(&Kind::Zone.all()) {
@@ -131,7 +155,14 @@ impl Live {
             from = keys::after_prefix(&keys::due_group(&first.group));
             live.due.found(first);
         }
+        live.wakes = reader.first_wake()?.map(WakeIndex::starting).unwrap_or_default();
         Ok(live)
+    }
+
+    /// A round with these effects is about to be written.
+    pub(super) fn begin(&mut self, effects: &[Effect]) {
+        self.due.begin(effects.iter().filter_map(Effect::made_due));
+        self.wakes.begin(effects.iter().filter_map(Effect::made_wake));
     }
 
     /// Takes in what became durable.
@@ -149,10 +180,13 @@ impl Live {
                 }
                 Effect::Waits(key) => self.due.insert(key),
                 Effect::WaitsNoMore(key) => self.due.remove(&key),
+                Effect::Wakes { number, from, to } => self.wakes.change(number, from, to),
+                Effect::LookedAt(number) => self.wakes.release(number),
                 Effect::Arrived(_) | Effect::Moved { .. } => {}
             }
         }
         self.counts = counts;
         self.due.settle();
+        self.wakes.settle();
     }
 }

@@ -3,11 +3,14 @@
 //! What it is for: [`SledStore`], one folder that one process owns.
 //! Invariants: one tree, so that one batch commits all that belongs together; one committer thread writes; a commit
 //! names the version of each record that it read; what anyone acts upon is durable, by `fdatasync` and not by sled's
-//! `flush` alone; after a failed `fdatasync` nothing is done any more.
+//! `flush` alone; after a failed `fdatasync` nothing is done any more; a customer with a wake has one wake row, of that
+//! instant; leases, and the earliest of what waits, are in memory only, the rest of what waits is read when its turn
+//! comes.
 //! Deliberately not here: copies for backup and moving a store to another format.
 
 mod committer;
 mod decide;
+mod dirty;
 mod disk;
 mod draft;
 mod due;
@@ -15,6 +18,7 @@ mod fault;
 mod fetch;
 mod ingest;
 mod keys;
+mod leases;
 mod live;
 mod lock;
 mod open;
@@ -25,6 +29,8 @@ mod reader;
 mod rows;
 mod shared;
 mod totals;
+mod wakes;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -32,7 +38,7 @@ mod tests;
 pub use open::{OpenMode, SledSettings, set_aside};
 
 use super::{
-    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Result, Stats, Store, StoreError,
+    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Marking, Result, Stats, Store, StoreError,
     StoredCustomer, Urgency, Verdict, View,
 };
 use crate::domain::{
@@ -41,7 +47,7 @@ use crate::domain::{
 };
 use async_trait::async_trait;
 use fault::Fault;
-use read::{Glance, Glass};
+use read::{Glance, Glass, Stretch};
 use reader::Reader;
 use shared::Shared;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -101,8 +107,14 @@ impl Store for SledStore {
         self.shared.delivery_key.clone()
     }
 
-    async fn ingest(&self, arrivals: Vec<Arrival>, interest: &Interest, urgency: Urgency) -> Result<Vec<Verdict>> {
-        let stored = self.shared.ingest(arrivals, Wanted::new(interest), urgency).await;
+    async fn ingest(
+        &self,
+        arrivals: Vec<Arrival>,
+        interest: &Interest,
+        urgency: Urgency,
+        marking: Marking,
+    ) -> Result<Vec<Verdict>> {
+        let stored = self.shared.ingest(arrivals, Wanted::new(interest), urgency, marking).await;
         stored.map_err(|fault| self.shared.error(fault))
     }
 
@@ -172,6 +184,34 @@ impl Store for SledStore {
     ) -> Result<Option<CustomerNumber>> {
         let rebuilt = self.shared.rebuild(after, limit, Wanted::new(interest), now).await;
         rebuilt.map_err(|fault| self.shared.error(fault))
+    }
+
+    async fn mark_dirty(
+        &self,
+        after: Option<CustomerNumber>,
+        limit: usize,
+        at: Time,
+    ) -> Result<Option<CustomerNumber>> {
+        let marked = self.shared.one_after_the_other(Stretch { after, limit, now: at }, dirty::mark_some);
+        marked.await.map_err(|fault| self.shared.error(fault))
+    }
+
+    async fn take_dirty(&self, now: Time, limit: usize, lease: Span) -> Result<Vec<CustomerNumber>> {
+        let taken = self.shared.read_rows(move |shared, reader| dirty::take(shared, reader, now, limit, lease));
+        taken.await.map_err(|fault| self.shared.error(fault))
+    }
+
+    async fn release_dirty(&self, customers: &[CustomerNumber]) {
+        let mut live = lock(&self.shared.live);
+        for number in customers {
+            live.wakes.release(*number);
+        }
+    }
+
+    async fn next_wake(&self) -> Result<Option<Time>> {
+        // What is in memory is durable, and rows that are not yet are passed over.
+        let next = self.shared.read_rows(|shared, reader| Ok((dirty::next(shared, reader)?, Vec::new())));
+        next.await.map_err(|fault| self.shared.error(fault))
     }
 
     async fn decide(&self, batch: DecisionBatch) -> Result<()> {

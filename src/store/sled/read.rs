@@ -107,7 +107,8 @@ impl Glass {
     }
 }
 
-fn customer_rows(
+/// Records of customers, in the order of their numbers.
+pub(super) fn customer_rows(
     reader: Reader<'_>,
     after: Option<CustomerNumber>,
     up_to: CustomerNumber,
@@ -156,31 +157,43 @@ impl Shared {
         now: Time,
     ) -> Result<Option<CustomerNumber>, Fault> {
         let wanted = Arc::new(wanted);
-        let (mut after, mut left) = (after, limit);
-        while left > 0 {
-            let (from, under) = (after, Arc::clone(&wanted));
-            let done = self.commit_anew(Urgency::Background, move |shared, draft| {
-                rebuild_some(shared, draft, Stretch { after: from, limit: left, now }, &under)
-            });
+        let some = move |shared: &Self, draft: Draft<'_>, stretch| rebuild_some(shared, draft, stretch, &wanted);
+        self.one_after_the_other(Stretch { after, limit, now }, some).await
+    }
+
+    /// Changes customers in the order of their numbers, as many in one commit as `some` takes; answers the last number
+    /// looked at, or `None` when there are no more.
+    pub(super) async fn one_after_the_other(
+        self: &Arc<Self>,
+        mut stretch: Stretch,
+        some: impl Fn(&Self, Draft<'_>, Stretch) -> Result<(Change, Looked), Fault> + Clone + Send + 'static,
+    ) -> Result<Option<CustomerNumber>, Fault> {
+        while stretch.limit > 0 {
+            let some = some.clone();
+            let done = self.commit_anew(Urgency::Background, move |shared, draft| some(shared, draft, stretch));
             let (looked_at, last) = done.await?;
             if last.is_none() {
                 return Ok(None);
             }
-            (after, left) = (last, left.saturating_sub(looked_at));
+            stretch = Stretch { after: last, limit: stretch.limit.saturating_sub(looked_at), ..stretch };
         }
-        Ok(after)
+        Ok(stretch.after)
     }
 }
 
-/// Whose totals are looked at.
+/// Which customers are looked at.
 #[derive(Debug, Clone, Copy)]
-struct Stretch {
-    after: Option<CustomerNumber>,
-    limit: usize,
-    now: Time,
+pub(super) struct Stretch {
+    /// Those above it.
+    pub(super) after: Option<CustomerNumber>,
+    /// At most so many.
+    pub(super) limit: usize,
+    /// When.
+    pub(super) now: Time,
 }
 
-type Looked = (usize, Option<CustomerNumber>);
+/// How many were looked at, and the last of them.
+pub(super) type Looked = (usize, Option<CustomerNumber>);
 
 /// Makes totals anew for as many customers as one commit takes; answers how many were looked at and the last of them.
 fn rebuild_some(

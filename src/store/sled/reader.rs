@@ -4,6 +4,7 @@ use super::due::DueRows;
 use super::fault::Fault;
 use super::keys::{self, DueKey, Group, Kind};
 use super::rows;
+use super::wakes::WakeRows;
 use crate::domain::{CustomerNumber, DeliveryId, Event, ProfileRow, Time};
 use ::sled::IVec;
 
@@ -73,6 +74,26 @@ impl<'t> Reader<'t> {
     pub(super) fn first_due(self, from: &[u8]) -> Result<Option<DueKey>, Fault> {
         let mut rows = self.from(&Kind::Due.all(), from.to_vec());
         rows.next().transpose()?.map(|(key, _)| due_key(&key)).transpose()
+    }
+
+    /// The first wake row.
+    pub(super) fn first_wake(self) -> Result<Option<(Time, CustomerNumber)>, Fault> {
+        self.prefix(&Kind::Wake.all()).next().transpose()?.map(|(key, _)| wake(&key)).transpose()
+    }
+}
+
+fn wake(key: &[u8]) -> Result<(Time, CustomerNumber), Fault> {
+    keys::read_wake(key).ok_or_else(|| Fault::Damaged("a wake row cannot be read".into()))
+}
+
+impl WakeRows for Reader<'_> {
+    fn read(&self, from: (Time, CustomerNumber), limit: usize) -> Result<Vec<(Time, CustomerNumber)>, Fault> {
+        let rows = self.from(&Kind::Wake.all(), keys::wake(from.0, from.1)).take(limit);
+        rows.map(|row| wake(&row?.0)).collect()
+    }
+
+    fn stands(&self, (at, number): (Time, CustomerNumber)) -> Result<bool, Fault> {
+        Ok(self.get(&keys::wake(at, number))?.is_some())
     }
 }
 

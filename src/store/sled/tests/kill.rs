@@ -3,9 +3,9 @@
 use super::{OpenMode, open};
 use crate::domain::{Event, Time};
 use crate::store::contract::sample::{
-    EVERYONE, arrival, batch, customer, decision, ingest, mail, order, view, webhook,
+    DAY, EVERYONE, arrival, batch, customer, day, decision, mail, mark, order, view, webhook,
 };
-use crate::store::{DeliveryFilter, Store};
+use crate::store::{Decision, DeliveryFilter, Store, WakeChange};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -25,14 +25,15 @@ async fn writer() {
     for n in first..first + 5000 {
         let name = format!("c{n}");
         let event = |m: u64| Event { at: Time(0), ..order(0, &format!("{n}/{m}"), 1) };
-        ingest(&store, (0..EACH).map(|m| arrival(&name, event(m))).collect()).await;
+        mark(&store, (0..EACH).map(|m| arrival(&name, event(m))).collect()).await;
         writeln!(said, "\nstored {n}").unwrap();
         let seen = customer(&store, &name, 1).await;
         let mut deliveries = vec![mail(1, &seen, 2), webhook(2, &seen, 2, "crm")];
         for (delivery, step) in deliveries.iter_mut().zip(["mail", "crm"]) {
             delivery.id = store.delivery_key().delivery_id("win-back", &name, "o", step);
         }
-        store.decide(batch(vec![decision(&seen, deliveries)])).await.unwrap();
+        let decision = Decision { wake: WakeChange::Set(None), ..decision(&seen, deliveries) };
+        store.decide(batch(vec![decision])).await.unwrap();
         writeln!(said, "\ndecided {n}").unwrap();
     }
 }
@@ -84,6 +85,9 @@ async fn what_was_answered_survives_a_kill_and_nothing_is_half_there() {
                 assert!(store.delivery(*id).await.unwrap().is_some());
             }
         }
+        let undecided = customers.iter().filter(|seen| seen.customer.memory.is_empty());
+        let dirty = store.take_dirty(day(0), 10_000, DAY).await.unwrap();
+        assert_eq!(dirty, undecided.map(|seen| seen.number).collect::<Vec<_>>());
         let queued = store.deliveries(&DeliveryFilter::default(), None, 100_000).await.unwrap();
         let enrolled = customers.iter().filter(|seen| !seen.customer.memory.is_empty()).count();
         assert_eq!(queued.len(), 2 * enrolled);

@@ -6,7 +6,9 @@ mod space;
 
 use super::{OpenMode, SledSettings, SledStore};
 use crate::domain::{CustomerNumber, State};
-use crate::store::contract::sample::{arrival, begin, customer, day, ingest, mail, order, profile, queue, row};
+use crate::store::contract::sample::{
+    DAY, arrival, begin, customer, day, ingest, look, mail, order, profile, queue, row,
+};
 use crate::store::{Store, StoreError};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -39,6 +41,8 @@ async fn what_is_stored_is_there_after_a_restart() {
     let queued = queue(&store, "c2", |to| vec![mail(1, to, 2), mail(2, to, 3)]).await;
     begin(&store, &queued[0], day(2)).await;
     let before = customer(&store, "c1", 1).await;
+    look(&store, "c2", Some(day(5))).await;
+    assert_eq!(store.take_dirty(day(5), 9, DAY).await.unwrap(), [CustomerNumber(2)]);
     let (key, stats) = (store.delivery_key(), store.stats().await.unwrap());
     store.close().await.unwrap();
 
@@ -49,6 +53,11 @@ async fn what_is_stored_is_there_after_a_restart() {
     assert!(store.delivery_key() == key);
     assert_eq!(store.stats().await.unwrap().deliveries, stats.deliveries);
     assert_eq!(store.lanes().await.unwrap()[0].next_due, day(3));
+    assert_eq!(
+        store.take_dirty(day(5), 9, DAY).await.unwrap(),
+        [CustomerNumber(2)],
+        "the lease is gone, the row is not"
+    );
     assert_eq!(store.recover(day(4)).await.unwrap(), 1);
     assert_eq!(store.delivery(queued[0].id).await.unwrap().unwrap().state, State::Uncertain);
     ingest(&store, vec![arrival("c3", order(1, "o3", 5))]).await;

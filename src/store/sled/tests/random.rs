@@ -2,28 +2,46 @@
 
 use super::{OpenMode, SledStore, copy, open};
 use crate::domain::{
-    Activity, Arrival, Class, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Event, Lane, ProfileRow, Span, State,
-    Suppression, Tick, Time,
+    Activity, Arrival, Class, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Event, Lane, ProfileRow,
+    Span, State, Suppression, Tick, Time,
 };
 use crate::store::contract::sample::{
     DAY, EVERYONE, arrival, batch, change, dated, day, decision, interest, mail, member, order, profile, row, webhook,
 };
 use crate::store::memory::MemoryStore;
-use crate::store::{DecisionBatch, DeliveryFilter, SlotChange, Store, StoreError, StoredCustomer, Urgency, View};
+use crate::store::sled::fault::Fault;
+use crate::store::sled::keys::{self, Kind};
+use crate::store::sled::rows;
+use crate::store::sled::window::WINDOW;
+use crate::store::{
+    DecisionBatch, DeliveryFilter, Marking, SlotChange, Store, StoreError, StoredCustomer, Urgency, View, WakeChange,
+};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 use tempfile::TempDir;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Ingest(Vec<Thing>, Urgency),
+    Ingest(Vec<Thing>, Urgency, Marking),
     Decide {
         customer: u8,
         deliveries: Vec<u8>,
         tick: Option<(i64, bool)>,
         stale: bool,
+        wake: WakeChange,
     },
+    MarkDirty {
+        after: u64,
+        limit: usize,
+        ago: i64,
+    },
+    TakeDirty {
+        limit: usize,
+        lease: i64,
+    },
+    ReleaseDirty(Vec<u64>),
     Plan {
         day: i64,
         rule: &'static str,
@@ -94,10 +112,20 @@ fn step() -> impl Strategy<Value = Step> {
         prop_oneof![Just(SlotChange::Keep), Just(SlotChange::Free), (0..9_i64).prop_map(|n| SlotChange::Move(day(n)))];
     let address = || prop_oneof![Just("a@x.example"), Just(" B@x.example")];
     let tick = proptest::option::of((0..3_i64, any::<bool>()));
+    let marking = prop_oneof![Just(Marking::Leave), Just(Marking::Dirty)];
+    let wake = prop_oneof![
+        3 => Just(WakeChange::Keep),
+        1 => Just(WakeChange::Set(None)),
+        2 => (0..12_i64).prop_map(|n| WakeChange::Set(Some(day(n)))),
+    ];
     prop_oneof![
-        6 => (proptest::collection::vec(thing(), 1..8), urgency).prop_map(|(things, urgency)| Step::Ingest(things, urgency)),
-        4 => (1..5_u8, proptest::collection::vec(0..30_u8, 0..4), tick, proptest::bool::weighted(0.1))
-            .prop_map(|(customer, deliveries, tick, stale)| Step::Decide { customer, deliveries, tick, stale }),
+        6 => (proptest::collection::vec(thing(), 1..8), urgency, marking)
+            .prop_map(|(things, urgency, marking)| Step::Ingest(things, urgency, marking)),
+        4 => (1..5_u8, proptest::collection::vec(0..30_u8, 0..4), tick, proptest::bool::weighted(0.1), wake)
+            .prop_map(|(customer, deliveries, tick, stale, wake)| Step::Decide { customer, deliveries, tick, stale, wake }),
+        1 => (0..4_u64, 1..4_usize, -3..9_i64).prop_map(|(after, limit, ago)| Step::MarkDirty { after, limit, ago }),
+        3 => (1..4_usize, 0..4_i64).prop_map(|(limit, lease)| Step::TakeDirty { limit, lease }),
+        1 => proptest::collection::vec(0..6_u64, 0..4).prop_map(Step::ReleaseDirty),
         1 => (0..3_i64, prop_oneof![Just("a"), Just("b")]).prop_map(|(day, rule)| Step::Plan { day, rule }),
         3 => (lane(), 1..4_usize, 0..4_i64).prop_map(|(lane, limit, lease)| Step::Claim { lane, limit, lease }),
         1 => proptest::collection::vec(0..30_u8, 0..9).prop_map(Step::Release),
@@ -154,6 +182,7 @@ impl World {
     /// Leases end with the process.
     async fn forget_leases(&self) {
         self.model.release(&(0..30).map(id).collect::<Vec<_>>()).await;
+        self.model.release_dirty(&(0..9).map(CustomerNumber).collect::<Vec<_>>()).await;
     }
 
     fn arrival(&self, thing: &Thing) -> Arrival {
@@ -178,16 +207,26 @@ impl World {
     async fn take(&self, store: &dyn Store, step: &Step) -> String {
         let now = day(self.today);
         match step {
-            Step::Ingest(things, urgency) => {
+            Step::Ingest(things, urgency, marking) => {
                 let arrivals = things.iter().map(|thing| self.arrival(thing)).collect();
-                said(&store.ingest(arrivals, &interest(), *urgency).await)
+                said(&store.ingest(arrivals, &interest(), *urgency, *marking).await)
             }
-            Step::Decide { customer, deliveries, tick, stale } => {
+            Step::Decide { customer, deliveries, tick, stale, wake } => {
                 let number = CustomerNumber(u64::from(*customer));
                 let Some(seen) = store.customer_by_number(number, &self.view(0, false)).await.unwrap() else {
                     return "nobody".into();
                 };
-                said(&store.decide(self.decision(&seen, deliveries, *tick, *stale)).await)
+                let mut batch = self.decision(&seen, deliveries, *tick, *stale);
+                batch.decisions.iter_mut().for_each(|decision| decision.wake = *wake);
+                said(&store.decide(batch).await)
+            }
+            Step::MarkDirty { after, limit, ago } => {
+                said(&store.mark_dirty(Some(CustomerNumber(*after)), *limit, day(self.today - ago)).await)
+            }
+            Step::TakeDirty { limit, lease } => said(&store.take_dirty(now, *limit, Span(DAY.0 * lease)).await),
+            Step::ReleaseDirty(numbers) => {
+                store.release_dirty(&numbers.iter().copied().map(CustomerNumber).collect::<Vec<_>>()).await;
+                String::new()
             }
             Step::Plan { day: n, rule } => {
                 let tick = Tick { at: day(*n), members: vec![member(rule)], cursor: None, complete: false };
@@ -267,6 +306,7 @@ impl World {
         }
         text += &said(&store.deliveries(&DeliveryFilter::default(), None, 100).await);
         text += &said(&store.lanes().await);
+        text += &said(&store.next_wake().await);
         text += &said(&store.open_ticks().await);
         text += &said(&store.suppressions(None, 100).await);
         writeln!(text, "{:?} {:?}", store.stats().await.unwrap().deliveries, store.zones()).unwrap();
@@ -280,6 +320,22 @@ fn id(n: u8) -> DeliveryId {
 
 fn said<T: std::fmt::Debug>(answer: &Result<T, StoreError>) -> String {
     format!("{answer:?}\n")
+}
+
+/// Each customer with a wake has one row, of that instant, and nobody else has any.
+fn one_wake_row_each(store: &SledStore) {
+    let seen = store.shared.look(|reader| {
+        let rows = reader.prefix(&Kind::Wake.all()).map(|row| Ok(keys::read_wake(&row?.0).unwrap()));
+        let customers = reader.prefix(&Kind::Customer.all()).map(|row| {
+            let (key, value) = row?;
+            let (_, customer): (u64, Customer) = rows::read_versioned(&value)?;
+            Ok(customer.wake.map(|wake| (wake, keys::customer_number(&key).unwrap())))
+        });
+        let records = customers.filter_map(Result::transpose);
+        Ok((rows.collect::<Result<BTreeSet<_>, Fault>>()?, records.collect::<Result<_, Fault>>()?))
+    });
+    let (rows, records) = seen.unwrap();
+    assert_eq!(rows, records);
 }
 
 async fn compare(steps: Vec<Step>) {
@@ -296,6 +352,7 @@ async fn compare(steps: Vec<Step>) {
         }
         let [sled, model] = world.stores();
         assert_eq!(world.picture(sled).await, world.picture(model).await, "after {step:?}");
+        one_wake_row_each(world.sled.as_ref().unwrap());
     }
 }
 
@@ -312,7 +369,7 @@ proptest! {
 #[tokio::test]
 async fn far_more_waiting_deliveries_than_are_kept_in_memory_survive_a_kill() {
     let mut world = World::new();
-    let total = 3 * crate::store::sled::due::WINDOW + 5;
+    let total = 3 * WINDOW + 5;
     let store = world.sled.as_ref().unwrap();
     let seen = crate::store::contract::sample::customers(store, &["c"]).await.remove(0);
     let mut waiting = (0..total).map(|n| Delivery {
@@ -340,4 +397,30 @@ async fn far_more_waiting_deliveries_than_are_kept_in_memory_survive_a_kill() {
         taken.extend(some.iter().map(|delivery| delivery.due_at.0));
     }
     assert_eq!(taken, (0..i64::try_from(total).unwrap()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn far_more_dirty_customers_than_are_kept_in_memory_survive_a_kill() {
+    let mut world = World::new();
+    let total = 2 * WINDOW + 5;
+    let arrivals = (0..total).map(|n| {
+        let row = row(0, &[]);
+        profile(&format!("c{n}"), ProfileRow { received_at: Time(i64::try_from(n / 3).unwrap()), ..row })
+    });
+    let store = world.sled.as_ref().unwrap();
+    store.ingest(arrivals.collect(), &interest(), Urgency::Background, Marking::Dirty).await.unwrap();
+    assert_eq!(store.take_dirty(Time(9), 30, DAY).await.unwrap().len(), 30);
+    world.kill().await;
+    let store = world.sled.as_ref().unwrap();
+    assert_eq!(store.next_wake().await.unwrap(), Some(Time(0)), "the leases are gone");
+    let mut taken = Vec::new();
+    loop {
+        let some = store.take_dirty(day(1), 999, DAY).await.unwrap();
+        if some.is_empty() {
+            break;
+        }
+        taken.extend(some.iter().map(|number| number.0));
+    }
+    assert_eq!(taken, (1..=total as u64).collect::<Vec<_>>());
+    assert_eq!(store.next_wake().await.unwrap(), Some(day(2)));
 }

@@ -3,7 +3,7 @@
 use super::{OpenMode, open};
 use crate::domain::{Event, Value};
 use crate::store::contract::sample::{EVERYONE, arrival, ingest, interest, order, view};
-use crate::store::{Store, StoreError, Urgency};
+use crate::store::{Marking, Store, StoreError, Urgency};
 use std::path::Path;
 use std::process::Command;
 
@@ -26,7 +26,7 @@ async fn filler() {
     let store = open(&folder.join("store"), OpenMode::Create).unwrap();
     let store_one = async |n: i64| {
         let arrivals = vec![arrival(&format!("c{n}"), large(n))];
-        store.ingest(arrivals, &interest(), Urgency::Interactive).await
+        store.ingest(arrivals, &interest(), Urgency::Interactive, Marking::Leave).await
     };
     let mut stored = 0;
     let refused = loop {
