@@ -3,9 +3,11 @@
 //! What it is for: [`SledStore`], one folder that one process owns.
 //! Invariants: one tree, so that one batch commits all that belongs together; one committer thread writes; a commit
 //! names the version of each record that it read; what anyone acts upon is durable, by `fdatasync` and not by sled's
-//! `flush` alone; after a failed `fdatasync` nothing is done any more.
+//! `flush` alone; after a failed `fdatasync` nothing is done any more; a damaged store is set aside and named, and no
+//! other one is begun in its place before a person has seen it.
 //! Deliberately not here: copies for backup and moving a store to another format.
 
+mod aside;
 mod committer;
 mod decide;
 mod disk;
@@ -28,7 +30,7 @@ mod totals;
 #[cfg(test)]
 mod tests;
 
-pub use open::{OpenMode, SledSettings, set_aside};
+pub use open::{OpenMode, SledSettings};
 
 use super::{
     CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Result, Stats, Store, StoreError,
