@@ -42,10 +42,6 @@ impl Meddling {
         self.reached.notified().await;
     }
 
-    pub(super) fn is_waiting_to_happen(&self) -> bool {
-        self.next.lock().unwrap().is_some()
-    }
-
     /// Lets a recording that waits go on.
     pub(super) fn go_on(&self) {
         self.go_on.notify_one();
