@@ -127,7 +127,11 @@ impl Shared {
             looked.mark_unchanged();
             working.mark_unchanged();
             if self.is_idle(now).await? {
-                return Ok(());
+                if !working.has_changed().unwrap_or(false) {
+                    return Ok(());
+                }
+                // What was in hand when the lanes were asked may have been given back before the hand was.
+                continue;
             }
             daemon.replan.wake.notify_one();
             daemon.worker.wake();

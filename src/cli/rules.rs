@@ -5,8 +5,8 @@ use super::admin::{Admin, encoded};
 use super::args::OutputArgs;
 use super::composition::StoreAccess;
 use super::error::Error;
-use super::table::{Column, or_dash, table};
-use crate::http::{RuleStanding, RuleView};
+use super::table::{Column, or_dash, plural, table};
+use crate::http::{RuleResumed, RuleStanding, RuleView};
 use clap::{Args, Subcommand};
 
 /// How each rule stands
@@ -41,8 +41,8 @@ pub(super) async fn run(args: RulesArgs, context: &mut Context<'_>) -> Result<u8
     let admin = Admin::open(context, StoreAccess::Existing).await?;
     let result = match args.action {
         Action::List { output } => list(&admin, output, context).await,
-        Action::Pause(args) => change(&admin, "pause", args, context).await,
-        Action::Resume(args) => change(&admin, "resume", args, context).await,
+        Action::Pause(args) => pause(&admin, args, context).await,
+        Action::Resume(args) => resume(&admin, args, context).await,
     };
     admin.finish(result).await.map(|()| 0)
 }
@@ -53,10 +53,22 @@ async fn list(admin: &Admin, output: OutputArgs, context: &mut Context<'_>) -> R
     Ok(())
 }
 
-async fn change(admin: &Admin, verb: &str, args: RuleArgs, context: &mut Context<'_>) -> Result<(), Error> {
-    let rule: RuleView = admin.act(&format!("/v1/rules/{}/{verb}", encoded(&args.rule))).await?;
-    context.console.print(args.output, &rule, |rule| format!("{} is {}", rule.rule, word(rule.state)))?;
+async fn pause(admin: &Admin, args: RuleArgs, context: &mut Context<'_>) -> Result<(), Error> {
+    let rule: RuleView = admin.act(&format!("/v1/rules/{}/pause", encoded(&args.rule))).await?;
+    context.console.print(args.output, &rule, standing)?;
     Ok(())
+}
+
+async fn resume(admin: &Admin, args: RuleArgs, context: &mut Context<'_>) -> Result<(), Error> {
+    let resumed: RuleResumed = admin.act(&format!("/v1/rules/{}/resume", encoded(&args.rule))).await?;
+    context.console.print(args.output, &resumed, |resumed| {
+        format!("{}; {} go on", standing(&resumed.rule), plural(resumed.released, "held delivery"))
+    })?;
+    Ok(())
+}
+
+fn standing(rule: &RuleView) -> String {
+    format!("{} is {}", rule.rule, word(rule.state))
 }
 
 /// The rules for a person.

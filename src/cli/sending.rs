@@ -5,6 +5,7 @@ use super::admin::Admin;
 use super::args::OutputArgs;
 use super::composition::StoreAccess;
 use super::error::Error;
+use super::table::plural;
 use crate::http::Paused;
 use clap::Args;
 
@@ -34,16 +35,17 @@ async fn change(path: &str, output: OutputArgs, context: &mut Context<'_>) -> Re
     let admin = Admin::open(context, StoreAccess::Existing).await?;
     let answer = admin.act(path).await;
     let paused: Paused = admin.finish(answer).await?;
-    context.console.print(output, &paused, |paused| shown(*paused).into())?;
+    context.console.print(output, &paused, shown)?;
     Ok(0)
 }
 
 /// What became of sending, for a person.
-const fn shown(paused: Paused) -> &'static str {
+fn shown(paused: &Paused) -> String {
+    let queued = plural(paused.queued, "queued delivery");
     match (paused.before, paused.paused) {
-        (false, true) => "sending is paused",
-        (true, true) => "sending was paused already",
-        (true, false) => "sending goes on",
-        (false, false) => "sending was not paused",
+        (false, true) => format!("sending is paused; {queued} wait"),
+        (true, true) => format!("sending was paused already; {queued} wait"),
+        (true, false) => format!("sending goes on; {queued} go on"),
+        (false, false) => "sending was not paused".into(),
     }
 }

@@ -201,12 +201,16 @@ async fn stopped(shared: &Shared, delivery: Delivery, stop: Gate) -> Result<(), 
     .await?;
     if state == State::Held && shared.pauses.rule(&changed.rule).is_none() {
         // The rule was resumed after the gate was asked, and what it held was queued before this one was held.
-        change(shared, changed, SlotChange::Keep, None, |delivery| {
+        let queued = change(shared, changed, SlotChange::Keep, None, |delivery| {
             delivery.state = State::Queued;
             delivery.due_at = now;
             delivery.reason = None;
-        })
-        .await?;
+        });
+        return match queued.await {
+            // Or it was resumed just now, and was found held and queued.
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        };
     }
     Ok(())
 }
@@ -252,7 +256,9 @@ async fn begin(shared: &Shared, delivery: Delivery, slot: SlotChange) -> Result<
     };
     match shared.store.record(vec![change], Urgency::Interactive).await {
         Ok(()) => Ok(Some(begun)),
-        Err(StoreError::NoSpace(_)) => {
+        Err(StoreError::NoSpace(path)) => {
+            // With its place kept meanwhile, for given back at once it would be claimed at once, again and again.
+            wait_for_room(&path).await;
             // Whether it was recorded is not known. When there is room again, much may have changed: it goes back into
             // the queue and through all gates.
             if stored_when_readable(shared, begun.id).await?.as_ref() == Some(&begun) {

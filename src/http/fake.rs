@@ -110,11 +110,11 @@ impl Operations for Fake {
     }
 
     async fn pause(&self) -> Result<Paused> {
-        Ok(Paused { before: self.paused.swap(true, Ordering::SeqCst), paused: true })
+        Ok(Paused { before: self.paused.swap(true, Ordering::SeqCst), paused: true, queued: 3 })
     }
 
     async fn resume(&self) -> Result<Paused> {
-        Ok(Paused { before: self.paused.swap(false, Ordering::SeqCst), paused: false })
+        Ok(Paused { before: self.paused.swap(false, Ordering::SeqCst), paused: false, queued: 3 })
     }
 
     /// Refuses lines that begin with `bad`; fails at a line `fail`.
@@ -192,9 +192,9 @@ impl Operations for Fake {
         Ok(rule(RuleStanding::Paused))
     }
 
-    async fn resume_rule(&self, name: &str) -> Result<RuleView> {
+    async fn resume_rule(&self, name: &str) -> Result<RuleResumed> {
         known("rule", name, "win-back")?;
-        Ok(rule(RuleStanding::Live))
+        Ok(RuleResumed { rule: rule(RuleStanding::Live), released: 12 })
     }
 
     async fn metrics(&self) -> String {

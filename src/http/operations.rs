@@ -3,7 +3,8 @@
 use super::wire::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
     DeliveryView, ImportLine, ImportProgress, ImportReport, ImportRequest, Page, Paused, PlanReport, PlanRequest,
-    Readiness, RefusedRow, ReloadReport, RuleView, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
+    Readiness, RefusedRow, ReloadReport, RuleResumed, RuleView, Status, SuppressionAdded, SuppressionQuery,
+    SuppressionRequest,
 };
 use super::{Failure, FailureKind};
 use crate::domain::{DeliveryId, Suppression};
@@ -97,8 +98,8 @@ pub trait Operations: Send + Sync + 'static {
     /// Pauses a rule, over restarts too; [`FailureKind::NotFound`] if there is none of that name.
     async fn pause_rule(&self, rule: &str) -> Result<RuleView>;
 
-    /// Lets a rule go on, whether a person or the brake had paused it.
-    async fn resume_rule(&self, rule: &str) -> Result<RuleView>;
+    /// Lets a rule go on, whether a person or the brake had paused it, and queues what was held for it.
+    async fn resume_rule(&self, rule: &str) -> Result<RuleResumed>;
 
     /// All metrics in the Prometheus text form.
     async fn metrics(&self) -> String;

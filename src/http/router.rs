@@ -155,7 +155,7 @@ async fn pause_rule(State(operations): Shared, Path(rule): Path<String>) -> Answ
     operations.pause_rule(&rule).await.map(Json)
 }
 
-async fn resume_rule(State(operations): Shared, Path(rule): Path<String>) -> Answer<super::RuleView> {
+async fn resume_rule(State(operations): Shared, Path(rule): Path<String>) -> Answer<super::RuleResumed> {
     operations.resume_rule(&rule).await.map(Json)
 }
 

@@ -1,5 +1,5 @@
 use crate::domain::DeliveryId;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What can go wrong in a store.
 #[derive(Debug, thiserror::Error)]
@@ -42,13 +42,23 @@ pub enum StoreError {
         /// The highest format known.
         known: u32,
     },
-    /// It is damaged; the folder is untouched or was set aside as named.
-    #[error("the store at {path} is damaged: {detail}")]
+    /// It is damaged.
+    #[error("the store at {path} is damaged: {detail}; {}", what_to_do(aside.as_deref()))]
     Damaged {
-        /// The store's folder, or where it was set aside.
+        /// The store's folder.
         path: PathBuf,
         /// What was found.
         detail: String,
+        /// Where its files were moved just now; `None` when they are where they were.
+        aside: Option<PathBuf>,
+    },
+    /// There is none, for it was damaged and set aside, and nobody has put anything in its place.
+    #[error("there is no store at {path}: it was damaged; {}", what_to_do(Some(aside)))]
+    SetAside {
+        /// The store's folder.
+        path: PathBuf,
+        /// Where its files are.
+        aside: PathBuf,
     },
     /// The file system failed.
     #[error("the store could not be read or written")]
@@ -59,6 +69,17 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+}
+
+/// What helps when a store is damaged.
+fn what_to_do(aside: Option<&Path>) -> String {
+    match aside {
+        Some(aside) => format!(
+            "it was set aside as {}; restore a backup, or move that folder away to begin with an empty store",
+            aside.display()
+        ),
+        None => "it was left where it is; restore a backup".into(),
+    }
 }
 
 /// What existed already.

@@ -228,6 +228,22 @@ fn a_second_daemon_is_refused_and_told_who_holds_the_store() {
 }
 
 #[test]
+fn a_damaged_store_is_set_aside_and_named_at_each_start_until_a_person_has_moved_it_away() {
+    let shop = Shop::with(PEOPLE);
+    let data = shop.project.path().join("data");
+    let log = std::fs::File::options().write(true).open(data.join("db")).expect("the store's log");
+    log.set_len(100).expect("it can be cut");
+    for args in [&["run"][..], &["run"], &["status"], &["import", "customers", "new.csv"]] {
+        let refused = shop.project.run(args).exits(74);
+        assert!(refused.err.contains("data/damaged-1"), "{args:?}: {}", refused.err);
+    }
+    std::fs::rename(data.join("damaged-1"), shop.project.path().join("seen")).expect("it can be moved away");
+    let daemon = shop.project.start();
+    assert_eq!(shop.project.json(&["status"])["store"]["customers"], 0);
+    daemon.stop();
+}
+
+#[test]
 fn a_reload_with_a_bad_rule_keeps_the_rules_that_were() {
     let shop = Shop::new();
     let mut daemon = shop.project.start();

@@ -13,7 +13,7 @@ use crate::domain::{DeliveryId, Suppression};
 use crate::http::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
     DeliveryView, Failure, FailureKind, ImportReport, ImportRequest, ImportSink, ImportSource, Operations, Page,
-    Paused, PlanReport, PlanRequest, Readiness, ReloadReport, Result, RuleView, Status, SuppressionAdded,
+    Paused, PlanReport, PlanRequest, Readiness, ReloadReport, Result, RuleResumed, RuleView, Status, SuppressionAdded,
     SuppressionQuery, SuppressionRequest,
 };
 use crate::store::StoreError;
@@ -45,13 +45,11 @@ impl Operations for Ops {
     }
 
     async fn pause(&self) -> Result<Paused> {
-        let before = self.0.set_paused(true).await.map_err(failure)?;
-        Ok(Paused { paused: true, before })
+        status::set_paused(&self.0, true).await
     }
 
     async fn resume(&self) -> Result<Paused> {
-        let before = self.0.set_paused(false).await.map_err(failure)?;
-        Ok(Paused { paused: false, before })
+        status::set_paused(&self.0, false).await
     }
 
     async fn import(&self, request: ImportRequest, source: ImportSource, sink: ImportSink) -> Result<ImportReport> {
@@ -106,7 +104,7 @@ impl Operations for Ops {
         rules::pause(&self.0, rule).await
     }
 
-    async fn resume_rule(&self, rule: &str) -> Result<RuleView> {
+    async fn resume_rule(&self, rule: &str) -> Result<RuleResumed> {
         self.0.sound_rules()?;
         rules::resume(&self.0, rule).await
     }

@@ -7,7 +7,7 @@ use crate::calendar;
 use crate::delivery::World;
 use crate::domain::{Reason, RuleState, Span, Time};
 use crate::engine;
-use crate::http::{Result, RuleStanding, RuleView, TickView};
+use crate::http::{Result, RuleResumed, RuleStanding, RuleView, TickView};
 use crate::rules::{Rule, Trigger, TriggerZone};
 
 pub(super) async fn list(core: &Shared) -> Result<Vec<RuleView>> {
@@ -64,23 +64,23 @@ pub(super) async fn pause(core: &Shared, rule: &str) -> Result<RuleView> {
 
 /// Lets the rule go on and queues what its pause held. A person let it through, so for the brake it is what is usual,
 /// and nothing that stands against the limit of today.
-pub(super) async fn resume(core: &Shared, rule: &str) -> Result<RuleView> {
+pub(super) async fn resume(core: &Shared, rule: &str) -> Result<RuleResumed> {
     known(core, rule)?;
     core.set_rule_paused(rule, None).await.map_err(failure)?;
-    let mut queued = 0;
+    let mut released = 0;
     for reason in [Reason::Paused, Reason::Brake] {
-        queued += deliveries::queue_held(core, rule, reason).await?;
+        released += deliveries::queue_held(core, rule, reason).await?;
     }
-    if queued > 0 {
+    if released > 0 {
         let _editing = core.pauses.editing().await;
         let mut states = core.store.rule_states().await.map_err(failure)?;
         if let Some((_, state)) = states.iter_mut().find(|(name, _)| name == rule) {
-            engine::add_volume(state, core.clock.now().minus(Span::days(1)), queued);
+            engine::add_volume(state, core.clock.now().minus(Span::days(1)), released);
             core.store.set_rule_states(vec![(rule.to_owned(), state.clone())]).await.map_err(failure)?;
         }
     }
     core.wake();
-    one(core, rule).await
+    Ok(RuleResumed { rule: one(core, rule).await?, released })
 }
 
 fn known(core: &Shared, rule: &str) -> Result<()> {

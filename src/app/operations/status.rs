@@ -1,9 +1,9 @@
-//! `status`, readiness and metrics.
+//! `status`, `pause`, `resume`, readiness and metrics.
 
 use super::{failure, rules};
 use crate::app::shared::{DaemonParts, Shared};
 use crate::domain::{Span, State};
-use crate::http::{LaneView, NextTick, Readiness, Result, RuleStanding, RulesStatus, Status, StoreStatus};
+use crate::http::{LaneView, NextTick, Paused, Readiness, Result, RuleStanding, RulesStatus, Status, StoreStatus};
 use crate::telemetry::Metrics;
 use crate::telemetry::names::{self, label};
 
@@ -51,6 +51,14 @@ pub(super) async fn status(core: &Shared) -> Result<Status> {
         next_tick,
         last_reload: core.daemon.as_ref().and_then(DaemonParts::last_reload),
     })
+}
+
+/// Stops or starts all sending. What is queued is counted first: after it, some of it may have gone out.
+pub(super) async fn set_paused(core: &Shared, paused: bool) -> Result<Paused> {
+    let deliveries = core.store.stats().await.map_err(failure)?.deliveries;
+    let queued = deliveries.iter().find(|(state, _)| *state == State::Queued).map_or(0, |(_, count)| *count);
+    let before = core.set_paused(paused).await.map_err(failure)?;
+    Ok(Paused { paused, before, queued })
 }
 
 pub(super) fn readiness(core: &Shared) -> Readiness {

@@ -1,9 +1,11 @@
 //! What the world does wrong, and what becomes of the delivery.
 
+use super::meddled::Act;
 use super::{CALL, LETTER, Plan, Shop, name_of};
 use crate::catcher::{HookAct, HookFaults, MailAct, MailFaults, MailStage, When};
 use crate::domain::{Span, State};
 use crate::store::{DeliveryChange, SlotChange, Urgency};
+use std::time::{Duration, Instant};
 
 fn letters(mail: MailFaults) -> Plan {
     Plan { rules: vec![(name_of(LETTER), LETTER.into())], mail, ..Plan::default() }
@@ -203,4 +205,39 @@ async fn found_uncertain_a_second_time_it_waits_its_ten_minutes_in_peace() {
     shop.pass(Span::minutes(11)).await;
     assert_eq!(shop.only().await.state, State::Sent);
     assert_eq!(shop.mails.count(), 2);
+}
+
+#[tokio::test]
+async fn a_mail_that_finds_the_disk_full_as_it_begins_goes_out_once_when_there_is_room() {
+    for act in [Act::Full, Act::FullAndRecorded] {
+        let shop = Shop::new(letters(MailFaults::none())).await;
+        shop.customer("ana").await;
+        shop.meddling.when_recorded(State::Sending, act);
+        shop.fire().await;
+        let found = shop.only().await;
+        assert_eq!((found.state, found.uncertain, shop.mails.count()), (State::Sent, 0, 1), "{act:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_finds_the_disk_full_as_it_begins_is_made_once_when_there_is_room() {
+    let shop = Shop::new(calls(HookFaults::none())).await;
+    shop.customer("ana").await;
+    shop.meddling.when_recorded(State::Sending, Act::FullAndRecorded);
+    shop.fire().await;
+    assert_eq!((shop.only().await.state, shop.hooks.count()), (State::Sent, 1));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_not_tried_again_at_once() {
+    let shop = Shop::new(calls(HookFaults::none())).await;
+    shop.customer("ana").await;
+    shop.meddling.when_recorded(State::Sending, Act::Full);
+    shop.clock.advance(Span::seconds(30));
+    shop.nudge().await;
+    shop.meddling.reached().await;
+    let first = Instant::now();
+    shop.meddling.when_recorded(State::Sending, Act::Full);
+    shop.meddling.reached().await;
+    assert!(first.elapsed() > Duration::from_millis(900));
 }

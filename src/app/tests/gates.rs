@@ -1,5 +1,6 @@
 //! What happens between decision and sending.
 
+use super::meddled::Act;
 use super::{LETTER, Plan, Shop, name_of};
 use crate::catcher::{MailAct, MailFaults, MailStage, When};
 use crate::domain::{Reason, Span, State};
@@ -28,7 +29,11 @@ async fn resumed(shop: &Shop) -> (State, Option<Reason>) {
 async fn nothing_goes_out_while_all_is_paused_and_all_of_it_afterwards() {
     let shop = waiting().await;
     assert_eq!(shop.mails.count(), 0);
-    assert_eq!(resumed(&shop).await, (State::Sent, None));
+    assert_eq!(shop.operations().pause().await.unwrap().queued, 1);
+    let resumed = shop.operations().resume().await.unwrap();
+    assert_eq!((resumed.before, resumed.queued), (true, 1));
+    shop.settle().await;
+    assert_eq!((shop.only().await.state, shop.mails.count()), (State::Sent, 1));
 }
 
 #[tokio::test]
@@ -169,9 +174,53 @@ async fn the_brake_holds_all_of_a_tick_until_a_person_says_go_on() {
     assert_eq!(shop.mails.count(), 0);
     let rules = shop.operations().rules().await.unwrap();
     assert_eq!(rules[0].state, RuleStanding::Braked);
-    shop.operations().resume_rule("letter").await.unwrap();
+    let resumed = shop.operations().resume_rule("letter").await.unwrap();
+    assert_eq!((resumed.released, resumed.rule.state), (3, RuleStanding::Live));
     shop.settle().await;
     assert_eq!(shop.mails.count(), 3);
+    assert_eq!(shop.operations().resume_rule("letter").await.unwrap().released, 0);
+}
+
+#[tokio::test]
+async fn what_is_held_while_its_rule_is_resumed_goes_out_all_the_same() {
+    let shop = waiting().await;
+    shop.operations().pause_rule("letter").await.unwrap();
+    shop.meddling.when_recorded(State::Held, Act::Wait);
+    shop.operations().resume().await.unwrap();
+    shop.meddling.reached().await;
+    // The worker has asked the gates and not yet held it, so there is nothing held that the rule's going on could find.
+    shop.operations().resume_rule("letter").await.unwrap();
+    assert_eq!(shop.only().await.state, State::Queued);
+    shop.meddling.go_on();
+    shop.settle().await;
+    assert_eq!((shop.only().await.state, shop.mails.count()), (State::Sent, 1));
+}
+
+#[tokio::test]
+async fn two_mails_to_one_customer_that_come_up_together_do_not_both_take_the_last_place() {
+    let shop = waiting().await;
+    // The second one is decided on the second day; each has its place on a day that is over when both come up.
+    shop.clock.advance(Span::days(1));
+    shop.decided().await;
+    assert_eq!(shop.deliveries().await.len(), 2);
+    shop.clock.advance(Span::hours(23));
+    shop.decided().await;
+    shop.meddling.when_recorded(State::Sending, Act::Wait);
+    shop.operations().resume().await.unwrap();
+    shop.meddling.reached().await;
+    // The first has passed the gates; the second comes as far as it can before the first has taken its place.
+    while shop.mails.connections() < 2 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..10_000 {
+        tokio::task::yield_now().await;
+    }
+    shop.meddling.go_on();
+    shop.settle().await;
+    let mut found: Vec<_> = shop.deliveries().await.into_iter().map(|found| (found.state, found.reason)).collect();
+    found.sort_by_key(|(state, _)| *state != State::Sent);
+    assert_eq!(found, [(State::Sent, None), (State::Suppressed, Some(Reason::FrequencyCap))]);
+    assert_eq!(shop.mails.count(), 1);
 }
 
 #[tokio::test]

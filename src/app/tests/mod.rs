@@ -3,6 +3,7 @@
 
 mod faults;
 mod gates;
+mod meddled;
 mod ticks;
 
 use super::daemon::{self, Daemon};
@@ -12,6 +13,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::domain::{Arrival, Delivery, Event, Number, ProfileRow, Span, Time, Value};
 use crate::http::Operations;
 use crate::store::{DeliveryFilter, Marking, Store, Urgency};
+use meddled::{Meddled, Meddling};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -48,6 +50,7 @@ pub(super) struct Shop {
     pub(super) mails: MailCatcher,
     pub(super) hooks: HookCatcher,
     pub(super) clock: Arc<ManualClock>,
+    meddling: Arc<Meddling>,
     daemon: Option<Daemon>,
     store: Option<Arc<dyn Store>>,
 }
@@ -77,6 +80,7 @@ impl Shop {
             mails,
             hooks,
             clock: Arc::new(ManualClock::new(START)),
+            meddling: Arc::default(),
             daemon: None,
             store: None,
         };
@@ -117,7 +121,8 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
 
     async fn launch(&mut self) {
         let project = daemon::require(project::load(&self.settings())).unwrap_or_else(|error| panic!("{error:?}"));
-        let store: Arc<dyn Store> = Arc::new(open_store(&project.settings, StoreMode::Create).await.unwrap());
+        let inner: Arc<dyn Store> = Arc::new(open_store(&project.settings, StoreMode::Create).await.unwrap());
+        let store: Arc<dyn Store> = Arc::new(Meddled { inner, meddling: Arc::clone(&self.meddling) });
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
         self.store = Some(Arc::clone(&store));
         self.daemon = Some(daemon::start(project, &self.settings(), store, clock, None).await.unwrap());

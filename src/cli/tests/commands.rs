@@ -26,6 +26,7 @@ async fn a_daemon_and_this_process_answer_the_same() {
         ("rules list", 0),
         ("rules pause win-back", 0),
         ("rules resume none", 1),
+        ("rules resume win-back --format json", 0),
         ("pause", 0),
         ("resume --format json", 0),
     ] {
@@ -117,6 +118,17 @@ async fn deliveries_in_json_have_the_form_that_programs_rely_on() {
     );
     let none = Shop::new().run(&["deliveries", "list", "--state", "sent", "--format", "json"]).await;
     assert_eq!(none.out, "[]\n");
+}
+
+#[tokio::test]
+async fn who_lets_sending_go_on_is_told_how_much_goes_on() {
+    let shop = Shop::new();
+    let rule = shop.run(&["rules", "resume", "win-back"]).await;
+    assert_eq!(rule.out, "win-back is live; 12 held deliveries go on\n");
+    assert_eq!(shop.run(&["pause"]).await.out, "sending is paused; 3 queued deliveries wait\n");
+    let json = shop.run(&["rules", "resume", "win-back", "--format", "json"]).await;
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&json["rule"], &json["state"], &json["released"]), (&"win-back".into(), &"live".into(), &12.into()));
 }
 
 #[tokio::test]

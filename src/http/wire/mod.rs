@@ -13,7 +13,7 @@ pub use customers::{
 pub use deliveries::{Changed, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, Unchanged};
 pub use import::{ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest, RefusedRow};
 pub use plan::{ChannelCounts, PlanReport, PlanRequest, RulePlan};
-pub use rules::{RuleStanding, RuleView, TickView};
+pub use rules::{RuleResumed, RuleStanding, RuleView, TickView};
 pub use status::{LaneView, NextTick, Paused, Readiness, ReloadReport, ReloadStatus, RulesStatus, Status, StoreStatus};
 
 use serde::{Deserialize, Serialize};

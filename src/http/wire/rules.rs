@@ -45,6 +45,17 @@ pub struct RuleView {
     pub last_tick: Option<TickView>,
 }
 
+/// A rule that was let go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleResumed {
+    /// How it stands now.
+    #[serde(flatten)]
+    pub rule: RuleView,
+    /// Deliveries that its pause or the brake had held and that are queued now.
+    #[serde(default)]
+    pub released: u64,
+}
+
 /// What a tick of one rule came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TickView {

@@ -113,6 +113,9 @@ pub struct Paused {
     pub paused: bool,
     /// Whether it was before.
     pub before: bool,
+    /// Deliveries that are queued: they wait while it is, and go on when it is not any more.
+    #[serde(default)]
+    pub queued: u64,
 }
 
 /// Whether the daemon does its work.

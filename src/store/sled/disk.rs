@@ -14,7 +14,7 @@ const AMPLIFICATION: u64 = 32;
 /// How many rounds go by before the mark is renewed.
 const MARK_EVERY: u64 = 256;
 /// Name of the file that marks the folder as a store.
-const MARK: &str = "store.mark";
+pub(super) const MARK: &str = "store.mark";
 
 /// Our own handles of sled's files.
 #[derive(Debug)]
@@ -61,17 +61,22 @@ impl Disk {
 
     /// Whether a round of that many bytes can be written without filling the disk.
     pub(super) fn check_room(&self, bytes: u64) -> Result<(), Fault> {
-        let room = rustix::fs::statvfs(&self.folder).map_err(std::io::Error::from)?;
-        if room.f_bavail.saturating_mul(room.f_frsize) < LEFT_FREE + bytes.saturating_mul(AMPLIFICATION) {
-            return Err(Fault::NoSpace);
-        }
-        Ok(())
+        check_room(&self.folder, bytes)
     }
 
     /// Renews the mark now and then. The round must be durable.
     pub(super) fn mark_now_and_then(&self, round: u64) -> Result<(), Fault> {
         if round.is_multiple_of(MARK_EVERY) { write_mark(&self.folder, round) } else { Ok(()) }
     }
+}
+
+/// As [`Disk::check_room`], where there is no store yet.
+pub(super) fn check_room(folder: &Path, bytes: u64) -> Result<(), Fault> {
+    let room = rustix::fs::statvfs(folder).map_err(std::io::Error::from)?;
+    if room.f_bavail.saturating_mul(room.f_frsize) < LEFT_FREE + bytes.saturating_mul(AMPLIFICATION) {
+        return Err(Fault::NoSpace);
+    }
+    Ok(())
 }
 
 /// Writes into the folder that it holds a store which was durable up to that round. It is how a log that lost its end,

@@ -33,7 +33,7 @@ impl Fault {
             Self::NoSpace => StoreError::NoSpace(folder.to_owned()),
             Self::Io(error) => StoreError::Io(std::io::Error::new(error.kind(), error)),
             Self::SyncFailed(error) => StoreError::SyncFailed(std::io::Error::new(error.kind(), error)),
-            Self::Damaged(detail) => StoreError::Damaged { path: folder.to_owned(), detail },
+            Self::Damaged(detail) => StoreError::Damaged { path: folder.to_owned(), detail, aside: None },
             Self::Closed => StoreError::Closed,
         }
     }

@@ -5,9 +5,10 @@
 //! names the version of each record that it read; what anyone acts upon is durable, by `fdatasync` and not by sled's
 //! `flush` alone; after a failed `fdatasync` nothing is done any more; a customer with a wake has one wake row, of that
 //! instant; leases, and the earliest of what waits, are in memory only, the rest of what waits is read when its turn
-//! comes.
+//! comes; a damaged store is set aside and named, and no other one is begun in its place before a person has seen it.
 //! Deliberately not here: copies for backup and moving a store to another format.
 
+mod aside;
 mod committer;
 mod decide;
 mod dirty;
@@ -35,7 +36,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use open::{OpenMode, SledSettings, set_aside};
+pub use open::{OpenMode, SledSettings};
 
 use super::{
     CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Marking, Result, Stats, Store, StoreError,

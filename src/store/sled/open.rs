@@ -8,8 +8,8 @@ use super::lock::FolderLock;
 use super::queue::Queue;
 use super::reader::Reader;
 use super::shared::{Intake, Progress, Shared};
-use super::{SledStore, keys, lock, rows};
-use crate::domain::{DeliveryKey, Time};
+use super::{SledStore, aside, keys, lock, rows};
+use crate::domain::DeliveryKey;
 use crate::store::{Result, StoreError};
 use std::fs::{DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -51,11 +51,13 @@ impl Default for SledSettings {
 impl SledStore {
     /// Opens the store in a folder. Blocks, after a crash for as long as sled needs to read its log.
     ///
-    /// A damaged store is left as it is: [`set_aside`] moves it away.
+    /// A damaged store is not touched with [`OpenMode::MustExist`]. With [`OpenMode::Create`] its files are moved into a
+    /// folder `damaged-N` inside, and until a store is put in its place or that folder is moved away, nothing is opened or
+    /// made there.
     ///
     /// # Errors
     /// [`StoreError::Missing`], [`StoreError::OtherUser`], [`StoreError::InUse`], [`StoreError::Newer`],
-    /// [`StoreError::Damaged`], [`StoreError::NoSpace`], [`StoreError::Io`].
+    /// [`StoreError::Damaged`], [`StoreError::SetAside`], [`StoreError::NoSpace`], [`StoreError::Io`].
     pub fn open(folder: &Path, mode: OpenMode) -> Result<Self> {
         Self::open_with(folder, mode, SledSettings::default())
     }
@@ -63,8 +65,17 @@ impl SledStore {
     /// As [`SledStore::open`], with settings.
     pub fn open_with(folder: &Path, mode: OpenMode, settings: SledSettings) -> Result<Self> {
         prepare_folder(folder, mode)?;
+        // Before the lock, whose file would be made where there is no store.
+        if let Err(refusal @ (Refusal::Missing | Refusal::SetAside(_))) = check_files(folder, mode) {
+            return Err(refusal.into_error(folder));
+        }
         let lock = FolderLock::take(folder)?;
-        let shared = Arc::new(open_shared(folder, mode, settings).map_err(|refusal| refusal.into_error(folder))?);
+        let opened = check_files(folder, mode).and_then(|()| open_shared(folder, mode, settings));
+        let shared = Arc::new(match opened {
+            Ok(shared) => shared,
+            Err(Refusal::Fault(Fault::Damaged(detail))) => return Err(damaged(folder, mode, detail, &lock)),
+            Err(refusal) => return Err(refusal.into_error(folder)),
+        });
         let disk = Disk::open(folder).map_err(|fault| fault.into_error(folder))?;
         let thread = std::thread::Builder::new().name("retaind-commit".into()).spawn({
             let shared = Arc::clone(&shared);
@@ -78,22 +89,22 @@ impl SledStore {
     }
 }
 
-/// Moves the files of a store that cannot be opened into a new folder inside its own, named after `now`, and answers
-/// that folder. Whatever else is in the store's folder stays. Then a new store can be made there, or one restored.
-///
-/// # Errors
-/// [`StoreError::InUse`], [`StoreError::Io`].
-pub fn set_aside(folder: &Path, now: Time) -> Result<PathBuf> {
-    let _lock = FolderLock::take(folder)?;
-    let stamp: String = now.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
-    let aside = folder.join(format!("damaged-{stamp}"));
-    DirBuilder::new().mode(0o700).create(&aside).map_err(StoreError::Io)?;
-    for file in disk::store_files(folder).map_err(StoreError::Io)? {
-        if let Some(name) = file.file_name() {
-            std::fs::rename(&file, aside.join(name)).map_err(StoreError::Io)?;
-        }
+/// What a damaged store's opener is told. One that is to be made where there is none is set aside first, so that nobody
+/// meets it twice and nothing is made in its place unasked.
+fn damaged(folder: &Path, mode: OpenMode, detail: String, lock: &FolderLock) -> StoreError {
+    // Without room sled cannot be opened either, and does not always say so.
+    if let Err(full @ Fault::NoSpace) = disk::check_room(folder, 0) {
+        return full.into_error(folder);
     }
-    Ok(aside)
+    let unmoved = |detail| Fault::Damaged(detail).into_error(folder);
+    // What does not bear our mark may be anybody's, and is not moved.
+    if mode == OpenMode::MustExist || !matches!(disk::read_mark(folder), Ok(Some(_))) {
+        return unmoved(detail);
+    }
+    match aside::set_aside(folder, lock) {
+        Ok(aside) => StoreError::Damaged { path: folder.to_owned(), detail, aside: Some(aside) },
+        Err(error) => unmoved(format!("{detail}, and it could not be set aside ({error})")),
+    }
 }
 
 fn prepare_folder(folder: &Path, mode: OpenMode) -> Result<()> {
@@ -107,7 +118,7 @@ fn prepare_folder(folder: &Path, mode: OpenMode) -> Result<()> {
         }
         (Err(error), _) => return Err(StoreError::Io(error)),
     }
-    check_files(folder, mode)
+    Ok(())
 }
 
 fn check_owner(folder: &Path, found: &std::fs::Metadata) -> Result<()> {
@@ -121,15 +132,15 @@ fn check_owner(folder: &Path, found: &std::fs::Metadata) -> Result<()> {
 }
 
 /// sled makes whatever is missing, so what must be there is looked for before.
-fn check_files(folder: &Path, mode: OpenMode) -> Result<()> {
-    let missing = ["db", "conf"].into_iter().find(|name| !folder.join(name).exists());
-    let marked = disk::read_mark(folder).map_err(|fault| fault.into_error(folder))?.is_some();
-    match (missing, marked, mode) {
-        (None, _, _) | (Some(_), false, OpenMode::Create) => Ok(()),
-        (Some(name), true, _) => {
-            Err(StoreError::Damaged { path: folder.to_owned(), detail: format!("the file `{name}` is gone") })
-        }
-        (Some(_), false, OpenMode::MustExist) => Err(StoreError::Missing(folder.to_owned())),
+fn check_files(folder: &Path, mode: OpenMode) -> std::result::Result<(), Refusal> {
+    let Some(missing) = ["db", "conf"].into_iter().find(|name| !folder.join(name).exists()) else { return Ok(()) };
+    if disk::read_mark(folder)?.is_some() {
+        return Err(Fault::Damaged(format!("the file `{missing}` is gone")).into());
+    }
+    match (aside::last(folder).map_err(Fault::from)?, mode) {
+        (Some(aside), _) => Err(Refusal::SetAside(aside)),
+        (None, OpenMode::Create) => Ok(()),
+        (None, OpenMode::MustExist) => Err(Refusal::Missing),
     }
 }
 
@@ -137,6 +148,7 @@ fn check_files(folder: &Path, mode: OpenMode) -> Result<()> {
 enum Refusal {
     Fault(Fault),
     Missing,
+    SetAside(PathBuf),
     Newer(u32),
 }
 
@@ -151,6 +163,7 @@ impl Refusal {
         match self {
             Self::Fault(fault) => fault.into_error(folder),
             Self::Missing => StoreError::Missing(folder.to_owned()),
+            Self::SetAside(aside) => StoreError::SetAside { path: folder.to_owned(), aside },
             Self::Newer(found) => StoreError::Newer { path: folder.to_owned(), found, known: FORMAT },
         }
     }
@@ -269,7 +282,7 @@ pub(super) fn again(shared: &Shared, unfinished: &committer::Rows) -> std::resul
     }
     let as_fault = |refusal| match refusal {
         Refusal::Fault(fault) => fault,
-        Refusal::Missing | Refusal::Newer(_) => Fault::Damaged("it is not what it was".into()),
+        Refusal::Missing | Refusal::SetAside(_) | Refusal::Newer(_) => Fault::Damaged("it is not what it was".into()),
     };
     let opened = open_sled(&shared.folder, shared.settings).map_err(as_fault)?;
     let mut disk = Disk::open(&shared.folder)?;

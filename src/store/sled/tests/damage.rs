@@ -1,11 +1,10 @@
 use super::{OpenMode, copy, open};
-use crate::domain::Time;
 use crate::store::contract::sample::{arrival, customer, ingest, order};
-use crate::store::sled::{keys, rows, set_aside};
+use crate::store::sled::{keys, rows};
 use crate::store::{Store, StoreError};
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 const EVENTS: i64 = 300;
@@ -21,8 +20,38 @@ async fn store() -> TempDir {
     folder
 }
 
+/// Whether the store is refused as damaged by those who may not make one, and left where it is.
 fn damaged(folder: &Path) -> bool {
-    matches!(open(folder, OpenMode::Create), Err(StoreError::Damaged { path, .. }) if path == folder)
+    let refused = open(folder, OpenMode::MustExist).err();
+    assert_eq!(aside(folder), [] as [PathBuf; 0]);
+    matches!(refused, Some(StoreError::Damaged { path, aside: None, .. }) if path == folder)
+}
+
+/// Damaged stores that were set aside in the folder.
+fn aside(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut found: Vec<_> =
+        entries.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("damaged-")).collect();
+    found.sort();
+    found
+}
+
+/// Opens a damaged store as the daemon does; answers where it was set aside and what is said of it.
+fn set_aside(folder: &Path) -> (PathBuf, String) {
+    let refused = open(folder, OpenMode::Create).unwrap_err();
+    let said = refused.to_string();
+    match refused {
+        StoreError::Damaged { path, aside: Some(aside), .. } if path == folder => (aside, said),
+        other => panic!("{other}"),
+    }
+}
+
+/// Whether the folder is refused for the store that was set aside there, by everyone.
+fn refused_for(folder: &Path, aside: &Path) -> bool {
+    [OpenMode::Create, OpenMode::MustExist].into_iter().all(|mode| {
+        let refused = open(folder, mode).unwrap_err();
+        matches!(refused, StoreError::SetAside { path, aside: named } if path == folder && named == aside)
+    })
 }
 
 #[tokio::test]
@@ -33,7 +62,9 @@ async fn a_lost_file_is_damage_and_nothing_is_made_in_its_place() {
         copy(folder.path(), copied.path());
         std::fs::remove_file(copied.path().join(name)).unwrap();
         assert!(damaged(copied.path()), "{name}");
-        assert!(!copied.path().join(name).exists());
+        let (aside, _) = set_aside(copied.path());
+        assert!(refused_for(copied.path(), &aside), "{name}");
+        assert!(!copied.path().join(name).exists() && !aside.join(name).exists());
     }
 }
 
@@ -71,16 +102,50 @@ async fn overwritten_bytes_are_damage_or_do_no_harm() {
 }
 
 #[tokio::test]
-async fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
+async fn a_damaged_store_is_set_aside_whole_and_no_other_begun_before_it_is_moved_away() {
     let folder = store().await;
     std::fs::write(folder.path().join("admin.sock"), "not ours").unwrap();
-    std::fs::remove_file(folder.path().join("db")).unwrap();
-    let aside = set_aside(folder.path(), Time(0)).unwrap();
-    assert_eq!(aside, folder.path().join("damaged-19700101T000000Z"));
-    assert!(aside.join("conf").exists() && folder.path().join("admin.sock").exists());
+    let log = OpenOptions::new().write(true).open(folder.path().join("db")).unwrap();
+    log.set_len(log.metadata().unwrap().len() / 2).unwrap();
+    let (aside, said) = set_aside(folder.path());
+    assert_eq!(aside, folder.path().join("damaged-1"));
+    assert!(said.contains(&aside.display().to_string()) && said.contains("restore a backup"), "{said}");
+    assert!(["db", "conf", "blobs", "store.mark"].iter().all(|name| aside.join(name).exists()));
+    assert!(folder.path().join("admin.sock").exists());
+    assert!(refused_for(folder.path(), &aside));
+
+    let away = tempfile::tempdir().unwrap();
+    std::fs::rename(&aside, away.path().join("damaged-1")).unwrap();
     let store = open(folder.path(), OpenMode::Create).unwrap();
     ingest(&store, vec![arrival("c", order(1, "o1", 1))]).await;
-    assert!(matches!(set_aside(folder.path(), Time(9)), Err(StoreError::InUse { .. })));
+    assert_eq!(customer(&store, "c", 1).await.customer.activity.orders.count, 1);
+}
+
+#[tokio::test]
+async fn a_backup_in_the_place_of_a_damaged_store_is_opened_and_the_next_damage_named_anew() {
+    let folder = store().await;
+    let backup = tempfile::tempdir().unwrap();
+    copy(folder.path(), backup.path());
+    std::fs::remove_file(folder.path().join("db")).unwrap();
+    set_aside(folder.path());
+    copy(backup.path(), folder.path());
+    let store = open(folder.path(), OpenMode::Create).unwrap();
+    assert_eq!(customer(&store, "c", EVENTS).await.customer.activity.orders.count, 300);
+    store.close().await.unwrap();
+    std::fs::remove_file(folder.path().join("conf")).unwrap();
+    let (aside, _) = set_aside(folder.path());
+    assert_eq!(aside, folder.path().join("damaged-2"));
+    assert!(refused_for(folder.path(), &aside));
+}
+
+#[tokio::test]
+async fn a_store_in_use_is_not_set_aside_whatever_it_looks_like() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), OpenMode::Create).unwrap();
+    std::fs::remove_file(folder.path().join("conf")).unwrap();
+    assert!(matches!(open(folder.path(), OpenMode::Create), Err(StoreError::InUse { .. })));
+    assert_eq!(aside(folder.path()), [] as [PathBuf; 0]);
+    drop(store);
 }
 
 #[tokio::test]
@@ -91,13 +156,17 @@ async fn a_newer_format_is_refused() {
     drop(db);
     let refused = open(folder.path(), OpenMode::Create).unwrap_err();
     assert!(matches!(refused, StoreError::Newer { found: 2, known: 1, .. }), "{refused}");
+    assert_eq!(aside(folder.path()), [] as [PathBuf; 0]);
 }
 
 #[tokio::test]
-async fn a_foreign_sled_folder_is_refused() {
+async fn a_foreign_sled_folder_is_refused_and_not_moved() {
     let folder = tempfile::tempdir().unwrap();
     let db = ::sled::Config::new().path(folder.path()).open().unwrap();
     db.insert("hello", "world").unwrap();
     drop(db);
     assert!(damaged(folder.path()));
+    let refused = open(folder.path(), OpenMode::Create).unwrap_err();
+    assert!(matches!(refused, StoreError::Damaged { aside: None, .. }), "{refused}");
+    assert_eq!(aside(folder.path()), [] as [PathBuf; 0]);
 }

@@ -49,6 +49,18 @@ async fn filler() {
     let page = store.customers(None, EVERYONE, 10_000, &view(9999)).await.unwrap();
     assert_eq!(i64::try_from(page.len()).unwrap(), stored + 20);
     ingest(&store, vec![arrival("last", large(-1))]).await;
+    store.close().await.unwrap();
+    refused_for_space_alone(folder);
+}
+
+/// What looks like damage while the disk is full is not set aside before there is room.
+fn refused_for_space_alone(folder: &Path) {
+    let (store, ballast) = (folder.join("store"), folder.join("ballast"));
+    std::fs::remove_file(store.join("conf")).unwrap();
+    std::fs::write(&ballast, vec![1; 24 << 20]).unwrap_err();
+    assert!(matches!(open(&store, OpenMode::Create), Err(StoreError::NoSpace(_))));
+    std::fs::remove_file(&ballast).unwrap();
+    assert!(matches!(open(&store, OpenMode::Create), Err(StoreError::Damaged { aside: Some(_), .. })));
 }
 
 #[test]
