@@ -21,7 +21,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
+/// For how many batches rows are read ahead at once: who reads has only the time in which the committer waits for the
+/// disk.
+const READING: usize = 2;
 /// How many batches of one call may be on their way.
 const AHEAD: usize = 4;
 /// An arrival seldom makes more rows than this.
@@ -81,18 +85,8 @@ impl Shared {
         let mut verdicts = vec![Verdict::Stored; total];
         let input = Arc::new(Input { arrivals, wanted, urgency, marking });
         let (mut ahead, mut rows_each) = (VecDeque::new(), ROWS_EACH);
-        let mut portion = input.portion(0, rows_each);
-        let mut reading = None;
-        while !portion.is_empty() {
-            let fetched = match reading.take() {
-                Some(reading) => Some(Self::fetched(reading).await?),
-                // What is alone is not read ahead.
-                None => None,
-            };
-            let next = input.portion(portion.end, rows_each);
-            if !next.is_empty() {
-                reading = Some(self.read_ahead(&input, next.clone()));
-            }
+        let mut portions = Portions::new(self, &input);
+        while let Some((mut portion, fetched)) = portions.next(rows_each).await? {
             while !portion.is_empty() {
                 let piece = self.send(&input, portion.clone(), fetched.clone()).await?;
                 portion.start = piece.range.end;
@@ -102,7 +96,6 @@ impl Shared {
                     self.settle_first(&input, &mut ahead, &mut verdicts).await?;
                 }
             }
-            portion = next;
         }
         while !ahead.is_empty() {
             self.settle_first(&input, &mut ahead, &mut verdicts).await?;
@@ -145,23 +138,6 @@ impl Shared {
         Ok(())
     }
 
-    /// Begins to read the rows that arrivals will need.
-    fn read_ahead(self: &Arc<Self>, input: &Arc<Input>, range: Range<usize>) -> Reading {
-        let (shared, input) = (Arc::clone(self), Arc::clone(input));
-        tokio::task::spawn_blocking(move || {
-            let purchase = &input.wanted.interest.purchase;
-            Fetched::read(&shared, input.urgency, &input.arrivals[range], purchase).map(Arc::new)
-        })
-    }
-
-    async fn fetched(reading: Reading) -> Result<Arc<Fetched>, Fault> {
-        match reading.await {
-            Ok(fetched) => fetched,
-            Err(error) if error.is_panic() => Err(Fault::Damaged("reading it failed in an unforeseen way".into())),
-            Err(_) => Err(Fault::Closed),
-        }
-    }
-
     /// Prepares the first arrivals of a range, as many as one commit takes, and hands them to the committer.
     async fn send(
         self: &Arc<Self>,
@@ -194,8 +170,54 @@ impl Shared {
     }
 }
 
-/// Rows being read ahead.
-type Reading = tokio::task::JoinHandle<Result<Arc<Fetched>, Fault>>;
+/// Arrivals, so many as one commit takes, with the rows that they need: read ahead, but for those that are alone.
+struct Portions<'s> {
+    shared: &'s Arc<Shared>,
+    input: &'s Arc<Input>,
+    from: usize,
+    reading: VecDeque<(Range<usize>, JoinHandle<Result<Fetched, Fault>>)>,
+}
+
+impl<'s> Portions<'s> {
+    fn new(shared: &'s Arc<Shared>, input: &'s Arc<Input>) -> Self {
+        Self { shared, input, from: 0, reading: VecDeque::new() }
+    }
+
+    /// The next one, and begins to read for those behind it.
+    async fn next(&mut self, rows_each: usize) -> Result<Option<(Range<usize>, Option<Arc<Fetched>>)>, Fault> {
+        let first = self.reading.pop_front();
+        let alone = first.is_none().then(|| self.input.portion(self.from, rows_each));
+        if let Some(portion) = &alone {
+            self.from = portion.end;
+        }
+        while self.reading.len() < READING && self.from < self.input.arrivals.len() {
+            let portion = self.input.portion(self.from, rows_each);
+            self.from = portion.end;
+            self.read_ahead(portion);
+        }
+        match (first, alone) {
+            (Some((portion, reading)), _) => Ok(Some((portion, Some(Arc::new(read(reading).await?))))),
+            (None, Some(portion)) if !portion.is_empty() => Ok(Some((portion, None))),
+            _ => Ok(None),
+        }
+    }
+
+    fn read_ahead(&mut self, portion: Range<usize>) {
+        let (shared, input, range) = (Arc::clone(self.shared), Arc::clone(self.input), portion.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            Fetched::read(&shared, input.urgency, &input.arrivals[range], &input.wanted.interest.purchase)
+        });
+        self.reading.push_back((portion, reading));
+    }
+}
+
+async fn read(reading: JoinHandle<Result<Fetched, Fault>>) -> Result<Fetched, Fault> {
+    match reading.await {
+        Ok(fetched) => fetched,
+        Err(error) if error.is_panic() => Err(Fault::Damaged("reading it failed in an unforeseen way".into())),
+        Err(_) => Err(Fault::Closed),
+    }
+}
 
 fn prepare(
     shared: &Shared,
