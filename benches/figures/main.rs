@@ -23,10 +23,6 @@ mod table;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// As in the program itself.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 type Figure = (&'static str, fn() -> anyhow::Result<()>);
 
 /// Every figure, in the order in which all of them run.

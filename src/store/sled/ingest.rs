@@ -170,12 +170,15 @@ impl Shared {
     }
 }
 
+/// Rows being read ahead.
+type Reading = JoinHandle<Result<Fetched, Fault>>;
+
 /// Arrivals, so many as one commit takes, with the rows that they need: read ahead, but for those that are alone.
 struct Portions<'s> {
     shared: &'s Arc<Shared>,
     input: &'s Arc<Input>,
     from: usize,
-    reading: VecDeque<(Range<usize>, JoinHandle<Result<Fetched, Fault>>)>,
+    reading: VecDeque<(Range<usize>, Reading)>,
 }
 
 impl<'s> Portions<'s> {
@@ -211,7 +214,7 @@ impl<'s> Portions<'s> {
     }
 }
 
-async fn read(reading: JoinHandle<Result<Fetched, Fault>>) -> Result<Fetched, Fault> {
+async fn read(reading: Reading) -> Result<Fetched, Fault> {
     match reading.await {
         Ok(fetched) => fetched,
         Err(error) if error.is_panic() => Err(Fault::Damaged("reading it failed in an unforeseen way".into())),
