@@ -2,6 +2,7 @@
 
 use super::attribute::{check_attribute, check_effective, check_id, unusable};
 use super::columns::{Column, Header};
+use super::consent::read_bool;
 use super::error::{HeaderProblem, IngestError};
 use super::lines::{shortened, shown, without_break};
 use super::records::{Record, Records, cells};
@@ -158,16 +159,6 @@ fn read_cell(name: &str, kind: ValueType, cell: &str) -> Result<Value, String> {
         ValueType::Bool => read_bool(cell).map(Value::Bool).ok_or_else(|| unusable(name, kind, &text())),
         ValueType::List => read_list(cell).ok_or_else(|| unusable(name, kind, &text())),
         _ => Ok(text()),
-    }
-}
-
-fn read_bool(cell: &str) -> Option<bool> {
-    match cell.trim() {
-        "1" => Some(true),
-        "0" => Some(false),
-        word if word.eq_ignore_ascii_case("true") => Some(true),
-        word if word.eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
     }
 }
 

@@ -4,7 +4,8 @@ use super::error::IngestError;
 use super::json::parse;
 use super::lines::{Lines, MAX_RECORD, Taken, shown, without_break, without_mark};
 use super::rejects::ROW;
-use super::segment::Reading;
+use super::segment::{MessageKind, Reading};
+use super::sent::Origin;
 use super::{ImportOptions, Refused, Row};
 use crate::domain::{Arrival, Schema};
 use serde_json::Value as Json;
@@ -61,7 +62,9 @@ impl<R: Read> EventsNdjson<R> {
         if let Some(Json::String(row)) = message.get(ROW) {
             message = parse(row.as_bytes())?;
         }
-        Reading { schema: &self.schema, received_at: self.options.received_at }.arrival(&message)
+        let reading =
+            Reading { schema: &self.schema, received_at: self.options.received_at, origin: Origin::File };
+        reading.read(MessageKind::of(&message)?, &message).map(|told| told.arrival)
     }
 
     fn refused(&self, line: u64, reason: String) -> Row {
