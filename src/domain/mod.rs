@@ -20,7 +20,7 @@ mod time;
 mod value;
 
 pub use activity::{Activity, EventInterest, Interest, Orders, RECENT, Recent, Totals, purchase_id};
-pub use arrival::Arrival;
+pub use arrival::{Arrival, anonymous_id, is_anonymous};
 pub use customer::{
     CapSlot, Consent, Customer, CustomerNumber, ProfileRow, RuleMemory, SLOTS_KEPT, normalized_address,
 };

@@ -10,7 +10,7 @@ fn event(line: &str) -> (String, Event) {
     match read(line) {
         (mut arrivals, refused) if refused.is_empty() && arrivals.len() == 1 => match arrivals.remove(0) {
             Arrival::Event { customer, event } => (customer, event),
-            Arrival::Profile { .. } => panic!("an event"),
+            other => panic!("an event, not {other:?}"),
         },
         other => panic!("one arrival, not {other:?}"),
     }

@@ -147,6 +147,7 @@ impl Model {
                 wake(person, event.received_at);
                 person.events.insert((event.at, fingerprint), event);
             }
+            Arrival::Merge { .. } => return Verdict::Duplicate,
         }
         Verdict::Stored
     }

@@ -50,6 +50,7 @@ impl Fetched {
             let (id, event) = match arrival {
                 Arrival::Profile { customer, .. } => (customer, None),
                 Arrival::Event { customer, event } => (customer, Some(event)),
+                Arrival::Merge { .. } => continue,
             };
             if let Some(event) = event
                 && self.fetch(reader, keys::seen(&event.fingerprint(id)))?.is_some()

@@ -267,6 +267,7 @@ impl Work<'_, '_> {
         match arrival {
             Arrival::Profile { customer, row, dated } => self.profile(customer, row, *dated),
             Arrival::Event { customer, event } => self.event(customer, event),
+            Arrival::Merge { .. } => Ok(Verdict::Duplicate),
         }
     }
 
