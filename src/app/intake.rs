@@ -4,7 +4,7 @@ use super::shared::Shared;
 use crate::delivery::World;
 use crate::domain::{Arrival, Time};
 use crate::http::{Call, Intake, NotTaken, Verdict, VerdictResult};
-use crate::ingest::{BadBody, CallForm, CallMessage, MessageKind, read_call};
+use crate::ingest::{CallForm, CallMessage, MessageKind, read_call};
 use crate::store::{self, Marking, StoreError, Urgency};
 use crate::telemetry::names::{self, label};
 use async_trait::async_trait;
@@ -55,10 +55,7 @@ async fn read(call: Call, body: Bytes, world: Arc<World>, now: Time) -> Result<V
     } else {
         work()
     };
-    read.map_err(|bad| match bad {
-        BadBody::Malformed(message) => NotTaken::Malformed(message),
-        BadBody::TooMany(_) => NotTaken::TooLarge(bad.to_string()),
-    })
+    read.map_err(|bad| NotTaken::Malformed(bad.to_string()))
 }
 
 const fn form(call: Call) -> CallForm {

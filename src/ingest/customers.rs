@@ -1,6 +1,6 @@
 //! Customers from CSV.
 
-use super::attribute::{check_attribute, check_effective, check_id, unusable};
+use super::attribute::{check_attribute, check_effective, check_id, check_own, unusable};
 use super::columns::{Column, Header};
 use super::consent::read_bool;
 use super::error::{HeaderProblem, IngestError};
@@ -110,6 +110,7 @@ impl Draft {
         match column {
             Column::Id => {
                 check_id("`id`", if cell == CLEAR { "" } else { cell })?;
+                check_own("id", cell)?;
                 cell.clone_into(&mut self.id);
             }
             Column::Ignored | Column::Remark => {}

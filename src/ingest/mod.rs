@@ -50,6 +50,8 @@ pub struct ImportOptions {
 pub enum Row {
     /// It can be stored.
     Arrival(Arrival),
+    /// A part of the row that comes next, to be stored before the rest of it.
+    Part(Arrival),
     /// It cannot.
     Refused(Refused),
 }

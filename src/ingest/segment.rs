@@ -1,10 +1,10 @@
 //! One message of the Segment form becomes arrivals.
 
-use super::attribute::{check_attribute, check_effective, check_id, check_property};
+use super::attribute::{check_attribute, check_effective, check_id, check_own, check_property};
 use super::consent::{self, CONSENT};
 use super::lines::shortened;
 use super::sent::{Origin, timestamp};
-use crate::domain::{Arrival, Event, ProfileRow, Schema, Time, Value};
+use crate::domain::{Arrival, Event, ProfileRow, Schema, Time, Value, anonymous_id};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 
@@ -70,6 +70,8 @@ impl MessageKind {
 /// What a message comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Told {
+    /// An anonymous id that it says is this customer's, to be stored first.
+    pub(super) merge: Option<Arrival>,
     /// What it says.
     pub(super) arrival: Arrival,
 }
@@ -77,7 +79,7 @@ pub(super) struct Told {
 impl Told {
     /// All of it, in the order in which it is to be stored.
     pub(super) fn into_arrivals(self) -> Vec<Arrival> {
-        vec![self.arrival]
+        self.merge.into_iter().chain([self.arrival]).collect()
     }
 }
 
@@ -99,7 +101,7 @@ impl Reading<'_> {
             MessageKind::Track => self.track(message),
             MessageKind::Page | MessageKind::Screen => self.view(kind, message),
             MessageKind::Group => self.group(message),
-            MessageKind::Alias => Err("`type` is `alias`, not supported in this version".to_owned()),
+            MessageKind::Alias => self.alias(message),
         }
     }
 
@@ -133,12 +135,7 @@ impl Reading<'_> {
         self.event(GROUP, message, properties)
     }
 
-    fn event(
-        &self,
-        name: &str,
-        message: &Map<String, Json>,
-        properties: Map<String, Json>,
-    ) -> Result<Told, String> {
+    fn event(&self, name: &str, message: &Map<String, Json>, properties: Map<String, Json>) -> Result<Told, String> {
         let customer = customer_of(message)?;
         let at = match (timestamp(message, self.origin, self.received_at)?, self.origin) {
             (Some(at), _) => at,
@@ -156,7 +153,7 @@ impl Reading<'_> {
             kept.insert(property, value);
         }
         let event = Event { name: name.to_owned(), at, received_at: self.received_at, message_id, properties: kept };
-        Ok(Told { arrival: Arrival::Event { customer, event } })
+        Ok(Told { merge: None, arrival: Arrival::Event { customer, event } })
     }
 
     fn profile(&self, message: &Map<String, Json>) -> Result<Told, String> {
@@ -183,7 +180,24 @@ impl Reading<'_> {
             source: self.origin.word().to_owned(),
             received_at: self.received_at,
         };
-        Ok(Told { arrival: Arrival::Profile { customer, row, dated: at.is_some() } })
+        let merge = match (user_id(message)?, anonymous(message)?) {
+            (Some(into), Some(from)) => Some(self.merge(from, into)),
+            _ => None,
+        };
+        Ok(Told { merge, arrival: Arrival::Profile { customer, row, dated: at.is_some() } })
+    }
+
+    /// Senders do not say of which kind the old id is, so it is taken for both.
+    fn alias(&self, message: &Map<String, Json>) -> Result<Told, String> {
+        let into = user_id(message)?.ok_or("there is no `userId`")?;
+        let from = id_text("previousId", message.get("previousId"))?.ok_or("there is no `previousId`")?;
+        check_own("previousId", &from)?;
+        let merge = Some(self.merge(anonymous_id(&from), into.clone()));
+        Ok(Told { merge, arrival: self.merge(from, into) })
+    }
+
+    fn merge(&self, from: String, into: String) -> Arrival {
+        Arrival::Merge { from, into, received_at: self.received_at }
     }
 
     /// The attribute that a trait is stored under.
@@ -197,11 +211,21 @@ impl Reading<'_> {
 
 /// Whose message it is: the `userId`, or of somebody who is not known yet the `anonymousId`.
 fn customer_of(message: &Map<String, Json>) -> Result<String, String> {
-    match id_text("userId", message.get("userId"))? {
+    match user_id(message)? {
         Some(id) => Ok(id),
-        None => id_text("anonymousId", message.get("anonymousId"))?
-            .ok_or_else(|| "there is neither a `userId` nor an `anonymousId`".to_owned()),
+        None => anonymous(message)?.ok_or_else(|| "there is neither a `userId` nor an `anonymousId`".to_owned()),
     }
+}
+
+/// The customer's own id.
+fn user_id(message: &Map<String, Json>) -> Result<Option<String>, String> {
+    let id = id_text("userId", message.get("userId"))?;
+    id.map(|id| check_own("userId", &id).map(|()| id)).transpose()
+}
+
+/// The anonymous id, as it is stored.
+fn anonymous(message: &Map<String, Json>) -> Result<Option<String>, String> {
+    Ok(id_text("anonymousId", message.get("anonymousId"))?.map(|id| anonymous_id(&id)))
 }
 
 /// An id as text: some senders write whole numbers.
@@ -210,17 +234,26 @@ pub(super) fn id_text(name: &str, json: Option<&Json>) -> Result<Option<String>,
         None | Some(Json::Null) => return Ok(None),
         Some(Json::String(id)) if id.is_empty() => return Ok(None),
         Some(Json::String(id)) => id.clone(),
-        Some(Json::Number(number)) if !number.is_f64() => number.to_string(),
+        Some(Json::Number(number)) => whole_number(number)
+            .ok_or_else(|| format!("`{name}` is `{number}`, expected a text, or a whole number below 2^53"))?,
         Some(_) => return Err(format!("`{name}` is no text")),
     };
     check_id(&format!("`{name}`"), &id).map(|()| Some(id))
+}
+
+/// A whole number as text; `7.0` is one, too. Not those of which other programs may have lost digits on the way.
+fn whole_number(number: &serde_json::Number) -> Option<String> {
+    const BOUND: f64 = 9_007_199_254_740_991.0;
+    let value = number.as_f64()?;
+    // Nothing is lost at this size, and -0 is 0.
+    (value.fract() == 0.0 && (-BOUND..=BOUND).contains(&value)).then(|| format!("{:.0}", value + 0.0))
 }
 
 /// A text that may be missing; empty counts as missing.
 fn text<'m>(name: &str, message: &'m Map<String, Json>) -> Result<Option<&'m str>, String> {
     match message.get(name) {
         None | Some(Json::Null) => Ok(None),
-        Some(Json::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.trim().is_empty())),
+        Some(Json::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
         Some(_) => Err(format!("`{name}` is no text")),
     }
 }

@@ -34,7 +34,11 @@ impl Origin {
 ///
 /// A difference of up to [`UNDER_WAY`] that the way explains is left alone, or messages would stand in the order of
 /// their arrival and not in that of their times.
-pub(super) fn timestamp(message: &Map<String, Json>, origin: Origin, received_at: Time) -> Result<Option<Time>, String> {
+pub(super) fn timestamp(
+    message: &Map<String, Json>,
+    origin: Origin,
+    received_at: Time,
+) -> Result<Option<Time>, String> {
     let unusable =
         |text: &str| format!("`timestamp` is `{}`, expected a time such as 2026-03-29T10:00:00Z", shortened(text));
     let at = match message.get("timestamp") {

@@ -27,16 +27,8 @@ pub enum Call {
 
 impl Call {
     /// Every call.
-    pub const ALL: [Self; 8] = [
-        Self::Identify,
-        Self::Track,
-        Self::Page,
-        Self::Screen,
-        Self::Group,
-        Self::Alias,
-        Self::Batch,
-        Self::Import,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Identify, Self::Track, Self::Page, Self::Screen, Self::Group, Self::Alias, Self::Batch, Self::Import];
 
     /// The word for it in the path.
     #[must_use]
@@ -88,12 +80,9 @@ pub enum VerdictResult {
 /// Why nothing of a body was taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotTaken {
-    /// It is no JSON of the form. 400.
+    /// It is no JSON of the form, or a batch of too many messages. 400.
     #[error("{0}")]
     Malformed(String),
-    /// It holds too much. 413.
-    #[error("{0}")]
-    TooLarge(String),
     /// Not now; the same body may be sent again. 503.
     #[error("{message}")]
     Unavailable {

@@ -1,8 +1,8 @@
 //! The public listener: connections, bounded in number and in how long they may say nothing.
 
+use super::Senders;
 use super::intake::Intake;
 use super::routes::{PublicLimits, public_router};
-use super::Senders;
 use axum::Router;
 use axum::body::Body;
 use hyper::server::conn::http1;
@@ -11,7 +11,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -65,11 +64,8 @@ impl PublicListener {
     ) {
         let places = Arc::new(Semaphore::new(limits.connections));
         let (stopping, stopped) = watch::channel(false);
-        let connections = Connections {
-            head: limits.head,
-            stopped,
-            router: public_router(intake, senders, limits.clone()),
-        };
+        let connections =
+            Connections { head: limits.head, stopped, router: public_router(intake, senders, limits.clone()) };
         let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = async {

@@ -4,11 +4,20 @@ use super::intake::Call;
 use super::refusal::RefusalKind;
 use serde_json::{Map, Value, json};
 
-/// A text that can be an id: not only blanks, no control characters. (Its length is counted in bytes, so that 256
-/// characters may be too long; 64 never are.)
-const ID: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[!-~][^\\u0000-\\u001f\\u007f-\\u009f]*$";
+/// A text that can be an id: no control characters, and not only blanks.
+const ID: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*\
+[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]\
+[^\\u0000-\\u001f\\u007f-\\u009f]*$";
+/// A text that can be the name of a page.
+const NAME: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
 /// A text without NUL.
 const PLAIN: &str = "^[^\\u0000]*$";
+/// A time of which every part is there. More forms are understood.
+const TIME: &str = "-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?\
+(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])$";
+
+/// The largest number that is an id: all of its digits are sure.
+const LARGEST: i64 = 9_007_199_254_740_991;
 
 /// The document.
 pub(super) fn document() -> Value {
@@ -16,7 +25,10 @@ pub(super) fn document() -> Value {
     for call in Call::ALL {
         paths.insert(format!("/v1/{}", call.word()), json!({"post": operation(call)}));
     }
-    paths.insert("/livez".into(), json!({"get": open("Whether it answers.", "livez", json!({"$ref": "#/components/schemas/Alive"}))}));
+    paths.insert(
+        "/livez".into(),
+        json!({"get": open("Whether it answers.", "livez", json!({"$ref": "#/components/schemas/Alive"}))}),
+    );
     paths.insert("/openapi.json".into(), json!({"get": open("This document.", "openapi", json!({"type": "object"}))}));
     json!({
         "openapi": "3.1.0",
@@ -89,7 +101,8 @@ const fn body(call: Call) -> &'static str {
     match call {
         Call::Identify => "Identify",
         Call::Track => "Track",
-        Call::Page | Call::Screen => "View",
+        Call::Page => "Page",
+        Call::Screen => "Screen",
         Call::Group => "Group",
         Call::Alias => "Alias",
         Call::Batch | Call::Import => "Batch",
@@ -124,7 +137,7 @@ const fn meaning(kind: RefusalKind) -> &'static str {
         RefusalKind::NotFound => "There is nothing of that name.",
         RefusalKind::WrongMethod => "Not with that method.",
         RefusalKind::TooSlow => "The body did not arrive in time; send it again.",
-        RefusalKind::TooLarge => "The body is longer than 500 kB, or a batch holds more than 2500 messages.",
+        RefusalKind::TooLarge => "The body is longer than 500 kB, as it comes or unpacked.",
         RefusalKind::WrongType => "The body is not said to be JSON, or is packed otherwise than by gzip.",
         RefusalKind::TooMany => "More calls than this write key may make; send it again later.",
         RefusalKind::Unavailable => "Not now; send it again later.",
@@ -138,12 +151,18 @@ fn refusals() -> Value {
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
         });
         let header = match kind {
-            RefusalKind::TooMany | RefusalKind::Unavailable => Some(("Retry-After", json!({
-                "description": "Seconds.", "required": true, "schema": {"type": "integer", "minimum": 1},
-            }))),
-            RefusalKind::Unauthorized => Some(("WWW-Authenticate", json!({
-                "required": true, "schema": {"type": "string"},
-            }))),
+            RefusalKind::TooMany | RefusalKind::Unavailable => Some((
+                "Retry-After",
+                json!({
+                    "description": "Seconds.", "required": true, "schema": {"type": "integer", "minimum": 1},
+                }),
+            )),
+            RefusalKind::Unauthorized => Some((
+                "WWW-Authenticate",
+                json!({
+                    "required": true, "schema": {"type": "string"},
+                }),
+            )),
             _ => None,
         };
         if let Some((name, header)) = header {
@@ -192,48 +211,118 @@ fn schemas() -> Value {
         },
         "Batch": {
             "type": "object", "required": ["batch"],
-            "properties": {"batch": {
-                "type": "array", "maxItems": 2500,
-                "description": "Each is an object with `type` and what a call of that name takes. One that is none, or lacks something, gets the verdict `refused`, and the others are stored.",
-                "items": {},
-            }},
+            "properties": {
+                "batch": {
+                    "type": "array", "maxItems": 2500,
+                    "description": "Each is an object with `type` and what a call of that name takes. One that is none, or lacks something, gets the verdict `refused`, and the others are stored.",
+                    "items": {},
+                },
+                "sentAt": sent_at(),
+            },
         },
-        "Id": {"type": "string", "maxLength": 64, "pattern": ID},
+        "Id": {
+            "description": "The customer's own id. Text, or a whole number, which is read as text.",
+            "anyOf": [{"type": "string", "maxLength": 256, "pattern": ID, "not": {"pattern": "^anonymous:"}}, whole()],
+        },
+        "OtherId": {
+            "description": "Text, or a whole number, which is read as text.",
+            "anyOf": [{"type": "string", "maxLength": 256, "pattern": ID}, whole()],
+        },
         "Value": {"anyOf": [
-            {"type": ["null", "boolean", "integer"]},
+            {"type": ["null", "boolean", "number"]},
             {"type": "string", "pattern": PLAIN},
+            {"type": "array", "items": {"$ref": "#/components/schemas/Value"}},
+            {"$ref": "#/components/schemas/Values"},
         ]},
-        "Identify": message(&["userId"], &[("traits", object())]),
-        "Track": message(&["userId", "event"], &[
-            ("event", json!({"$ref": "#/components/schemas/Id"})),
-            ("properties", object()),
-        ]),
-        "View": message(&["userId"], &[("name", name_of_view()), ("category", name_of_view()), ("properties", object())]),
-        "Group": message(&["userId", "groupId"], &[
-            ("groupId", json!({"$ref": "#/components/schemas/Id"})),
-            ("traits", object()),
-        ]),
-        "Alias": message(&["userId", "previousId"], &[("previousId", json!({"$ref": "#/components/schemas/Id"}))]),
+        "Values": {
+            "type": "object", "propertyNames": {"pattern": PLAIN},
+            "description": "At most 32 KiB, at most 32 levels deep. What schema.yaml declares must be of its type.",
+            "additionalProperties": {"$ref": "#/components/schemas/Value"},
+        },
+        "Identify": message("1970 to 2025, or later up to one hour from now", past(), &[("traits", values())]),
+        "Track": {"allOf": [
+            {"type": "object", "required": ["event"], "properties": {
+                "event": {"type": "string", "maxLength": 256, "pattern": ID},
+            }},
+            event(&[("properties", values())]),
+        ]},
+        "Page": view(256 - "Viewed  Page".len()),
+        "Screen": view(256 - "Viewed  Screen".len()),
+        "Group": {"allOf": [
+            {"type": "object", "required": ["groupId"], "properties": {"groupId": other_id()}},
+            event(&[("traits", values())]),
+        ]},
+        "Alias": {
+            "type": "object", "required": ["userId", "previousId"],
+            "properties": {"userId": id(), "previousId": id()},
+        },
     })
 }
 
+fn id() -> Value {
+    json!({"$ref": "#/components/schemas/Id"})
+}
+
+fn other_id() -> Value {
+    json!({"$ref": "#/components/schemas/OtherId"})
+}
+
+fn whole() -> Value {
+    json!({"type": "integer", "minimum": -LARGEST, "maximum": LARGEST})
+}
+
+fn sent_at() -> Value {
+    json!({"description": "When the call was sent, by the clock that `timestamp` is of. What is no time says nothing."})
+}
+
 /// Traits or properties.
-fn object() -> Value {
-    json!({"type": ["object", "null"]})
+fn values() -> Value {
+    json!({"anyOf": [{"type": "null"}, {"$ref": "#/components/schemas/Values"}]})
 }
 
-fn name_of_view() -> Value {
-    json!({"type": ["string", "null"], "maxLength": 40, "pattern": ID})
+fn past() -> String {
+    format!("^(19[7-9][0-9]|20[01][0-9]|202[0-5]){TIME}")
 }
 
-/// A message with an id and what else it needs. Members that it does not know are passed over.
-fn message(required: &[&str], more: &[(&str, Value)]) -> Value {
-    let id = json!({"$ref": "#/components/schemas/Id"});
+fn view(longest: usize) -> Value {
+    let name = json!({"type": ["string", "null"], "maxLength": longest, "pattern": NAME});
+    let category = json!({"type": ["string", "null"], "pattern": PLAIN});
+    event(&[("name", name), ("category", category), ("properties", values())])
+}
+
+/// A message that says what happened.
+fn event(more: &[(&str, Value)]) -> Value {
+    message("1970 to 2099", format!("^(19[7-9][0-9]|20[0-9][0-9]){TIME}"), more)
+}
+
+/// A message of somebody, known or not. Members that it does not know are passed over.
+fn message(when: &str, time: String, more: &[(&str, Value)]) -> Value {
+    let none = json!({"enum": [null, ""]});
     let mut properties = Map::new();
-    properties.insert("userId".into(), id.clone());
-    properties.insert("messageId".into(), id);
+    properties.insert("userId".into(), json!({"anyOf": [none, id()]}));
+    properties.insert("anonymousId".into(), json!({"anyOf": [none, other_id()]}));
+    properties.insert(
+        "messageId".into(),
+        json!({
+            "description": "What is sent again under the same id is stored once.", "anyOf": [none, other_id()],
+        }),
+    );
+    properties.insert(
+        "timestamp".into(),
+        json!({
+            "description": format!("When it happened, {when}; now if it is missing. Without a zone it is UTC."),
+            "anyOf": [{"type": "null"}, {"type": "string", "pattern": time}],
+        }),
+    );
+    properties.insert("sentAt".into(), sent_at());
     for (name, schema) in more {
         properties.insert((*name).to_owned(), schema.clone());
     }
-    json!({"type": "object", "required": required, "properties": properties})
+    json!({
+        "type": "object", "properties": properties,
+        "anyOf": [
+            {"required": ["userId"], "properties": {"userId": id()}},
+            {"required": ["anonymousId"], "properties": {"anonymousId": other_id()}},
+        ],
+    })
 }

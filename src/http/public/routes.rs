@@ -180,12 +180,7 @@ impl Public {
     }
 
     /// Hands a body over, in a task of its own: what was begun is finished, and the room is given back then.
-    async fn hand_over(
-        &self,
-        call: Call,
-        bytes: Bytes,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Vec<Verdict>, Refusal> {
+    async fn hand_over(&self, call: Call, bytes: Bytes, permit: OwnedSemaphorePermit) -> Result<Vec<Verdict>, Refusal> {
         let intake = Arc::clone(&self.intake);
         let task = tokio::spawn(async move {
             let _held = permit;
@@ -196,7 +191,6 @@ impl Public {
         })?;
         taken.map_err(|_| broken())?.map_err(|not_taken| match not_taken {
             NotTaken::Malformed(message) => Refusal::new(RefusalKind::Invalid, message),
-            NotTaken::TooLarge(message) => Refusal::new(RefusalKind::TooLarge, message),
             NotTaken::Unavailable { message, retry_after } => {
                 Refusal::later(RefusalKind::Unavailable, message, retry_after)
             }

@@ -30,6 +30,7 @@ pub struct KeyRate {
 }
 
 /// Who may send: the write keys, each with a limit of its own. They can be exchanged while calls are answered.
+#[derive(Default)]
 pub struct Senders(ArcSwap<Vec<Arc<Sender>>>);
 
 struct Sender {
