@@ -96,6 +96,7 @@ impl Reading<'_> {
         if message.values().any(|value| deeper_than(value, DEEPEST - 1)) {
             return Err(format!("nested deeper than {DEEPEST} levels"));
         }
+        id_text("messageId", message.get("messageId"))?;
         match kind {
             MessageKind::Identify => self.profile(message),
             MessageKind::Track => self.track(message),
@@ -211,10 +212,8 @@ impl Reading<'_> {
 
 /// Whose message it is: the `userId`, or of somebody who is not known yet the `anonymousId`.
 fn customer_of(message: &Map<String, Json>) -> Result<String, String> {
-    match user_id(message)? {
-        Some(id) => Ok(id),
-        None => anonymous(message)?.ok_or_else(|| "there is neither a `userId` nor an `anonymousId`".to_owned()),
-    }
+    let (own, anonymous) = (user_id(message)?, anonymous(message)?);
+    own.or(anonymous).ok_or_else(|| "there is neither a `userId` nor an `anonymousId`".to_owned())
 }
 
 /// The customer's own id.
