@@ -75,7 +75,7 @@ pub(super) fn write_keys(project: &Project) -> anyhow::Result<(Vec<SecretString>
     // Without a listener nobody needs them, and the file may not be there yet.
     let keys = if http.public.is_some() { http.write_keys.as_slice() } else { &[] };
     let keys = keys.iter().map(config::Secret::reveal).collect::<Result<Vec<_>, _>>();
-    let keys = keys.context("http.write_keys").map_err(|error| StartError::Settings(error))?;
+    let keys = keys.context("http.write_keys").map_err(StartError::Settings)?;
     let rate = KeyRate {
         calls: NonZeroU32::new(http.rate.messages).unwrap_or(NonZeroU32::MIN),
         per: Duration::from_millis(u64::try_from(http.rate.per.0).unwrap_or(1000)),

@@ -105,8 +105,9 @@ impl Sorted {
         let (result, reason) = match self.arrivals {
             Err(reason) => (VerdictResult::Refused, Some(reason)),
             Ok(count) => {
-                let is_new = stored.take(count).fold(false, |is_new, one| is_new || one == store::Verdict::Stored);
-                (if is_new { VerdictResult::Stored } else { VerdictResult::Duplicate }, None)
+                // All of its answers are taken, or the next message would get them.
+                let new = stored.take(count).filter(|one| *one == store::Verdict::Stored).count();
+                (if new > 0 { VerdictResult::Stored } else { VerdictResult::Duplicate }, None)
             }
         };
         let kind = self.kind.map_or("unknown", MessageKind::word);

@@ -3,6 +3,7 @@
 
 mod faults;
 mod gates;
+mod intake;
 mod meddled;
 mod ticks;
 

@@ -1,4 +1,4 @@
-//! What the public listener answers, as OpenAPI 3.1 describes it.
+//! What the public listener answers, as `OpenAPI` 3.1 describes it.
 
 use super::intake::Call;
 use super::refusal::RefusalKind;
@@ -27,9 +27,9 @@ pub(super) fn document() -> Value {
     }
     paths.insert(
         "/livez".into(),
-        json!({"get": open("Whether it answers.", "livez", json!({"$ref": "#/components/schemas/Alive"}))}),
+        json!({"get": open("Whether it answers.", "livez", &json!({"$ref": "#/components/schemas/Alive"}))}),
     );
-    paths.insert("/openapi.json".into(), json!({"get": open("This document.", "openapi", json!({"type": "object"}))}));
+    paths.insert("/openapi.json".into(), json!({"get": open("This document.", "openapi", &json!({"type": "object"}))}));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -51,7 +51,7 @@ pub(super) fn document() -> Value {
     })
 }
 
-fn open(summary: &str, id: &str, schema: Value) -> Value {
+fn open(summary: &str, id: &str, schema: &Value) -> Value {
     json!({
         "summary": summary, "operationId": id, "security": [],
         "responses": {
@@ -239,7 +239,7 @@ fn schemas() -> Value {
             "description": "At most 32 KiB, at most 32 levels deep. What schema.yaml declares must be of its type.",
             "additionalProperties": {"$ref": "#/components/schemas/Value"},
         },
-        "Identify": message("1970 to 2025, or later up to one hour from now", past(), &[("traits", values())]),
+        "Identify": message("1970 to 2025, or later up to one hour from now", &past(), &[("traits", values())]),
         "Track": {"allOf": [
             {"type": "object", "required": ["event"], "properties": {
                 "event": {"type": "string", "maxLength": 256, "pattern": ID},
@@ -292,11 +292,11 @@ fn view(longest: usize) -> Value {
 
 /// A message that says what happened.
 fn event(more: &[(&str, Value)]) -> Value {
-    message("1970 to 2099", format!("^(19[7-9][0-9]|20[0-9][0-9]){TIME}"), more)
+    message("1970 to 2099", &format!("^(19[7-9][0-9]|20[0-9][0-9]){TIME}"), more)
 }
 
 /// A message of somebody, known or not. Members that it does not know are passed over.
-fn message(when: &str, time: String, more: &[(&str, Value)]) -> Value {
+fn message(when: &str, time: &str, more: &[(&str, Value)]) -> Value {
     let none = json!({"enum": [null, ""]});
     let mut properties = Map::new();
     properties.insert("userId".into(), json!({"anyOf": [none, id()]}));

@@ -8,6 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use secrecy::SecretString;
 use serde_json::Value as Json;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -103,7 +104,7 @@ fn request(path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     for (name, value) in all.filter(|(name, _)| headers.iter().all(|(other, _)| other != name)).chain(headers.to_vec())
     {
         if !value.is_empty() {
-            head += &format!("{name}: {value}\r\n");
+            write!(head, "{name}: {value}\r\n").unwrap();
         }
     }
     [head.as_bytes(), b"\r\n", body].concat()
