@@ -39,22 +39,26 @@ done
 [ -n "$url" ] || { cat log >&2; echo "the daemon does not take events" >&2; exit 1; }
 
 tried=0
-# The customer of that client has so many purchases, each of 1.50; knows the profile; and is one with the anonymous one.
+# The customer of that client has so many purchases, each of 1.50, and the profile, under each of the three ids that it had.
 verify() {
-  "$bin" customers show "$1" --format json | python3 "$here/verify.py" "$1" "$events"
+  local id
+  for id in "$1-customer" "$1-old" "anonymous:$1-device"; do
+    "$bin" customers show "$id" --format json | python3 "$here/verify.py" "$1-customer" "$events"
+  done
   tried=$((tried + 1))
 }
 
 if python3 -c 'import segment.analytics' 2>/dev/null; then
   RETAIND_URL=$url RETAIND_KEY=$(cat write.key) python3 "$here/send.py" "$events"
-  verify python-customer
+  verify python
 else
   echo "skipped: segment-analytics-python is not installed" >&2
 fi
-modules=${RETAIND_NODE_CLIENT:-$here}
+modules=$here
+[ ! -d "${RETAIND_NODE_CLIENT:-}" ] || modules=$RETAIND_NODE_CLIENT
 if command -v node >/dev/null && (cd "$modules" && node -e 'require.resolve("@segment/analytics-node")' 2>/dev/null); then
   (cd "$modules" && RETAIND_URL=$url RETAIND_KEY=$(cat "$shop/write.key") node "$here/send.cjs" "$events")
-  verify node-customer
+  verify node
 else
   echo "skipped: @segment/analytics-node is not installed" >&2
 fi

@@ -105,6 +105,29 @@ fn what_is_sent_is_stored_once_by_its_own_time_whatever_is_wrong_beside_it() {
 }
 
 #[test]
+fn whoever_was_anonymous_keeps_what_they_did_once_they_are_known() {
+    let project = shop();
+    let daemon = project.start();
+    let at = address(&daemon);
+    let viewed = |device: &str| json!({"anonymousId": device, "event": "Product Viewed", "userId": null});
+    // The identify is sent by another connection and may come before what it explains.
+    assert_eq!(call(at, FIRST, "track", &viewed("phone")).0, 200);
+    let known = json!({"userId": "ana", "anonymousId": "phone", "traits": {"tier": "gold"}});
+    assert_eq!(call(at, FIRST, "identify", &known).0, 200);
+    assert_eq!(call(at, FIRST, "track", &viewed("phone")).0, 200);
+    assert_eq!(call(at, FIRST, "page", &json!({"anonymousId": "tablet", "name": "Home"})).0, 200);
+    assert_eq!(call(at, FIRST, "alias", &json!({"userId": "ana", "previousId": "tablet"})).0, 200);
+    let shown = project.json(&["customers", "show", "ana"]);
+    let mut names: Vec<&str> =
+        shown["events"].as_array().unwrap().iter().map(|one| one["event"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Product Viewed", "Product Viewed", "Viewed Home Page"], "{shown}");
+    assert_eq!((&shown["id"], &shown["attributes"]["tier"]), (&json!("ana"), &json!("gold")), "{shown}");
+    assert_eq!(project.json(&["customers", "show", "anonymous:phone"])["id"], "ana");
+    daemon.stop();
+}
+
+#[test]
 fn what_is_sent_again_after_a_restart_is_known() {
     let project = shop();
     let daemon = project.start();
