@@ -173,14 +173,14 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
         "http: {admin: a.sock, admin_token: {file: x}, write_keys: {file: x}}\n",
         &[
             "retaind.yaml:1:23: warning[no-effect]: `admin_token` has no effect: a unix socket is guarded by its mode; help: remove it, or set `admin` to 127.0.0.1:PORT",
-            "retaind.yaml:1:47: warning[not-supported]: `http.write_keys` is not supported in this version, and does nothing yet",
+            "retaind.yaml:1:47: warning[no-effect]: `write_keys` has no effect without `public`; help: set `public` to the address that events are sent to, such as 127.0.0.1:8025",
             "retaind.yaml:1:59: error[wrong-type]: `write_keys` must be a list, not a map",
         ],
     ),
     (
         "http: {write_keys: [secret-key]}\n",
         &[
-            "retaind.yaml:1:8: warning[not-supported]: `http.write_keys` is not supported in this version, and does nothing yet",
+            "retaind.yaml:1:8: warning[no-effect]: `write_keys` has no effect without `public`; help: set `public` to the address that events are sent to, such as 127.0.0.1:8025",
             "retaind.yaml:1:21: error[plain-secret]: `write_keys` must say where the secret is, not be it; help: write {file: PATH}, {env: NAME} or {credential: NAME}",
         ],
     ),
