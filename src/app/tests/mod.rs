@@ -4,6 +4,7 @@
 mod faults;
 mod gates;
 mod meddled;
+mod merges;
 mod ticks;
 
 use super::daemon::{self, Daemon};
