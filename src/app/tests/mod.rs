@@ -5,6 +5,7 @@ mod faults;
 mod gates;
 mod intake;
 mod meddled;
+mod merges;
 mod ticks;
 
 use super::daemon::{self, Daemon};

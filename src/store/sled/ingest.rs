@@ -315,7 +315,7 @@ impl Work<'_, '_> {
             if self.customers.contains_key(&number) {
                 return Ok(number);
             }
-            let (key, merged) = (keys::customer(number), keys::absorbed(number));
+            let key = keys::customer(number);
             if let Some(row) = self.draft.get(&key)? {
                 let (version, customer) = rows::read_versioned(&row)?;
                 self.draft.rely(key, Was::Version(version));
@@ -323,7 +323,7 @@ impl Work<'_, '_> {
                 self.customers.insert(number, known);
                 return Ok(number);
             }
-            number = match self.draft.get(&merged)? {
+            number = match self.draft.get(&keys::absorbed(number))? {
                 Some(row) => rows::read(&row)?,
                 // A commit that was built upon failed just now.
                 None if [&keys::name(id), &key].map(|key| self.draft.origin(key)).contains(&Origin::OnItsWay) => {

@@ -5,8 +5,9 @@
 //! names the version of each record that it read; what anyone acts upon is durable, by `fdatasync` and not by sled's
 //! `flush` alone; after a failed `fdatasync` nothing is done any more; a customer with a wake has one wake row, of that
 //! instant; a merge moves no row of a log: rows stand under the number that they were stored under, and the record says
-//! whose are its own; leases, and the earliest of what waits, are in memory only, the rest of what waits is read when its turn
-//! comes; a damaged store is set aside and named, and no other one is begun in its place before a person has seen it.
+//! under which numbers its customer's stand; leases, and the earliest of what waits, are in memory only, the rest of what
+//! waits is read when its turn comes; a damaged store is set aside and named, and no other one is begun in its place
+//! before a person has seen it.
 //! Deliberately not here: copies for backup and moving a store to another format.
 
 mod aside;
