@@ -99,7 +99,7 @@ pub(crate) fn read_events(file: &Path) -> anyhow::Result<impl Iterator<Item = an
 
 fn arrival(row: Row) -> anyhow::Result<Arrival> {
     match row {
-        Row::Arrival(arrival) => Ok(arrival),
+        Row::Arrival(arrival) | Row::Part(arrival) => Ok(arrival),
         Row::Refused(refused) => anyhow::bail!("line {} was refused: {}", refused.line, refused.reason),
     }
 }

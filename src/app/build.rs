@@ -5,10 +5,12 @@ use super::project::Project;
 use crate::channels::{email, webhook};
 use crate::config::{self, Email, Tls, Transport};
 use crate::delivery::{Sender, World};
+use crate::http::KeyRate;
 use crate::templates::Business;
 use anyhow::Context;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +64,23 @@ pub(crate) fn without_channels(project: &Project) -> World {
         endpoints: BTreeMap::new(),
         mail_places: connections * IN_HAND_PER_CONNECTION,
     }
+}
+
+/// The write keys of a project, and how many calls each may make.
+///
+/// # Errors
+/// A key that cannot be read; [`StartError::Settings`] (exit 78).
+pub(super) fn write_keys(project: &Project) -> anyhow::Result<(Vec<SecretString>, KeyRate)> {
+    let http = &project.settings.http;
+    // Without a listener nobody needs them, and the file may not be there yet.
+    let keys = if http.public.is_some() { http.write_keys.as_slice() } else { &[] };
+    let keys = keys.iter().map(config::Secret::reveal).collect::<Result<Vec<_>, _>>();
+    let keys = keys.context("http.write_keys").map_err(StartError::Settings)?;
+    let rate = KeyRate {
+        calls: NonZeroU32::new(http.rate.messages).unwrap_or(NonZeroU32::MIN),
+        per: Duration::from_millis(u64::try_from(http.rate.per.0).unwrap_or(1000)),
+    };
+    Ok((keys, rate))
 }
 
 fn sender(email: &Email) -> anyhow::Result<Option<Sender>> {

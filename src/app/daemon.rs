@@ -1,5 +1,6 @@
 //! The daemon: start, work, reload, drain.
 
+use super::intake::StoreIntake;
 use super::operations::Ops;
 use super::project::{self, Loaded, Project};
 use super::shared::{DaemonParts, Replan, Shared};
@@ -9,7 +10,7 @@ use crate::channels::webhook::{Poster, PosterSettings};
 use crate::clock::Clock;
 use crate::delivery::{Pauses, Worker};
 use crate::domain::Time;
-use crate::http::Operations;
+use crate::http::{Intake, Operations, Senders};
 use crate::schedule::{Ticker, Wake};
 use crate::store::{Store, StoreError};
 use crate::telemetry::names;
@@ -49,6 +50,7 @@ pub(crate) async fn start(
         tracing::warn!(deliveries = found, "were being sent when the last process ended; they are uncertain");
     }
     let world = build::world(&project)?;
+    let (keys, rate) = build::write_keys(&project)?;
     let poster = Poster::new(PosterSettings::default()).context("webhooks cannot be sent")?;
     let world = Arc::new(ArcSwap::from_pointee(world));
     let pauses = Arc::new(Pauses::default());
@@ -58,6 +60,7 @@ pub(crate) async fn start(
         started_at: now,
         replan: Arc::new(Replan::default()),
         looked_at: watch::Sender::new(Time::MIN),
+        senders: Arc::new(Senders::new(&keys, rate)),
         reloading: tokio::sync::Mutex::default(),
         last_reload: std::sync::Mutex::default(),
         metrics,
@@ -93,6 +96,12 @@ impl Daemon {
         Arc::new(Ops(Arc::clone(&self.core)))
     }
 
+    /// What the public listener speaks to, and who may speak to it.
+    pub(crate) fn intake(&self) -> (Arc<dyn Intake>, Arc<Senders>) {
+        let senders = self.core.daemon.as_ref().map(|daemon| Arc::clone(&daemon.senders));
+        (Arc::new(StoreIntake(Arc::clone(&self.core))), senders.unwrap_or_default())
+    }
+
     /// Ends when one of the loops does by itself, which only a broken store makes it do.
     pub(crate) async fn failed(&mut self) -> StoreError {
         let ended = tokio::select! {
@@ -105,10 +114,15 @@ impl Daemon {
         }
     }
 
-    /// Stops claiming, lets what is in hand finish within the bound, closes the store.
-    pub(crate) async fn drain(self) -> anyhow::Result<()> {
+    /// Begins no delivery and no tick any more; what is in hand goes on.
+    pub(crate) fn stop(&self) {
         // Nobody listening means that the loops have ended already.
         self.stop.send_replace(true);
+    }
+
+    /// Stops claiming, lets what is in hand finish within the bound, closes the store.
+    pub(crate) async fn drain(self) -> anyhow::Result<()> {
+        self.stop();
         let left = self.working.await.context("the outbox worker broke")?;
         let ticked = self.ticking.await.context("the tick loop broke")?;
         self.core.store.close().await.context("the store could not be closed")?;

@@ -36,7 +36,9 @@ pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
     let world = match &loaded.project {
         Some(project) if !loaded.has_errors() => {
             if loaded.has_rules || old.rules.rules.is_empty() {
-                build::world(project).map_err(|error| Failure::from_error(FailureKind::Settings, error.as_ref()))
+                build::world(project)
+                    .and_then(|world| build::write_keys(project).map(|keys| (world, keys)))
+                    .map_err(|error| Failure::from_error(FailureKind::Settings, error.as_ref()))
             } else {
                 // Taking it for "no rules any more" would cancel everything that is queued.
                 Err(Failure::new(FailureKind::Rules, "the folder rules/ is gone; what was in use stays in use"))
@@ -53,7 +55,7 @@ pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
     metrics::gauge!(names::LAST_RELOAD_OK).set(if failed { 0.0 } else { 1.0 });
     let result = if failed { "refused" } else { "ok" };
     metrics::counter!(names::RELOADS, label::RESULT => result).increment(1);
-    let world = world.inspect_err(|failure| {
+    let (world, (keys, rate)) = world.inspect_err(|failure| {
         let causes = failure.causes.join(": ");
         tracing::error!(errors, %failure, causes, "reload refused; what was in use stays in use");
     })?;
@@ -69,6 +71,7 @@ pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
     let removed = removed_steps(&old, &world);
     let changed_interest = world.interest.fingerprint() != old.interest.fingerprint();
     core.world.store(Arc::new(world));
+    daemon.senders.replace(&keys, rate);
     daemon.replan.ask();
     cancel_removed(core, &removed).await.map_err(operations::failure)?;
     daemon.worker.wake();

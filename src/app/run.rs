@@ -3,7 +3,7 @@
 use super::daemon::{self, read_project, require};
 use super::{StartError, reload, supervisor};
 use crate::clock::SystemClock;
-use crate::http::AdminListener;
+use crate::http::{AdminListener, PublicLimits, PublicListener};
 use crate::store::sled::OpenMode;
 use crate::telemetry::Metrics;
 use anyhow::Context;
@@ -12,12 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// How often systemd is asked for more time while the store opens, and for how much.
 const STARTING: (Duration, u32) = (Duration::from_secs(20), 60);
 
 /// How long answers under way may take after SIGTERM.
 const ADMIN_GRACE: Duration = Duration::from_secs(2);
+
+/// The same, for calls that bring events.
+const PUBLIC_GRACE: Duration = Duration::from_secs(10);
 
 /// Runs the daemon until it is told to stop.
 ///
@@ -32,11 +36,17 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
     let store = patiently(super::open_store(&project.settings, OpenMode::Create)).await?;
     let address = super::admin_address(&project.settings)?;
     let listener = AdminListener::bind(&address).await.context("the admin interface cannot be offered")?;
+    let public = match project.settings.http.public {
+        Some(address) => Some(PublicListener::bind(address).await.context("events cannot be taken in")?),
+        None => None,
+    };
     let mut daemon =
         daemon::start(project, settings_file, Arc::new(store), Arc::new(SystemClock), Some(recorder)).await?;
     let (stop_admin, admin_stopped) = oneshot::channel::<()>();
     let admin =
         tokio::spawn(listener.serve(daemon.operations(), async move { drop(admin_stopped.await) }, ADMIN_GRACE));
+    let (stop_public, public_stopped) = oneshot::channel::<()>();
+    let public = public.map(|listener| serve_public(listener, &daemon, public_stopped));
     supervisor::ready();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
     let ended = loop {
@@ -58,12 +68,27 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
         return Err(StartError::Store(error).into());
     }
     tracing::info!("stopping");
-    drop(stop_admin);
+    drop((stop_admin, stop_public));
+    daemon.stop();
+    // What is under way there is stored before the store is closed.
+    if let Some(public) = public {
+        public.await.context("the public listener broke")?;
+    }
     let drained = daemon.drain().await;
     if let Err(error) = admin.await.context("the admin interface broke")? {
         tracing::warn!(%error, "the admin interface failed");
     }
     drained
+}
+
+/// Lets the public listener answer; what it began is finished when the task is.
+fn serve_public(listener: PublicListener, daemon: &daemon::Daemon, stopped: oneshot::Receiver<()>) -> JoinHandle<()> {
+    match listener.address() {
+        Ok(address) => tracing::info!(%address, "taking events in"),
+        Err(error) => tracing::warn!(%error, "taking events in, at an address that the system does not tell"),
+    }
+    let stop = async move { drop(stopped.await) };
+    tokio::spawn(listener.serve(daemon.intake(), PublicLimits::default(), stop, PUBLIC_GRACE))
 }
 
 /// Waits for a part of the start that may take long (reading a large store after a crash), and asks systemd for more

@@ -4,7 +4,7 @@ use super::ticks::Planner;
 use crate::clock::Clock;
 use crate::delivery::{Pauses, Worker, World};
 use crate::domain::{Diagnostic, Reason, Time};
-use crate::http::{Failure, FailureKind, ReloadStatus};
+use crate::http::{Failure, FailureKind, ReloadStatus, Senders};
 use crate::store::{Result, Store};
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
@@ -38,6 +38,8 @@ pub(crate) struct DaemonParts {
     pub(crate) replan: Arc<Replan>,
     /// The instant of the tick loop's last look that was finished.
     pub(crate) looked_at: watch::Sender<Time>,
+    /// Who may send to the public listener.
+    pub(crate) senders: Arc<Senders>,
     pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) last_reload: Mutex<Option<ReloadStatus>>,
     /// Renders the metrics.

@@ -1,8 +1,8 @@
 //! `http:`, the listeners.
 
 use super::endpoints::web_url;
-use super::{Secret, StoreSettings};
-use crate::domain::Diagnostic;
+use super::{Rate, Secret, StoreSettings};
+use crate::domain::{Diagnostic, Span};
 use crate::yaml::{Item, Map};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,12 @@ pub struct Http {
     pub admin: Admin,
     /// Keys that senders of events give.
     pub write_keys: Vec<Secret>,
+    /// How many calls each write key may make.
+    pub rate: Rate,
 }
+
+/// Far more than a shop's clients send, and less than keeps a disk from anything else.
+const RATE: Rate = Rate { messages: 1000, per: Span::seconds(1) };
 
 /// Where the commands reach the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +43,7 @@ impl Http {
     /// Everything off but the socket `admin.sock` in the store's folder.
     pub(super) fn default_for(store: &StoreSettings) -> Self {
         let admin = Admin::Socket(store.path.join("admin.sock"));
-        Self { public: None, public_url: None, admin, write_keys: Vec::new() }
+        Self { public: None, public_url: None, admin, write_keys: Vec::new(), rate: RATE }
     }
 }
 
@@ -58,19 +63,54 @@ pub(super) fn read(map: Map<'_>, base: &Path, store: &StoreSettings) -> Http {
     }
     let keys = map.optional("write_keys").and_then(Item::list).unwrap_or_default();
     http.write_keys = keys.into_iter().filter_map(|item| Secret::read(item, base)).collect();
-    later(&map);
+    let rate_help = "write calls and a unit: 1000/s, 6000/m or 10/h";
+    let rate = map.optional("rate").and_then(|item| item.parsed("rate", rate_help));
+    http.rate = rate.unwrap_or(http.rate);
+    remarks(&http, &map);
     map.close();
     http
 }
 
-/// Warns of each key whose time has not come. Its value is checked all the same, so that it will do when it comes.
-fn later(map: &Map<'_>) {
-    for name in ["public", "public_url", "write_keys"] {
-        if let Some(item) = map.get(name) {
-            let message = format!("`http.{name}` is not supported in this version, and does nothing yet");
-            item.reader().report(Diagnostic::warning("not-supported", item.key_place(), message));
-        }
+/// What is well written and does not do what was meant.
+fn remarks(http: &Http, map: &Map<'_>) {
+    let report = |item: Item<'_>, problem: Diagnostic| item.reader().report(problem);
+    if let Some(item) = map.get("public_url") {
+        let message = "`http.public_url` is not supported in this version, and does nothing yet";
+        report(item, Diagnostic::warning("not-supported", item.key_place(), message));
     }
+    let Some(public) = map.get("public") else {
+        for name in ["write_keys", "rate"] {
+            if let Some(item) = map.get(name) {
+                let problem = Diagnostic::warning(
+                    "no-effect",
+                    item.key_place(),
+                    format!("`{name}` has no effect without `public`"),
+                );
+                report(
+                    item,
+                    problem.help("set `public` to the address that events are sent to, such as 127.0.0.1:8025"),
+                );
+            }
+        }
+        return;
+    };
+    if map.get("write_keys").is_none() || (map.has("write_keys") && http.write_keys.is_empty()) {
+        let message = "`public` without `write_keys` takes no events: every call is answered 401";
+        let problem = Diagnostic::warning("no-write-keys", public.key_place(), message);
+        report(public, problem.help("name a key that senders give: write_keys: [{file: write.key}]"));
+    }
+    if let (Some(address), Admin::Port { address: admin, .. }) = (http.public, &http.admin)
+        && is_same(address, *admin)
+    {
+        let message = format!("`public` and `admin` are both to listen on port {}", address.port());
+        public.error_with_help("same-port", message, "give one of them another port");
+    }
+}
+
+/// Whether two listeners cannot have both.
+fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
+    let any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && (any || one.ip() == other.ip())
 }
 
 fn admin(item: Item<'_>, map: &Map<'_>, token: Option<(Item<'_>, Option<Secret>)>, base: &Path) -> Option<Admin> {

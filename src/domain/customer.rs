@@ -2,6 +2,7 @@
 
 use super::{Activity, Class, DeliveryId, Span, Time, Value};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// The number by which the store knows a customer. Numbers are given in the order of arrival and never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, minicbor::Encode, minicbor::Decode)]
@@ -39,6 +40,17 @@ pub struct RuleMemory {
     /// Whether the last one was held out.
     #[n(3)]
     pub held_out: bool,
+}
+
+impl RuleMemory {
+    /// One memory of what two customers remember who are one.
+    fn join(&mut self, other: Self) {
+        let enrollments = self.enrollments.saturating_add(other.enrollments);
+        if (self.enrolled_at, &self.occurrence) < (other.enrolled_at, &other.occurrence) {
+            *self = other;
+        }
+        self.enrollments = enrollments;
+    }
 }
 
 /// A place under the frequency caps that a mail has reserved or used.
@@ -91,6 +103,11 @@ pub struct Customer {
     /// passes and that changes nothing. The store keeps one row for it, so only the store sets it.
     #[n(8)]
     pub wake: Option<Time>,
+    /// Customers who were merged into this one, those who had been merged into them among them: what was stored under
+    /// their numbers is this customer's.
+    #[n(9)]
+    #[cbor(default)]
+    pub absorbed: Vec<CustomerNumber>,
 }
 
 impl Customer {
@@ -107,6 +124,7 @@ impl Customer {
             memory: BTreeMap::new(),
             slots: Vec::new(),
             wake: None,
+            absorbed: Vec::new(),
         }
     }
 
@@ -143,13 +161,41 @@ impl Customer {
             };
         }
         for (name, granted) in &row.consent {
-            // What holds since always is known since it was told.
-            let at = if row.effective_at == Time::MIN { row.received_at } else { row.effective_at };
-            if self.consent.get(name).is_none_or(|old| old.granted != *granted) {
-                self.consent.insert(name.clone(), Consent { granted: *granted, at, source: row.source.clone() });
-            }
+            self.note_consent(name, *granted, row);
         }
         self.updated_at = self.updated_at.max(row.effective_at);
+    }
+
+    /// Lets what a row withdraws stand, where others of the same instant give it.
+    pub fn withdraw(&mut self, row: &ProfileRow) {
+        for (name, _) in row.consent.iter().filter(|(_, granted)| !**granted) {
+            self.note_consent(name, false, row);
+        }
+    }
+
+    fn note_consent(&mut self, name: &str, granted: bool, row: &ProfileRow) {
+        if self.consent.get(name).is_none_or(|old| old.granted != granted) {
+            // What holds since always is known since it was told.
+            let at = if row.effective_at == Time::MIN { row.received_at } else { row.effective_at };
+            self.consent.insert(name.to_owned(), Consent { granted, at, source: row.source.clone() });
+        }
+    }
+
+    /// Takes in what the rules remember of another customer, who is this one: of each rule the later enrollment, and the
+    /// count of both; places under the caps of both; the earlier arrival. What follows from profile rows and events, the
+    /// store makes of both's, and it sets the wake.
+    pub fn absorb(&mut self, number: CustomerNumber, other: Self) {
+        self.arrived_at = self.arrived_at.min(other.arrived_at);
+        for (rule, theirs) in other.memory {
+            match self.memory.entry(rule) {
+                Entry::Vacant(vacant) => drop(vacant.insert(theirs)),
+                Entry::Occupied(mut ours) => ours.get_mut().join(theirs),
+            }
+        }
+        self.slots.extend(other.slots);
+        self.slots.sort_by_key(|slot| (slot.at, slot.delivery));
+        self.absorbed.push(number);
+        self.absorbed.extend(other.absorbed);
     }
 
     /// Reserves a place under the caps and forgets those that no cap can reach any more.
@@ -195,7 +241,7 @@ pub fn normalized_address(address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Activity, CapSlot, Consent, Customer, RuleMemory, Time, Value};
+    use super::{Activity, CapSlot, Class, Consent, Customer, CustomerNumber, DeliveryId, RuleMemory, Time, Value};
     use std::collections::BTreeMap;
 
     /// A customer as stored before there were wakes.
@@ -221,9 +267,9 @@ mod tests {
     }
 
     #[test]
-    fn a_record_from_before_there_were_wakes_is_read_as_one_without() {
+    fn a_record_from_before_there_were_wakes_and_merges_is_read_as_one_without() {
         let expected = Customer::new("c1", Time(5));
-        let Customer { id, attributes, consent, arrived_at, updated_at, activity, memory, slots, wake: _ } =
+        let Customer { id, attributes, consent, arrived_at, updated_at, activity, memory, slots, wake: _, absorbed: _ } =
             expected.clone();
         let older = WithoutWake { id, attributes, consent, arrived_at, updated_at, activity, memory, slots };
         let bytes = minicbor::to_vec(older).unwrap();
@@ -233,6 +279,40 @@ mod tests {
     #[test]
     fn a_wake_is_kept_with_the_record() {
         let customer = Customer { wake: Some(Time(-7)), ..Customer::new("c1", Time(5)) };
+        let bytes = minicbor::to_vec(&customer).unwrap();
+        assert_eq!(minicbor::decode::<Customer>(&bytes).unwrap(), customer);
+    }
+
+    fn memory(occurrence: &str, at: i64, enrollments: u32) -> RuleMemory {
+        RuleMemory { occurrence: occurrence.into(), enrolled_at: Time(at), enrollments, held_out: at % 2 == 0 }
+    }
+
+    #[test]
+    fn of_two_memories_of_a_rule_the_later_stands_and_the_counts_add_up() {
+        let remembering = |id: &str, memories: &[(&str, RuleMemory)]| {
+            let memory = memories.iter().map(|(rule, memory)| ((*rule).to_owned(), memory.clone())).collect();
+            Customer { memory, ..Customer::new(id, Time(5)) }
+        };
+        let (early, late) = (memory("o1", 1, 2), memory("o2", 2, 3));
+        for (ours, theirs) in [(&early, &late), (&late, &early)] {
+            let mut customer = remembering("c", &[("a", ours.clone()), ("b", early.clone())]);
+            customer.absorb(CustomerNumber(7), remembering("d", &[("a", theirs.clone()), ("c", late.clone())]));
+            let expected = [("a", memory("o2", 2, 5)), ("b", early.clone()), ("c", late.clone())];
+            assert_eq!(customer.memory, remembering("c", &expected).memory);
+        }
+    }
+
+    #[test]
+    fn places_and_those_absorbed_before_are_taken_over_and_the_earlier_arrival_counts() {
+        let slot = |n: u8| CapSlot { class: Class::Marketing, at: Time(n.into()), delivery: DeliveryId([n; 16]) };
+        let with = |id: &str, at, slots: &[u8], absorbed: &[u64]| Customer {
+            slots: slots.iter().copied().map(slot).collect(),
+            absorbed: absorbed.iter().copied().map(CustomerNumber).collect(),
+            ..Customer::new(id, Time(at))
+        };
+        let mut customer = with("c", 5, &[2, 4], &[9]);
+        customer.absorb(CustomerNumber(7), with("d", 3, &[1, 3], &[8]));
+        assert_eq!(customer, with("c", 3, &[1, 2, 3, 4], &[9, 7, 8]));
         let bytes = minicbor::to_vec(&customer).unwrap();
         assert_eq!(minicbor::decode::<Customer>(&bytes).unwrap(), customer);
     }

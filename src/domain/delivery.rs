@@ -323,7 +323,7 @@ pub struct Delivery {
     /// To whom, by number.
     #[n(3)]
     pub customer: CustomerNumber,
-    /// To whom, by the outside's id.
+    /// To whom, by the outside's id as it was when this was decided.
     #[n(4)]
     pub customer_id: String,
     /// Which passage through the rule.

@@ -3,7 +3,8 @@
 //! What it is for: customers, events, totals, consent, deliveries, ticks, exact numbers, instants, diagnostics, and the
 //! settings that decide who gets what.
 //! Invariants: pure (no async, no file, no network, no clock, no randomness); numbers and sums are exact; totals do not
-//! depend on the order in which events arrived; what is stored carries numbered fields that are never reused.
+//! depend on the order in which events arrived; an anonymous id is never a customer's own; what is stored carries numbered
+//! fields that are never reused.
 //! Deliberately not here: how anything is parsed from YAML, kept on disk, sent, or decided.
 
 mod activity;
@@ -20,7 +21,7 @@ mod time;
 mod value;
 
 pub use activity::{Activity, EventInterest, Interest, Orders, RECENT, Recent, Totals, purchase_id};
-pub use arrival::Arrival;
+pub use arrival::{Arrival, anonymous_id, is_anonymous};
 pub use customer::{
     CapSlot, Consent, Customer, CustomerNumber, ProfileRow, RuleMemory, SLOTS_KEPT, normalized_address,
 };

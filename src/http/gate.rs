@@ -1,4 +1,5 @@
-//! The token that opens the administration where the file system does not guard it.
+//! The token that opens the administration where the file system does not guard it; the same way of knowing a token
+//! serves for write keys.
 
 use super::{Failure, FailureKind};
 use axum::extract::{Request, State};
@@ -10,10 +11,10 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
 /// What is tagged with each token, so that tags of equal length are compared and not tokens.
-const TAGGED: &[u8] = b"retaind administration";
+const TAGGED: &[u8] = b"retaind token";
 
 /// Knows the token without keeping it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Gate([u8; 32]);
 
 impl Gate {
@@ -23,7 +24,7 @@ impl Gate {
     }
 
     /// Whether the token is the right one; takes the same time however much of it is right.
-    fn opens_for(&self, token: &str) -> bool {
+    pub(super) fn opens_for(&self, token: &str) -> bool {
         tagged(token).verify_slice(&self.0).is_ok()
     }
 }

@@ -3,18 +3,21 @@
 //! What it is for: the operations of the administration ([`Operations`]) as one trait that this room declares and the
 //! composition root implements, the form of every question and answer on the wire, the router over them, and the
 //! listener that serves it on a unix socket or on loopback. The command line drives the very same router, over the
-//! socket of a running daemon or in its own process.
-//! Invariants: an answer is JSON in `snake_case`, a problem is always a [`Failure`]; nothing but an import is read
-//! without a bound; an import of any size passes in bounded memory; only the owner of the socket, or who has the
-//! token, gets an answer.
-//! Deliberately not here: what an operation does (the composition root), how a person sees it (`cli`), the listener
-//! for customers and for ingestion (a later one).
+//! socket of a running daemon or in its own process. And the public listener, where senders with a write key call
+//! [`Intake`], a trait of the same sort.
+//! Invariants: an answer is JSON in `snake_case`, a problem is always a [`Failure`] or has its form; nothing but an import
+//! is read without a bound; an import of any size passes in bounded memory; only the owner of the socket, or who has
+//! the token, gets an answer from the administration. The public listener reads nothing of a body before it knows
+//! the key, bounds connections, bodies and the time for both, and answers success only for what is durable.
+//! Deliberately not here: what an operation does and what a message means (the composition root), how a person sees it
+//! (`cli`), the pages that customers see.
 
 mod failure;
 mod gate;
 mod import;
 mod listener;
 mod operations;
+mod public;
 mod router;
 mod wire;
 
@@ -26,6 +29,10 @@ mod tests;
 pub use failure::{Failure, FailureKind, Problem};
 pub use listener::{AdminAddress, AdminListener, ListenError};
 pub use operations::{BlockingReader, Gone, ImportSink, ImportSource, Operations, Result};
+pub use public::{
+    Call, Intake, KeyRate, NotTaken, PublicLimits, PublicListenError, PublicListener, Senders, Verdict, VerdictResult,
+    public_router,
+};
 pub use router::{Access, router};
 pub use wire::{
     Changed, ChannelCounts, ConsentView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery,

@@ -2,9 +2,9 @@
 
 use super::address::email;
 use super::lines::shortened;
-use crate::domain::{Attribute, Schema, Span, Time, Value, ValueType};
+use crate::domain::{Attribute, Schema, Span, Time, Value, ValueType, is_anonymous};
 
-/// The longest id of a customer or a message and the longest name of an event, in bytes.
+/// The longest id of a customer or a message and the longest name of an event, in characters.
 const LONGEST_ID: usize = 256;
 /// The longest text of one attribute, in bytes.
 const LONGEST_TEXT: usize = 32 << 10;
@@ -16,13 +16,21 @@ pub(super) fn check_id(what: &str, id: &str) -> Result<(), String> {
     if id.trim().is_empty() {
         return Err(format!("{what} is empty"));
     }
-    if id.len() > LONGEST_ID {
-        return Err(format!("{what} is longer than {LONGEST_ID} bytes"));
+    if id.chars().count() > LONGEST_ID {
+        return Err(format!("{what} is longer than {LONGEST_ID} characters"));
     }
     match id.chars().find(|letter| letter.is_control()) {
         Some(letter) => Err(format!("{what} holds the control character {}", letter.escape_debug())),
         None => Ok(()),
     }
+}
+
+/// That an id is none of those under which anonymous customers are stored.
+pub(super) fn check_own(what: &str, id: &str) -> Result<(), String> {
+    if is_anonymous(id) {
+        return Err(format!("`{what}` is `{}`, which is how anonymous ids are stored", shortened(id)));
+    }
+    Ok(())
 }
 
 /// The value as it is stored under an attribute: of the declared type, one of the listed texts, a real time zone, an

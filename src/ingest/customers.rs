@@ -1,7 +1,8 @@
 //! Customers from CSV.
 
-use super::attribute::{check_attribute, check_effective, check_id, unusable};
+use super::attribute::{check_attribute, check_effective, check_id, check_own, unusable};
 use super::columns::{Column, Header};
+use super::consent::read_bool;
 use super::error::{HeaderProblem, IngestError};
 use super::lines::{shortened, shown, without_break};
 use super::records::{Record, Records, cells};
@@ -109,6 +110,7 @@ impl Draft {
         match column {
             Column::Id => {
                 check_id("`id`", if cell == CLEAR { "" } else { cell })?;
+                check_own("id", cell)?;
                 cell.clone_into(&mut self.id);
             }
             Column::Ignored | Column::Remark => {}
@@ -158,16 +160,6 @@ fn read_cell(name: &str, kind: ValueType, cell: &str) -> Result<Value, String> {
         ValueType::Bool => read_bool(cell).map(Value::Bool).ok_or_else(|| unusable(name, kind, &text())),
         ValueType::List => read_list(cell).ok_or_else(|| unusable(name, kind, &text())),
         _ => Ok(text()),
-    }
-}
-
-fn read_bool(cell: &str) -> Option<bool> {
-    match cell.trim() {
-        "1" => Some(true),
-        "0" => Some(false),
-        word if word.eq_ignore_ascii_case("true") => Some(true),
-        word if word.eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
     }
 }
 

@@ -4,9 +4,10 @@ use super::error::IngestError;
 use super::json::parse;
 use super::lines::{Lines, MAX_RECORD, Taken, shown, without_break, without_mark};
 use super::rejects::ROW;
-use super::segment::Reading;
+use super::segment::{MessageKind, Reading, Told};
+use super::sent::Origin;
 use super::{ImportOptions, Refused, Row};
-use crate::domain::{Arrival, Schema};
+use crate::domain::Schema;
 use serde_json::Value as Json;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -16,7 +17,12 @@ use std::sync::Arc;
 /// - `type: track` is an event: `userId`, `event`, `timestamp` (RFC 3339; without a zone it is UTC; it may lie in the
 ///   future), and optionally `messageId` and `properties`, where `null` counts as missing.
 /// - `type: identify` is a profile: `userId`, `traits` (`null` clears an attribute), and optionally `timestamp`, from when
-///   it holds, at most one hour after the import. `firstName`, `lastName` and `createdAt` are the attributes `first_name`, `last_name` and `created_at`.
+///   it holds, at most one hour after the import. `firstName`, `lastName` and `createdAt` are the attributes `first_name`,
+///   `last_name` and `created_at`; `consent: {NAME: true}` or `consent.NAME: true` is consent.
+/// - `page` and `screen` are events `Viewed NAME Page` and `Viewed NAME Screen` (`Loaded a Page`, `Loaded a Screen` where there
+///   is no `name`), `group` is an event `Joined a Group` with the property `group_id`.
+/// - An `anonymousId` stands for a customer where there is no `userId`. `identify` with both, and `alias` with a
+///   `previousId`, say that two ids are of one customer.
 /// - Other members are passed over, `_line` and `_reason` among them. A line `{"_row": "…"}` stands for the text in it, so
 ///   that mended rows of a file of refused rows can be read as they are.
 /// - A member that is there twice refuses its line. Blank lines are passed over.
@@ -25,6 +31,8 @@ pub struct EventsNdjson<R> {
     bytes: Vec<u8>,
     schema: Arc<Schema>,
     options: ImportOptions,
+    /// What is left of the row whose first part was given out.
+    rest: Option<Row>,
     broken: bool,
 }
 
@@ -32,7 +40,7 @@ impl<R: Read> EventsNdjson<R> {
     /// Reads nothing yet.
     #[must_use]
     pub fn new(reader: R, schema: Arc<Schema>, options: ImportOptions) -> Self {
-        Self { lines: Lines::new(reader), bytes: Vec::new(), schema, options, broken: false }
+        Self { lines: Lines::new(reader), bytes: Vec::new(), schema, options, rest: None, broken: false }
     }
 
     /// Reads one line.
@@ -52,16 +60,24 @@ impl<R: Read> EventsNdjson<R> {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Line::Blank);
         }
-        let row = self.arrival(bytes).map_or_else(|reason| self.refused(line, reason), Row::Arrival);
+        let row = match self.told(bytes) {
+            Ok(Told { merge: None, arrival }) => Row::Arrival(arrival),
+            Ok(Told { merge: Some(merge), arrival }) => {
+                self.rest = Some(Row::Arrival(arrival));
+                Row::Part(merge)
+            }
+            Err(reason) => self.refused(line, reason),
+        };
         Ok(Line::Row(row))
     }
 
-    fn arrival(&self, bytes: &[u8]) -> Result<Arrival, String> {
+    fn told(&self, bytes: &[u8]) -> Result<Told, String> {
         let mut message = parse(bytes)?;
         if let Some(Json::String(row)) = message.get(ROW) {
             message = parse(row.as_bytes())?;
         }
-        Reading { schema: &self.schema, received_at: self.options.received_at }.arrival(&message)
+        let reading = Reading { schema: &self.schema, received_at: self.options.received_at, origin: Origin::File };
+        reading.read(MessageKind::of(&message)?, &message)
     }
 
     fn refused(&self, line: u64, reason: String) -> Row {
@@ -82,6 +98,9 @@ impl<R: Read> Iterator for EventsNdjson<R> {
     type Item = Result<Row, IngestError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(row) = self.rest.take() {
+            return Some(Ok(row));
+        }
         while !self.broken {
             match self.read() {
                 Ok(Line::End) => return None,

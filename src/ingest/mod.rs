@@ -1,14 +1,18 @@
-//! Files of customers and events become arrivals.
+//! Files of customers and events, and the calls of Segment's clients, become arrivals.
 //!
-//! What it is for: reading CSV of customers and NDJSON of events row by row, checking each row against the schema, and
-//! keeping refused rows, with line and reason, in a form that can be mended and imported again.
-//! Invariants: memory is bounded by [`MAX_RECORD`], whatever the file holds; each row is taken whole or refused whole; a
-//! refused row never changes how the rows after it are read; numbers are exact decimals.
-//! Deliberately not here: opening files, storing, batches, progress, and whether anything is triggered.
+//! What it is for: reading CSV of customers and NDJSON of events row by row and bodies of calls message by message,
+//! checking each against the schema, and keeping refused rows, with line and reason, in a form that can be mended and
+//! imported again. A message means the same in a file and in a call, but for its time: a call's is put right by when
+//! it was sent.
+//! Invariants: memory is bounded by [`MAX_RECORD`] or by the body, whatever they hold; each row is taken whole or refused
+//! whole; a refused row never changes how the rows after it are read; numbers are exact decimals.
+//! Deliberately not here: opening files, HTTP, storing, batches, progress, and whether anything is triggered.
 
 mod address;
 mod attribute;
+mod calls;
 mod columns;
+mod consent;
 mod customers;
 mod error;
 mod events;
@@ -17,14 +21,17 @@ mod lines;
 mod records;
 mod rejects;
 mod segment;
+mod sent;
 mod text;
 
+pub use calls::{BadBody, CallForm, CallMessage, MOST_MESSAGES, read_call};
 pub use columns::Header;
 pub use customers::CustomersCsv;
 pub use error::{HeaderProblem, IngestError};
 pub use events::EventsNdjson;
 pub use lines::{MAX_RECORD, SHOWN_RECORD};
 pub use rejects::Rejects;
+pub use segment::MessageKind;
 pub use text::{TextLine, text_lines};
 
 use crate::domain::{Arrival, Time};
@@ -43,6 +50,8 @@ pub struct ImportOptions {
 pub enum Row {
     /// It can be stored.
     Arrival(Arrival),
+    /// A part of the row that comes next, to be stored before the rest of it.
+    Part(Arrival),
     /// It cannot.
     Refused(Refused),
 }

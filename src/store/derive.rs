@@ -3,14 +3,33 @@
 use super::View;
 use crate::domain::{Activity, Customer, Delivery, Event, Interest, ProfileRow, Span, Tick, Time};
 
-/// Attributes and consent as the rows say, oldest first.
+/// Attributes and consent as the rows say, oldest first. Of rows of one instant the last says what an attribute is;
+/// consent is withdrawn if one of them withdraws it, for which of them came last is chance.
 pub(super) fn fold<'r>(customer: &mut Customer, rows: impl IntoIterator<Item = &'r ProfileRow>) {
     customer.attributes.clear();
     customer.consent.clear();
     customer.updated_at = Time::MIN;
-    for row in rows {
-        customer.update(row);
+    let rows: Vec<&ProfileRow> = rows.into_iter().collect();
+    for instant in rows.chunk_by(|a, b| a.effective_at == b.effective_at) {
+        for row in instant {
+            customer.update(row);
+        }
+        for row in instant {
+            customer.withdraw(row);
+        }
     }
+}
+
+/// Whether a row that has just arrived can be taken in alone, and comes to the same as [`fold`] over all.
+pub(super) fn comes_last(customer: &Customer, row: &ProfileRow) -> bool {
+    let gives = row.consent.values().any(|granted| *granted);
+    row.effective_at > customer.updated_at || row.effective_at == customer.updated_at && !gives
+}
+
+/// Whether a row that holds since always does not any more once it is one of a joined customer's: only the first that
+/// came does, and what was told later holds since then.
+pub(super) fn holds_since_told(row: &ProfileRow, is_first: bool) -> bool {
+    row.effective_at == Time::MIN && !is_first
 }
 
 /// Totals for a reader: whole windows, however many events fall into them.

@@ -4,7 +4,8 @@
 //! model with the same behaviour, and one contract suite that both pass.
 //! Invariants: a call that changes something answers when the change is durable, and it is whole or not there at all;
 //! what readers act upon (claims, answers) is durable; a delivery id is made once; a delivery of a tick is not due before
-//! the tick is complete; a customer who is to be looked at again has one row that says when, as the record says.
+//! the tick is complete; a customer who is to be looked at again has one row that says when, as the record says; of two
+//! customers who were merged one record is left, which both ids and both numbers mean from then on.
 //! Deliberately not here: what a rule is, when something is due, what an attempt's outcome means.
 
 mod derive;
@@ -49,7 +50,7 @@ pub enum Marking {
 pub enum Verdict {
     /// Stored.
     Stored,
-    /// Seen before; nothing changed.
+    /// Seen before, or a merge that changes nothing; nothing changed.
     Duplicate,
 }
 
@@ -159,19 +160,18 @@ pub struct DeliveryFilter {
     pub state: Option<State>,
     /// Only of this rule.
     pub rule: Option<String>,
-    /// Only to this customer, by the outside's id.
+    /// Only to the customer of this id of the outside's, under whichever id it was decided. The store sees to it.
     pub customer: Option<String>,
     /// Only with this reason.
     pub reason: Option<Reason>,
 }
 
 impl DeliveryFilter {
-    /// Whether a delivery passes all conditions.
+    /// Whether a delivery passes all conditions but that of the customer, whose other ids only the store knows.
     #[must_use]
     pub fn passes(&self, delivery: &Delivery) -> bool {
         self.state.is_none_or(|state| state == delivery.state)
             && self.rule.as_ref().is_none_or(|rule| *rule == delivery.rule)
-            && self.customer.as_ref().is_none_or(|customer| *customer == delivery.customer_id)
             && self.reason.is_none_or(|reason| Some(reason) == delivery.reason)
     }
 }
@@ -179,7 +179,7 @@ impl DeliveryFilter {
 /// Counts for `status` and metrics.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Customers stored.
+    /// Customers stored; those who were merged into others are not counted.
     pub customers: u64,
     /// Deliveries by state, kept up as they change.
     pub deliveries: Vec<(State, u64)>,
@@ -201,7 +201,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Stores what arrives, in order, deduplicated by [`Event::fingerprint`], keeping totals up to date under
     /// `interest`. `marking` says whether customers become dirty by it, in the same commit; a duplicate changes
-    /// nobody. The answers stand in the order of the arrivals. Retries conflicts itself.
+    /// nobody. The answers stand in the order of the arrivals. A merge is one commit, however much is known of both; what
+    /// arrives behind it in the same call sees it. Retries conflicts itself.
     async fn ingest(
         &self,
         arrivals: Vec<Arrival>,
@@ -213,7 +214,8 @@ pub trait Store: Send + Sync + 'static {
     /// One customer by the outside's id.
     async fn customer(&self, id: &str, view: &View) -> Result<Option<StoredCustomer>>;
 
-    /// One customer by number.
+    /// One customer by number. The number of one who was merged into another means the other, whose own number the answer
+    /// bears; here and wherever a number is asked for, but in [`Store::decide`]: there it is a conflict.
     async fn customer_by_number(&self, number: CustomerNumber, view: &View) -> Result<Option<StoredCustomer>>;
 
     /// Up to `limit` customers with numbers above `after` and not above `up_to`, in the order of numbers.
@@ -241,7 +243,7 @@ pub trait Store: Send + Sync + 'static {
         Ok(())
     }
 
-    /// The highest number given so far; number 0 is never given.
+    /// The highest number given so far; number 0 is never given. Pages leave out those who were merged into others.
     fn last_customer(&self) -> CustomerNumber;
 
     /// The time zones that customers have or had, as stored.
@@ -327,7 +329,7 @@ pub trait Store: Send + Sync + 'static {
     /// Answers how many.
     async fn recover(&self, now: Time) -> Result<u64>;
 
-    /// One delivery.
+    /// One delivery. Its customer's number, here and in claims and lists, is that of whom the customer was merged into.
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>>;
 
     /// Up to `limit` deliveries that pass the filter, with ids above `after`, in the order of ids.

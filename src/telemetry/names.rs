@@ -36,6 +36,8 @@ metrics! {
     READY = "retaind_ready", Gauge, "1 while it does its work.";
     PAUSED = "retaind_paused", Gauge, "1 while all sending is stopped by a person.";
     ARRIVALS = "retaind_arrivals_total", Counter, "What arrived, by `kind` and `result` (stored, duplicate, refused).";
+    CALLS = "retaind_calls_total", Counter, "Calls at the public listener, by `kind` and `status` (of HTTP).";
+    CALL_SECONDS = "retaind_call_seconds", Seconds, "Time of a call that was taken, until what it brought is durable.";
     CUSTOMERS = "retaind_customers", Gauge, "Customers stored.";
     STORE_BYTES = "retaind_store_bytes", Gauge, "Bytes that the store takes on disk.";
     COMMITS = "retaind_commits_total", Counter, "Rounds of the committer, by `result` (durable, conflict, full).";
@@ -79,6 +81,8 @@ pub mod label {
     pub const STATE: &str = "state";
     /// What something came to.
     pub const RESULT: &str = "result";
+    /// A status of HTTP.
+    pub const STATUS: &str = "status";
     /// What something is.
     pub const KIND: &str = "kind";
     /// Whether an enrollment is held out.

@@ -13,6 +13,7 @@ use crate::http::{
 };
 use crate::ingest::{CustomersCsv, EventsNdjson, ImportOptions, IngestError, Rejects, Row, text_lines};
 use crate::store::{Marking, Urgency, Verdict};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +36,8 @@ const WAITING: usize = 1;
 struct Batch<T> {
     rows: u64,
     items: Vec<T>,
+    /// Places of those items that are only parts of rows, and are not counted.
+    parts: BTreeSet<usize>,
 }
 
 pub(super) async fn import(
@@ -57,8 +60,9 @@ pub(super) async fn import(
             let mut report = ImportReport::default();
             while let Some(batch) = parsed.recv().await {
                 let stored = core.store.ingest(batch.items, &world.interest, Urgency::Background, Marking::Leave);
-                for verdict in stored.await.map_err(failure)? {
+                for (place, verdict) in stored.await.map_err(failure)?.into_iter().enumerate() {
                     match verdict {
+                        _ if batch.parts.contains(&place) => {}
                         Verdict::Stored => report.stored += 1,
                         Verdict::Duplicate => report.duplicates += 1,
                     }
@@ -118,17 +122,21 @@ fn send_rows(
     to: &Destination<'_>,
 ) -> Result<Parsed> {
     let mut parsed = Parsed::default();
-    let (mut items, mut sent) = (Vec::new(), 0);
+    let (mut items, mut parts, mut sent) = (Vec::new(), BTreeSet::new(), 0);
     for row in rows {
         let row = match row {
             Ok(row) => row,
             Err(error) => {
-                send(to.batches, &parsed, items)?;
+                send(to.batches, &parsed, items, parts)?;
                 return Err(unusable(&error));
             }
         };
-        parsed.rows += 1;
         match row {
+            Row::Part(arrival) => {
+                parts.insert(items.len());
+                items.push(arrival);
+                continue;
+            }
             Row::Arrival(arrival) => items.push(arrival),
             Row::Refused(refused) => {
                 parsed.refused += 1;
@@ -137,21 +145,27 @@ fn send_rows(
                 to.sink.refused_blocking(RefusedRow { line: refused.line, reason: refused.reason, rejects })?;
             }
         }
+        parsed.rows += 1;
         let taken = to.taken.load(Ordering::Relaxed);
         if items.len() >= BATCH || taken - sent >= BATCH_BYTES {
-            send(to.batches, &parsed, std::mem::take(&mut items))?;
+            send(to.batches, &parsed, std::mem::take(&mut items), std::mem::take(&mut parts))?;
             sent = taken;
         }
     }
-    send(to.batches, &parsed, items)?;
+    send(to.batches, &parsed, items, parts)?;
     Ok(parsed)
 }
 
-fn send(batches: &mpsc::Sender<Batch<Arrival>>, parsed: &Parsed, items: Vec<Arrival>) -> Result<()> {
+fn send(
+    batches: &mpsc::Sender<Batch<Arrival>>,
+    parsed: &Parsed,
+    items: Vec<Arrival>,
+    parts: BTreeSet<usize>,
+) -> Result<()> {
     if items.is_empty() {
         return Ok(());
     }
-    batches.blocking_send(Batch { rows: parsed.rows, items }).map_err(|_| Gone.into())
+    batches.blocking_send(Batch { rows: parsed.rows, items, parts }).map_err(|_| Gone.into())
 }
 
 /// A refused line of a list, under its reason; both are passed over or read again when the file is imported again.
@@ -234,7 +248,7 @@ fn send_suppressions(
     if items.is_empty() {
         return Ok(());
     }
-    batches.blocking_send(Batch { rows: parsed.rows, items }).map_err(|_| Gone.into())
+    batches.blocking_send(Batch { rows: parsed.rows, items, parts: BTreeSet::new() }).map_err(|_| Gone.into())
 }
 
 /// Reads chunks that arrive over a channel; for parsers that read blockingly.

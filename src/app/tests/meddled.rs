@@ -28,6 +28,7 @@ pub(super) enum Act {
 pub(super) struct Meddling {
     next: Mutex<Option<(State, Act)>>,
     unreadable: Mutex<bool>,
+    full_for_arrivals: Mutex<bool>,
     reached: Notify,
     go_on: Notify,
 }
@@ -35,6 +36,11 @@ pub(super) struct Meddling {
 impl Meddling {
     pub(super) fn when_recorded(&self, state: State, act: Act) {
         *self.next.lock().unwrap() = Some((state, act));
+    }
+
+    /// Whether the disk is full for what arrives.
+    pub(super) fn full_for_arrivals(&self, is_full: bool) {
+        *self.full_for_arrivals.lock().unwrap() = is_full;
     }
 
     /// Comes back when what was to happen happens.
@@ -108,6 +114,9 @@ impl Store for Meddled {
         urgency: Urgency,
         marking: Marking,
     ) -> Result<Vec<Verdict>> {
+        if *self.meddling.full_for_arrivals.lock().unwrap() {
+            return Err(full());
+        }
         self.inner.ingest(arrivals, interest, urgency, marking).await
     }
 

@@ -3,7 +3,9 @@
 
 mod faults;
 mod gates;
+mod intake;
 mod meddled;
+mod merges;
 mod ticks;
 
 use super::daemon::{self, Daemon};

@@ -141,7 +141,7 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
     (
         "http: {public: 8025, public_url: mail.amani.example, admin: \"0.0.0.0:80\"}\n",
         &[
-            "retaind.yaml:1:8: warning[not-supported]: `http.public` is not supported in this version, and does nothing yet",
+            "retaind.yaml:1:8: warning[no-write-keys]: `public` without `write_keys` takes no events: every call is answered 401; help: name a key that senders give: write_keys: [{file: write.key}]",
             "retaind.yaml:1:16: error[bad-value]: `8025` is no address with a port; help: write it like 127.0.0.1:8025 or [::1]:8025",
             "retaind.yaml:1:22: warning[not-supported]: `http.public_url` is not supported in this version, and does nothing yet",
             "retaind.yaml:1:34: error[bad-url]: `public_url` is no address of the web; help: write https://HOST/PATH",
@@ -151,9 +151,16 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
     (
         "http: {public: \"localhost:8025\", admin: \"localhost:80\"}\n",
         &[
-            "retaind.yaml:1:8: warning[not-supported]: `http.public` is not supported in this version, and does nothing yet",
+            "retaind.yaml:1:8: warning[no-write-keys]: `public` without `write_keys` takes no events: every call is answered 401; help: name a key that senders give: write_keys: [{file: write.key}]",
             "retaind.yaml:1:16: error[bad-value]: `localhost:8025` is no address with a port; help: write it like 127.0.0.1:8025 or [::1]:8025",
             "retaind.yaml:1:41: error[bad-value]: `localhost:80` is neither an address with a port nor a path; help: write 127.0.0.1:PORT, or the path of a unix socket",
+        ],
+    ),
+    (
+        "http: {public: \"0.0.0.0:80\", admin: \"127.0.0.1:80\", admin_token: {file: a}, write_keys: [{file: b}], rate: fast}\n",
+        &[
+            "retaind.yaml:1:16: error[same-port]: `public` and `admin` are both to listen on port 80; help: give one of them another port",
+            "retaind.yaml:1:108: error[bad-value]: `fast` is no rate; help: write calls and a unit: 1000/s, 6000/m or 10/h",
         ],
     ),
     (
@@ -166,14 +173,14 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
         "http: {admin: a.sock, admin_token: {file: x}, write_keys: {file: x}}\n",
         &[
             "retaind.yaml:1:23: warning[no-effect]: `admin_token` has no effect: a unix socket is guarded by its mode; help: remove it, or set `admin` to 127.0.0.1:PORT",
-            "retaind.yaml:1:47: warning[not-supported]: `http.write_keys` is not supported in this version, and does nothing yet",
+            "retaind.yaml:1:47: warning[no-effect]: `write_keys` has no effect without `public`; help: set `public` to the address that events are sent to, such as 127.0.0.1:8025",
             "retaind.yaml:1:59: error[wrong-type]: `write_keys` must be a list, not a map",
         ],
     ),
     (
         "http: {write_keys: [secret-key]}\n",
         &[
-            "retaind.yaml:1:8: warning[not-supported]: `http.write_keys` is not supported in this version, and does nothing yet",
+            "retaind.yaml:1:8: warning[no-effect]: `write_keys` has no effect without `public`; help: set `public` to the address that events are sent to, such as 127.0.0.1:8025",
             "retaind.yaml:1:21: error[plain-secret]: `write_keys` must say where the secret is, not be it; help: write {file: PATH}, {env: NAME} or {credential: NAME}",
         ],
     ),

@@ -51,7 +51,16 @@ fn what_the_settings_do_not_say_has_the_documented_default() {
     assert_eq!(settings.email, None);
     assert!(!settings.can_mail());
     let admin = Admin::Socket("/shop/data/admin.sock".into());
-    assert_eq!(settings.http, Http { public: None, public_url: None, admin, write_keys: Vec::new() });
+    assert_eq!(
+        settings.http,
+        Http {
+            public: None,
+            public_url: None,
+            admin,
+            write_keys: Vec::new(),
+            rate: Rate { messages: 1000, per: Span::seconds(1) }
+        }
+    );
     assert_eq!(settings.business.locale, "en");
 }
 
@@ -161,17 +170,26 @@ fn every_key_about_receivers_and_listeners_is_read() {
 }
 
 #[test]
-fn listeners_whose_time_has_not_come_are_warned_of() {
+fn what_the_listeners_do_not_do_is_warned_of() {
     let told = "is not supported in this version, and does nothing yet";
     assert_eq!(
         lines(&read(EVERYTHING).1),
-        [
-            format!("retaind.yaml:33:3: warning[not-supported]: `http.public` {told}"),
-            format!("retaind.yaml:34:3: warning[not-supported]: `http.public_url` {told}"),
-            format!("retaind.yaml:37:3: warning[not-supported]: `http.write_keys` {told}"),
-        ]
+        [format!("retaind.yaml:34:3: warning[not-supported]: `http.public_url` {told}")]
     );
     assert_eq!(read("http: {admin: a.sock}").1, []);
+    let keyless = "warning[no-write-keys]: `public` without `write_keys` takes no events: every call is answered 401; help: name a key that senders give: write_keys: [{file: write.key}]";
+    for text in ["http: {public: \"127.0.0.1:1\"}", "http: {public: \"127.0.0.1:1\", write_keys: []}"] {
+        assert_eq!(lines(&read(text).1), [format!("retaind.yaml:1:8: {keyless}")]);
+    }
+    let idle = "warning[no-effect]: `write_keys` has no effect without `public`; help: set `public` to the address that events are sent to, such as 127.0.0.1:8025";
+    assert_eq!(lines(&read("http: {write_keys: [{file: a}]}").1), [format!("retaind.yaml:1:8: {idle}")]);
+}
+
+#[test]
+fn the_rate_of_a_key_is_so_many_calls_in_a_span() {
+    let rate = |text: &str| good(&format!("http: {{public: \"[::1]:1\", write_keys: [{{file: a}}]{text}}}")).http.rate;
+    assert_eq!(rate(""), Rate { messages: 1000, per: Span::seconds(1) });
+    assert_eq!(rate(", rate: 6000/m"), Rate { messages: 6000, per: Span::minutes(1) });
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn row(file: &str) -> (String, ProfileRow, bool) {
     match read(file) {
         (mut arrivals, refused) if refused.is_empty() && arrivals.len() == 1 => match arrivals.remove(0) {
             Arrival::Profile { customer, row, dated } => (customer, row, dated),
-            Arrival::Event { .. } => panic!("a profile"),
+            other => panic!("a profile, not {other:?}"),
         },
         other => panic!("one arrival, not {other:?}"),
     }

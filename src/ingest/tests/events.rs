@@ -1,6 +1,6 @@
 use super::{OPTIONS, schema, sorted};
 use crate::domain::{Arrival, Event, Number, Value};
-use crate::ingest::{EventsNdjson, Refused, Rejects};
+use crate::ingest::{EventsNdjson, Refused, Rejects, Row};
 
 fn read(file: impl AsRef<[u8]>) -> (Vec<Arrival>, Vec<Refused>) {
     sorted(EventsNdjson::new(file.as_ref(), schema(), OPTIONS))
@@ -10,7 +10,7 @@ fn event(line: &str) -> (String, Event) {
     match read(line) {
         (mut arrivals, refused) if refused.is_empty() && arrivals.len() == 1 => match arrivals.remove(0) {
             Arrival::Event { customer, event } => (customer, event),
-            Arrival::Profile { .. } => panic!("an event"),
+            other => panic!("an event, not {other:?}"),
         },
         other => panic!("one arrival, not {other:?}"),
     }
@@ -86,10 +86,25 @@ fn what_cannot_be_stored_is_refused_with_its_reason() {
     let abyss = format!(r#""properties":{{"a":{}{}}}"#, "[".repeat(400), "]".repeat(400));
     for (line, expected) in [
         (r#"{"userId":"1"}"#.to_owned(), "there is no `type`"),
-        (r#"{"type":"page","userId":"1"}"#.to_owned(), "`type` is `page`, not supported in this version"),
-        (r#"{"type":"order","userId":"1"}"#.to_owned(), "`type` is `order`, expected track or identify"),
-        (r#"{"type":"track","anonymousId":"x"}"#.to_owned(), "there is only an `anonymousId`"),
-        (r#"{"type":"track","event":"e"}"#.to_owned(), "there is no `userId`"),
+        (r#"{"type":"page","userId":"1"}"#.to_owned(), "there is no `timestamp`"),
+        (r#"{"type":"order","userId":"1"}"#.to_owned(), "`type` is `order`, expected track, identify, page"),
+        (r#"{"type":"track","anonymousId":{}}"#.to_owned(), "there is no `event`"),
+        (r#"{"type":"alias","userId":"1"}"#.to_owned(), "there is no `previousId`"),
+        (r#"{"type":"alias","previousId":"1"}"#.to_owned(), "there is no `userId`"),
+        (r#"{"type":"group","userId":"1"}"#.to_owned(), "there is no `groupId`"),
+        (with(r#""anonymousId":[]"#), "`anonymousId` is no text"),
+        (r#"{"type":"identify","userId":"anonymous:1"}"#.to_owned(), "`userId` is `anonymous:1`, which is how"),
+        (r#"{"type":"identify","userId":1.5}"#.to_owned(), "`userId` is `1.5`, expected a text, or a whole number"),
+        (
+            r#"{"type":"identify","userId":"1","traits":{"consent":{"ofers":true}}}"#.to_owned(),
+            "`consent.ofers` is no class and no topic, did you mean `consent.offers`?",
+        ),
+        (
+            r#"{"type":"identify","userId":"1","traits":{"consent":{"offers":"maybe"}}}"#.to_owned(),
+            "`consent.offers` is `\\\"maybe\\\"`, expected true or false",
+        ),
+        (r#"{"type":"identify","userId":"1","traits":{"consent":true}}"#.to_owned(), "`consent` is no object"),
+        (r#"{"type":"track","event":"e"}"#.to_owned(), "there is neither a `userId` nor an `anonymousId`"),
         (r#"{"type":"track","userId":"1"}"#.to_owned(), "there is no `event`"),
         (r#"{"type":"track","userId":"1","event":"e"}"#.to_owned(), "there is no `timestamp`"),
         (r#"{"type":"track","userId":"1","event":"e","timestamp":5}"#.to_owned(), "`timestamp` is `5`"),
@@ -98,7 +113,7 @@ fn what_cannot_be_stored_is_refused_with_its_reason() {
         (with(r#""properties":{"a":"\u0000"}"#), "`a` holds a NUL"),
         (with(r#""properties":{"a\u0000":1}"#), "`properties` holds a NUL"),
         (with(r#""messageId":{}"#), "`messageId` is no text"),
-        (with(&format!(r#""messageId":"{}""#, "m".repeat(300))), "`messageId` is longer than 256 bytes"),
+        (with(&format!(r#""messageId":"{}""#, "m".repeat(300))), "`messageId` is longer than 256 characters"),
         (
             with(&format!(r#""properties":{{"a":["{}","{0}"]}}"#, "x".repeat(20_000))),
             "`properties` are longer than 32 KiB",
@@ -150,4 +165,46 @@ fn a_line_with_a_member_twice_is_kept_as_it_is_to_be_mended() {
     assert!(refused[0].reason.starts_with("`userId` is there twice"), "{written}");
     let (arrivals, refused) = read(written.replace(r#",\"userId\":\"2\""#, ""));
     assert_eq!((arrivals.len(), refused), (1, vec![]), "{written}");
+}
+
+#[test]
+fn pages_screens_and_groups_are_events() {
+    for (members, name, property) in [
+        (r#""type":"page","name":"Home","category":"Shop""#, "Viewed Home Page", ("category", "Shop")),
+        (r#""type":"page","name":"Home","properties":{"name":"Start"}"#, "Viewed Home Page", ("name", "Start")),
+        (r#""type":"page","properties":{"url":"/"}"#, "Loaded a Page", ("url", "/")),
+        (r#""type":"screen","name":"Home""#, "Viewed Home Screen", ("name", "Home")),
+        (r#""type":"screen","name":"""#, "Loaded a Screen", ("x", "")),
+        (r#""type":"group","groupId":7,"traits":{"name":"G"}"#, "Joined a Group", ("group_id", "7")),
+    ] {
+        let (customer, event) =
+            event(&format!(r#"{{{members},"anonymousId":"a","timestamp":"2026-01-01T00:00:00Z"}}"#));
+        assert_eq!((customer.as_str(), event.name.as_str()), ("anonymous:a", name));
+        let found = event.properties.get(property.0).and_then(Value::as_text).unwrap_or_default();
+        assert_eq!(found, property.1, "{members}");
+    }
+}
+
+#[test]
+fn an_identify_with_both_ids_and_an_alias_say_that_two_ids_are_one_customers() {
+    let merge = |from: &str| Arrival::Merge { from: from.into(), into: "1".into(), received_at: OPTIONS.received_at };
+    let rows = |line: &str| -> Vec<Row> {
+        EventsNdjson::new(line.as_bytes(), schema(), OPTIONS).map(Result::unwrap).collect()
+    };
+    let both = rows(r#"{"type":"identify","userId":"1","anonymousId":"a","traits":{}}"#);
+    assert_eq!((both.len(), &both[0]), (2, &Row::Part(merge("anonymous:a"))));
+    assert!(matches!(&both[1], Row::Arrival(Arrival::Profile { customer, .. }) if customer == "1"));
+    let alias = rows(r#"{"type":"alias","userId":"1","previousId":"0","anonymousId":null}"#);
+    assert_eq!(alias, [Row::Part(merge("anonymous:0")), Row::Arrival(merge("0"))]);
+}
+
+#[test]
+fn consent_among_traits_means_what_it_means_in_a_column() {
+    let line = r#"{"type":"identify","userId":"1","traits":{"consent":{"marketing":true,"offers":null},"consent.service":"0"}}"#;
+    let (mut arrivals, refused) = read(line);
+    assert_eq!(refused, []);
+    let Arrival::Profile { row, .. } = arrivals.remove(0) else { panic!("a profile") };
+    let expected = [("marketing", true), ("offers", false), ("service", false)];
+    assert_eq!(row.consent, expected.map(|(name, granted)| (name.to_owned(), granted)).into());
+    assert!(row.attributes.is_empty(), "{row:?}");
 }

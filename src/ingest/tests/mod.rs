@@ -1,5 +1,6 @@
 //! Whole files, from bytes to arrivals and refusals.
 
+mod calls;
 mod customers;
 mod events;
 
@@ -47,7 +48,7 @@ fn sorted(rows: impl Iterator<Item = Result<Row, IngestError>>) -> (Vec<Arrival>
     let (mut arrivals, mut refusals) = (Vec::new(), Vec::new());
     for row in rows {
         match row.unwrap() {
-            Row::Arrival(arrival) => arrivals.push(arrival),
+            Row::Arrival(arrival) | Row::Part(arrival) => arrivals.push(arrival),
             Row::Refused(refused) => refusals.push(refused),
         }
     }

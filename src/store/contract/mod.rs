@@ -4,6 +4,7 @@ mod arrivals;
 mod decisions;
 mod deliveries;
 mod dirty;
+mod merges;
 mod rest;
 pub(in crate::store) mod sample;
 mod views;
@@ -87,6 +88,21 @@ over_all_stores! {
         a_mark_may_move_the_wake_of_one_under_a_lease
         a_rescan_marks_page_by_page_and_undoes_what_is_being_decided
         marks_and_decisions_at_once_lose_nothing_and_nobody_is_taken_twice;
+    merges:
+        an_id_that_nobody_has_becomes_another_of_one_customer
+        two_customers_become_one
+        a_purchase_that_both_know_counts_once_and_the_earlier_counts
+        merging_again_or_back_or_along_a_chain_changes_nothing
+        an_anonymous_id_joins_one_customer_only
+        what_follows_a_merge_in_one_call_sees_it
+        an_objection_to_marketing_is_not_lost
+        a_first_row_since_always_is_the_first_of_both
+        what_was_decided_on_either_record_is_a_conflict
+        no_occurrence_of_either_comes_twice
+        deliveries_go_on_for_the_one_who_is_left
+        the_earlier_wake_stands_and_a_lease_on_the_other_ends
+        a_merge_in_the_background_of_many_is_seen_by_all_behind_it
+        merges_arrivals_and_decisions_at_once_lose_nothing;
     deliveries:
         claims_take_what_is_due_in_order
         a_lease_keeps_others_away_until_it_ends

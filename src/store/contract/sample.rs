@@ -35,6 +35,11 @@ pub(in crate::store) fn arrival(customer: &str, event: Event) -> Arrival {
     Arrival::Event { customer: customer.into(), event }
 }
 
+/// Two ids are one customer's, told on that day.
+pub(in crate::store) fn merge(from: &str, into: &str, received: i64) -> Arrival {
+    Arrival::Merge { from: from.into(), into: into.into(), received_at: day(received) }
+}
+
 pub(in crate::store) fn row(received: i64, attributes: &[(&str, &str)]) -> ProfileRow {
     ProfileRow {
         effective_at: day(received),

@@ -5,6 +5,7 @@
 //! Deliberately not here: durability, and speed.
 
 mod dirty;
+mod merge;
 mod model;
 mod outbox;
 
@@ -52,7 +53,7 @@ impl Store for MemoryStore {
     }
 
     async fn customer(&self, id: &str, view: &View) -> Result<Option<StoredCustomer>> {
-        self.with(|model| Ok(model.names.get(id).and_then(|number| model.customer(*number, view))))
+        self.with(|model| Ok(model.number(id).and_then(|number| model.customer(number, view))))
     }
 
     async fn customer_by_number(&self, number: CustomerNumber, view: &View) -> Result<Option<StoredCustomer>> {
@@ -73,7 +74,7 @@ impl Store for MemoryStore {
     }
 
     fn last_customer(&self) -> CustomerNumber {
-        self.with(|model| Ok(model.last_customer())).unwrap_or(CustomerNumber(0))
+        CustomerNumber(self.with(|model| Ok(model.last)).unwrap_or(0))
     }
 
     fn zones(&self) -> Vec<String> {
@@ -82,7 +83,7 @@ impl Store for MemoryStore {
 
     async fn events(&self, customer: CustomerNumber, before: Option<Time>, limit: usize) -> Result<Vec<Event>> {
         self.with(|model| {
-            let events = model.people.get(&customer).map(model::Person::events).unwrap_or_default();
+            let events = model.whom(customer).map(model::Person::events).unwrap_or_default();
             let wanted = events.into_iter().rev().filter(|event| before.is_none_or(|before| event.at < before));
             Ok(wanted.take(limit).collect())
         })
@@ -90,7 +91,7 @@ impl Store for MemoryStore {
 
     async fn enrollments(&self, customer: CustomerNumber, limit: usize) -> Result<Vec<Enrollment>> {
         self.with(|model| {
-            let mut all = model.people.get(&customer).map(|person| person.enrollments.clone()).unwrap_or_default();
+            let mut all = model.whom(customer).map(|person| person.enrollments.clone()).unwrap_or_default();
             all.sort_by(|a, b| {
                 (b.entered_at, a.rule.len(), &a.rule, &a.occurrence).cmp(&(
                     a.entered_at,
@@ -204,7 +205,7 @@ impl Store for MemoryStore {
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>> {
-        self.with(|model| Ok(model.deliveries.get(&id).cloned()))
+        self.with(|model| Ok(model.deliveries.get(&id).map(|delivery| model.to_survivor(delivery))))
     }
 
     async fn deliveries(
@@ -214,8 +215,11 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Delivery>> {
         self.with(|model| {
+            let to = filter.customer.as_deref().map(|id| model.number(id));
             let wanted = model.deliveries.values().filter(|it| Some(it.id) > after && filter.passes(it));
-            Ok(wanted.take(limit).cloned().collect())
+            let wanted =
+                wanted.map(|it| model.to_survivor(it)).filter(|it| to.is_none_or(|to| to == Some(it.customer)));
+            Ok(wanted.take(limit).collect())
         })
     }
 

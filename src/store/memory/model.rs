@@ -12,15 +12,16 @@ use std::collections::{BTreeMap, BTreeSet};
 /// All that is known of one customer.
 #[derive(Debug)]
 pub(super) struct Person {
-    id: String,
-    arrived_at: Time,
+    pub(super) id: String,
+    pub(super) arrived_at: Time,
     version: u64,
-    /// In the order of arrival.
-    rows: Vec<ProfileRow>,
+    /// In the order of arrival, each with the version that it made.
+    pub(super) rows: Vec<(u64, ProfileRow)>,
     /// By time and fingerprint.
-    events: BTreeMap<(Time, [u8; 16]), Event>,
-    memory: BTreeMap<String, RuleMemory>,
-    slots: Vec<CapSlot>,
+    pub(super) events: BTreeMap<(Time, [u8; 16]), Event>,
+    pub(super) memory: BTreeMap<String, RuleMemory>,
+    pub(super) slots: Vec<CapSlot>,
+    pub(super) absorbed: Vec<CustomerNumber>,
     pub(super) wake: Option<Time>,
     pub(super) enrollments: Vec<Enrollment>,
 }
@@ -32,17 +33,25 @@ impl Person {
     }
 
     fn as_seen(&self, view: &View) -> Customer {
-        let mut customer = Customer::new(&self.id, self.arrived_at);
-        let mut rows: Vec<_> = self.rows.iter().collect();
+        let mut customer = self.remembered();
+        let mut rows: Vec<_> = self.rows.iter().map(|(_, row)| row).collect();
         rows.sort_by_key(|row| row.effective_at);
         rows.retain(|row| !view.backtest || row.effective_at <= view.now);
         derive::fold(&mut customer, rows);
         customer.activity = derive::totals(self.events.values(), &view.interest, view.now);
-        customer.memory.clone_from(&self.memory);
-        customer.slots.clone_from(&self.slots);
-        customer.wake = self.wake;
         derive::forget_later(&mut customer, view);
         customer
+    }
+
+    /// What does not follow from rows and events.
+    pub(super) fn remembered(&self) -> Customer {
+        Customer {
+            memory: self.memory.clone(),
+            slots: self.slots.clone(),
+            absorbed: self.absorbed.clone(),
+            wake: self.wake,
+            ..Customer::new(&self.id, self.arrived_at)
+        }
     }
 
     /// To be looked at no later than that.
@@ -65,6 +74,10 @@ impl Person {
 #[derive(Debug, Default)]
 pub(super) struct Model {
     version: u64,
+    /// The highest number given.
+    pub(super) last: u64,
+    /// Into whom customers were merged.
+    pub(super) merged: BTreeMap<CustomerNumber, CustomerNumber>,
     pub(super) names: BTreeMap<String, CustomerNumber>,
     pub(super) people: BTreeMap<CustomerNumber, Person>,
     known_events: BTreeSet<[u8; 16]>,
@@ -80,13 +93,27 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// The highest number given.
-    pub(super) fn last_customer(&self) -> CustomerNumber {
-        self.people.keys().last().copied().unwrap_or(CustomerNumber(0))
+    /// The customer whom a number means.
+    pub(super) fn survivor(&self, mut number: CustomerNumber) -> CustomerNumber {
+        while let Some(next) = self.merged.get(&number) {
+            number = *next;
+        }
+        number
+    }
+
+    /// All that is known of the customer whom a number means.
+    pub(super) fn whom(&self, number: CustomerNumber) -> Option<&Person> {
+        self.people.get(&self.survivor(number))
+    }
+
+    /// The number of the customer of an id.
+    pub(super) fn number(&self, id: &str) -> Option<CustomerNumber> {
+        self.names.get(id).map(|number| self.survivor(*number))
     }
 
     /// One customer for a reader.
     pub(super) fn customer(&self, number: CustomerNumber, view: &View) -> Option<StoredCustomer> {
+        let number = self.survivor(number);
         let person = self.people.get(&number)?;
         Some(StoredCustomer { number, version: person.version, customer: person.as_seen(view) })
     }
@@ -99,9 +126,14 @@ impl Model {
         Some(person)
     }
 
-    fn person(&mut self, id: &str, arrived_at: Time) -> &mut Person {
-        let next = CustomerNumber(self.last_customer().0 + 1);
-        let number = *self.names.entry(id.to_owned()).or_insert(next);
+    /// The person of that id, made if unknown, who is being changed.
+    pub(super) fn person(&mut self, id: &str, arrived_at: Time) -> &mut Person {
+        let number = self.number(id).unwrap_or_else(|| {
+            self.last += 1;
+            let number = CustomerNumber(self.last);
+            self.names.insert(id.to_owned(), number);
+            number
+        });
         self.version += 1;
         let person = self.people.entry(number).or_insert_with(|| Person {
             id: id.to_owned(),
@@ -111,6 +143,7 @@ impl Model {
             events: BTreeMap::new(),
             memory: BTreeMap::new(),
             slots: Vec::new(),
+            absorbed: Vec::new(),
             wake: None,
             enrollments: Vec::new(),
         });
@@ -136,7 +169,7 @@ impl Model {
                     row.effective_at = if person.rows.is_empty() { Time::MIN } else { row.received_at };
                 }
                 wake(person, row.received_at);
-                person.rows.push(row);
+                person.rows.push((person.version, row));
             }
             Arrival::Event { customer, event } => {
                 let fingerprint = event.fingerprint(&customer);
@@ -147,6 +180,10 @@ impl Model {
                 wake(person, event.received_at);
                 person.events.insert((event.at, fingerprint), event);
             }
+            Arrival::Merge { from, into, received_at } => match self.merge(&from, &into, received_at) {
+                Some(person) => wake(person, received_at),
+                None => return Verdict::Duplicate,
+            },
         }
         Verdict::Stored
     }

@@ -12,6 +12,11 @@ impl Model {
         self.deliveries.values().filter(move |it| it.state.is_waiting() && !it.tick.is_some_and(open))
     }
 
+    /// The delivery as it goes on, for whom its customer was merged into.
+    pub(super) fn to_survivor(&self, delivery: &Delivery) -> Delivery {
+        Delivery { customer: self.survivor(delivery.customer), ..delivery.clone() }
+    }
+
     /// When each lane has something to claim.
     pub(super) fn lanes(&self) -> Vec<LaneStatus> {
         let mut next: BTreeMap<Lane, Time> = BTreeMap::new();
@@ -26,7 +31,8 @@ impl Model {
     pub(super) fn claim(&mut self, lane: &Lane, now: Time, limit: usize, lease: Span) -> Vec<Delivery> {
         self.leases.retain(|_, until| *until > now);
         let free = self.waiting().filter(|it| it.lane() == *lane && it.due_at <= now);
-        let mut taken: Vec<Delivery> = free.filter(|it| !self.leases.contains_key(&it.id)).cloned().collect();
+        let free = free.filter(|it| !self.leases.contains_key(&it.id));
+        let mut taken: Vec<Delivery> = free.map(|it| self.to_survivor(it)).collect();
         taken.sort_by_key(|delivery| (delivery.due_at, delivery.id));
         taken.truncate(limit);
         self.leases.extend(taken.iter().map(|delivery| (delivery.id, now.plus(lease))));
@@ -58,14 +64,15 @@ impl Model {
     }
 
     fn change_slot(&mut self, delivery: &Delivery, slot: SlotChange) {
-        let Some(person) = self.people.get_mut(&delivery.customer) else { return };
+        let number = self.survivor(delivery.customer);
+        let Some(person) = self.people.get_mut(&number) else { return };
         let changed = person.change_slots(|customer| match slot {
             SlotChange::Keep => {}
             SlotChange::Free => customer.release(delivery.id),
             SlotChange::Move(at) => customer.reserve(CapSlot { class: delivery.class, at, delivery: delivery.id }),
         });
         if changed {
-            self.change(delivery.customer);
+            self.change(number);
         }
     }
 

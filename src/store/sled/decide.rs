@@ -5,6 +5,7 @@ use super::draft::{Change, Draft, Was};
 use super::fault::Fault;
 use super::keys::{self, DueKey, Kind};
 use super::live::Effect;
+use super::logs::Logs;
 use super::reader::Reader;
 use super::shared::Shared;
 use super::{lock, rows};
@@ -22,9 +23,9 @@ pub(super) fn decide(shared: &Shared, mut draft: Draft<'_>, batch: &DecisionBatc
     }
     let mut known = Vec::new();
     for decision in &batch.decisions {
-        remember(shared, &mut draft, decision)?;
+        let customer = remember(shared, &mut draft, decision)?;
         for enrollment in &decision.enrollments {
-            known.extend(enroll(&mut draft, decision, enrollment)?);
+            known.extend(enroll(&mut draft, Logs::of(decision.customer, &customer), enrollment)?);
         }
         for delivery in &decision.deliveries {
             known.extend(queue(shared, &mut draft, delivery)?);
@@ -42,13 +43,14 @@ pub(super) fn decide(shared: &Shared, mut draft: Draft<'_>, batch: &DecisionBatc
     Ok((draft.finish(), ()))
 }
 
-fn remember(shared: &Shared, draft: &mut Draft<'_>, decision: &Decision) -> Result<(), Fault> {
-    if decision.memories.is_empty() && decision.slots.is_empty() && decision.wake == WakeChange::Keep {
-        return Ok(());
-    }
+/// Sets what the customer's record keeps of a decision; answers the record.
+fn remember(shared: &Shared, draft: &mut Draft<'_>, decision: &Decision) -> Result<Customer, Fault> {
     let key = keys::customer(decision.customer);
     let row = draft.get(&key)?.ok_or(Fault::Conflict)?;
     let (_, mut customer): (u64, Customer) = rows::read_versioned(&row)?;
+    if decision.memories.is_empty() && decision.slots.is_empty() && decision.wake == WakeChange::Keep {
+        return Ok(customer);
+    }
     customer.memory.extend(decision.memories.iter().cloned());
     decision.slots.iter().for_each(|slot| customer.reserve(*slot));
     if let WakeChange::Set(wake) = decision.wake {
@@ -56,16 +58,19 @@ fn remember(shared: &Shared, draft: &mut Draft<'_>, decision: &Decision) -> Resu
         draft.effect(Effect::LookedAt(decision.customer));
     }
     draft.put(key, rows::write_versioned(shared.next_version(), &customer)?);
-    Ok(())
+    Ok(customer)
 }
 
-fn enroll(draft: &mut Draft<'_>, decision: &Decision, enrollment: &Enrollment) -> Result<Option<DuplicateKey>, Fault> {
+fn enroll(draft: &mut Draft<'_>, logs: Logs<'_>, enrollment: &Enrollment) -> Result<Option<DuplicateKey>, Fault> {
     let (rule, occurrence) = (&enrollment.rule, &enrollment.occurrence);
-    let key = keys::enrollment(decision.customer, rule, occurrence);
-    let duplicate = DuplicateKey::Enrollment(rule.clone(), decision.customer.0, occurrence.clone());
-    if draft.get(&key)?.is_some() {
-        return Ok(Some(duplicate));
+    let duplicate = DuplicateKey::Enrollment(rule.clone(), logs.own.0, occurrence.clone());
+    for number in logs.numbers() {
+        if draft.get(&keys::enrollment(number, rule, occurrence))?.is_some() {
+            return Ok(Some(duplicate));
+        }
     }
+    // Under the other numbers nothing is put any more.
+    let key = keys::enrollment(logs.own, rule, occurrence);
     draft.rely(key.clone(), Was::Unheard(duplicate));
     draft.put(key, rows::write(enrollment)?);
     Ok(None)

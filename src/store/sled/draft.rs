@@ -2,9 +2,12 @@
 
 use super::fault::Fault;
 use super::fetch::Fetched;
+use super::keys;
 use super::live::Effect;
 use super::lock;
 use super::reader::{Reader, Row};
+use super::rows;
+use crate::domain::CustomerNumber;
 use crate::store::DuplicateKey;
 use ::sled::IVec;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -215,6 +218,17 @@ impl<'t> Draft<'t> {
                 self.leaning_on.insert(key.into());
                 Ok(None)
             }
+        }
+    }
+
+    /// The record of the customer whom a number means, with the customer's own number.
+    pub(super) fn record(&mut self, mut number: CustomerNumber) -> Result<Option<(CustomerNumber, IVec)>, Fault> {
+        loop {
+            if let Some(row) = self.get(&keys::customer(number))? {
+                return Ok(Some((number, row)));
+            }
+            let Some(row) = self.get(&keys::absorbed(number))? else { return Ok(None) };
+            number = rows::read(&row)?;
         }
     }
 

@@ -9,7 +9,7 @@ use super::keys;
 use super::reader::Reader;
 use super::rows;
 use super::shared::Shared;
-use crate::domain::{Arrival, Purchase, purchase_id};
+use crate::domain::{Arrival, CustomerNumber, Purchase, purchase_id};
 use crate::store::Urgency;
 use ::sled::IVec;
 use std::collections::HashMap;
@@ -50,20 +50,35 @@ impl Fetched {
             let (id, event) = match arrival {
                 Arrival::Profile { customer, .. } => (customer, None),
                 Arrival::Event { customer, event } => (customer, Some(event)),
+                Arrival::Merge { from, into, .. } => {
+                    self.fetch_customer(reader, from)?;
+                    (into, None)
+                }
             };
             if let Some(event) = event
                 && self.fetch(reader, keys::seen(&event.fingerprint(id)))?.is_some()
             {
                 continue;
             }
-            let Some(row) = self.fetch(reader, keys::name(id))? else { continue };
-            let number = rows::read(&row)?;
-            self.fetch(reader, keys::customer(number))?;
+            let Some(number) = self.fetch_customer(reader, id)? else { continue };
             if let Some(id) = event.and_then(|event| purchase_id(event, purchase)) {
                 self.fetch(reader, keys::purchase(number, &id))?;
             }
         }
         Ok(())
+    }
+
+    /// Name and record of a customer, with all that lies between them; answers the number.
+    fn fetch_customer(&mut self, reader: Reader<'_>, id: &str) -> Result<Option<CustomerNumber>, Fault> {
+        let mut next = self.fetch(reader, keys::name(id))?;
+        while let Some(row) = next {
+            let number = rows::read(&row)?;
+            if self.fetch(reader, keys::customer(number))?.is_some() {
+                return Ok(Some(number));
+            }
+            next = self.fetch(reader, keys::absorbed(number))?;
+        }
+        Ok(None)
     }
 
     fn fetch(&mut self, reader: Reader<'_>, key: Vec<u8>) -> Result<Option<IVec>, Fault> {

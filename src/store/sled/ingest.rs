@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::fetch::Fetched;
 use super::keys::{self, Kind};
 use super::live::Effect;
+use super::logs::Logs;
 use super::queue::BACKGROUND_ROWS;
 use super::shared::{Shared, Shown};
 use super::totals::{self, Wanted};
@@ -232,7 +233,8 @@ fn prepare(
         Urgency::Interactive => usize::MAX,
         Urgency::Background => BACKGROUND_ROWS,
     };
-    let mut work = Work { shared, draft, wanted: &input.wanted, marking: input.marking, customers: HashMap::new() };
+    let (wanted, marking) = (&input.wanted, input.marking);
+    let mut work = Work { shared, draft, wanted, marking, names: HashMap::new(), customers: HashMap::new() };
     let mut verdicts = Vec::new();
     for arrival in &input.arrivals[range] {
         if work.rows() + ROWS_EACH > most && !verdicts.is_empty() {
@@ -244,21 +246,30 @@ fn prepare(
 }
 
 /// A customer in hand.
-struct Known {
-    number: CustomerNumber,
-    customer: Customer,
-    version: u64,
+pub(super) struct Known {
+    pub(super) number: CustomerNumber,
+    pub(super) customer: Customer,
+    pub(super) version: u64,
     /// Whether there are profile rows, as far as known.
-    has_rows: Option<bool>,
-    changed: bool,
+    pub(super) has_rows: Option<bool>,
+    pub(super) changed: bool,
 }
 
-struct Work<'w, 't> {
-    shared: &'w Shared,
-    draft: Draft<'t>,
-    wanted: &'w Wanted,
+impl Known {
+    pub(super) fn logs(&self) -> Logs<'_> {
+        Logs::of(self.number, &self.customer)
+    }
+}
+
+/// Arrivals that become one commit.
+pub(super) struct Work<'w, 't> {
+    pub(super) shared: &'w Shared,
+    pub(super) draft: Draft<'t>,
+    pub(super) wanted: &'w Wanted,
     marking: Marking,
-    customers: HashMap<String, Known>,
+    /// Whom the ids that were asked for mean.
+    pub(super) names: HashMap<String, CustomerNumber>,
+    pub(super) customers: HashMap<CustomerNumber, Known>,
 }
 
 impl Work<'_, '_> {
@@ -270,33 +281,72 @@ impl Work<'_, '_> {
         match arrival {
             Arrival::Profile { customer, row, dated } => self.profile(customer, row, *dated),
             Arrival::Event { customer, event } => self.event(customer, event),
+            Arrival::Merge { from, into, received_at } => self.merge(from, into, *received_at),
         }
     }
 
     /// The customer of that id, made if unknown, out of the map while it is worked on.
     fn known(&mut self, id: &str, arrived_at: Time) -> Result<Known, Fault> {
-        if let Some(known) = self.customers.remove(id) {
-            return Ok(known);
+        match self.number(id)?.and_then(|number| self.customers.remove(&number)) {
+            Some(known) => Ok(known),
+            None => self.newcomer(id, arrived_at),
         }
-        let name = keys::name(id);
-        let Some(row) = self.draft.get(&name)? else { return self.newcomer(id, arrived_at) };
-        let number = rows::read(&row)?;
-        let key = keys::customer(number);
-        let row = self.draft.get(&key)?.ok_or_else(|| match self.draft.origin(&name) {
-            // The commit that made the name failed just now.
-            Origin::OnItsWay => Fault::Conflict,
-            Origin::Tree => Fault::Damaged("a customer is gone".into()),
-        })?;
-        let (version, customer) = rows::read_versioned(&row)?;
-        self.draft.rely(key, Was::Version(version));
-        Ok(Known { number, customer, version, has_rows: None, changed: false })
     }
 
-    fn newcomer(&mut self, id: &str, arrived_at: Time) -> Result<Known, Fault> {
-        let number = CustomerNumber(self.shared.numbers.fetch_add(1, Ordering::SeqCst) + 1);
+    /// The number of the customer of that id, if known, who is in the map then.
+    pub(super) fn number(&mut self, id: &str) -> Result<Option<CustomerNumber>, Fault> {
+        let named = match self.names.get(id) {
+            Some(number) => *number,
+            None => match self.draft.get(&keys::name(id))? {
+                Some(row) => rows::read(&row)?,
+                None => return Ok(None),
+            },
+        };
+        let number = self.load(id, named)?;
+        if self.names.get(id) != Some(&number) {
+            self.names.insert(id.to_owned(), number);
+        }
+        Ok(Some(number))
+    }
+
+    /// Puts the customer whom a number means into the map; answers the customer's own number.
+    fn load(&mut self, id: &str, mut number: CustomerNumber) -> Result<CustomerNumber, Fault> {
+        loop {
+            if self.customers.contains_key(&number) {
+                return Ok(number);
+            }
+            let key = keys::customer(number);
+            if let Some(row) = self.draft.get(&key)? {
+                let (version, customer) = rows::read_versioned(&row)?;
+                self.draft.rely(key, Was::Version(version));
+                let known = Known { number, customer, version, has_rows: None, changed: false };
+                self.customers.insert(number, known);
+                return Ok(number);
+            }
+            number = match self.draft.get(&keys::absorbed(number))? {
+                Some(row) => rows::read(&row)?,
+                // A commit that was built upon failed just now.
+                None if [&keys::name(id), &key].map(|key| self.draft.origin(key)).contains(&Origin::OnItsWay) => {
+                    return Err(Fault::Conflict);
+                }
+                None => return Err(Fault::Damaged("a customer is gone".into())),
+            };
+        }
+    }
+
+    /// Gives a customer an id that nobody has.
+    pub(super) fn name(&mut self, id: &str, number: CustomerNumber) -> Result<(), Fault> {
         let name = keys::name(id);
         self.draft.rely(name.clone(), Was::Absent);
         self.draft.put(name, rows::write(&number)?);
+        self.names.insert(id.to_owned(), number);
+        Ok(())
+    }
+
+    /// A customer of an id that nobody has.
+    pub(super) fn newcomer(&mut self, id: &str, arrived_at: Time) -> Result<Known, Fault> {
+        let number = CustomerNumber(self.shared.numbers.fetch_add(1, Ordering::SeqCst) + 1);
+        self.name(id, number)?;
         self.draft.effect(Effect::Arrived(number.0));
         let mut customer = Customer::new(id, arrived_at);
         customer.activity.fingerprint = self.wanted.fingerprint;
@@ -307,22 +357,30 @@ impl Work<'_, '_> {
         let mut known = self.known(id, row.received_at)?;
         let mut row = row.clone();
         if !dated {
-            row.effective_at = if self.has_rows(&known)? { row.received_at } else { Time::MIN };
+            let has_rows = self.has_rows(&known)?;
+            known.has_rows = Some(has_rows);
+            row.effective_at = if has_rows { row.received_at } else { Time::MIN };
         }
         known.version = self.shared.next_version();
         self.draft.put(keys::profile(known.number, row.effective_at, known.version), rows::write(&row)?);
-        if row.effective_at >= known.customer.updated_at {
+        if known.has_rows == Some(false) || derive::comes_last(&known.customer, &row) {
             known.customer.update(&row);
         } else {
-            let rows = self.draft.prefix(&keys::of_customer(Kind::Profile, known.number))?;
-            let rows = rows.iter().map(|(_, row)| rows::read(row)).collect::<Result<Vec<_>, _>>()?;
-            derive::fold(&mut known.customer, &rows);
+            self.fold_profile(&mut known)?;
         }
         self.zone(&row)?;
         (known.has_rows, known.changed) = (Some(true), true);
         self.mark(&mut known, row.received_at);
-        self.customers.insert(id.to_owned(), known);
+        self.customers.insert(known.number, known);
         Ok(Verdict::Stored)
+    }
+
+    /// Makes attributes and consent anew from all rows.
+    pub(super) fn fold_profile(&self, known: &mut Known) -> Result<(), Fault> {
+        let rows = known.logs().rows(&self.draft, Kind::Profile)?;
+        let rows = rows.iter().map(|(_, row)| rows::read(row)).collect::<Result<Vec<_>, _>>()?;
+        derive::fold(&mut known.customer, &rows);
+        Ok(())
     }
 
     fn has_rows(&self, known: &Known) -> Result<bool, Fault> {
@@ -332,7 +390,7 @@ impl Work<'_, '_> {
         if known.customer.updated_at > Time::MIN {
             return Ok(true);
         }
-        Ok(!self.draft.prefix(&keys::of_customer(Kind::Profile, known.number))?.is_empty())
+        Ok(!known.logs().rows(&self.draft, Kind::Profile)?.is_empty())
     }
 
     fn zone(&mut self, row: &ProfileRow) -> Result<(), Fault> {
@@ -364,15 +422,16 @@ impl Work<'_, '_> {
         self.draft.put(seen, rows::write(&known.number)?);
         self.draft.put(keys::event(known.number, event.at, &fingerprint), rows::write(event)?);
         let arrived = (event, fingerprint);
-        totals::take_in(&mut self.draft, known.number, &mut known.customer.activity, arrived, self.wanted)?;
+        let logs = Logs::with(known.number, &known.customer.absorbed);
+        totals::take_in(&mut self.draft, logs, &mut known.customer.activity, arrived, self.wanted)?;
         known.version = self.shared.next_version();
         known.changed = true;
         self.mark(&mut known, event.received_at);
-        self.customers.insert(id.to_owned(), known);
+        self.customers.insert(known.number, known);
         Ok(Verdict::Stored)
     }
 
-    fn mark(&mut self, known: &mut Known, received_at: Time) {
+    pub(super) fn mark(&mut self, known: &mut Known, received_at: Time) {
         if self.marking == Marking::Dirty {
             dirty::wake_by(&mut self.draft, known.number, &mut known.customer, received_at);
         }

@@ -16,6 +16,8 @@ pub(super) enum Kind {
     Name = b'x',
     /// Number → customer.
     Customer = b'c',
+    /// Number of a customer who was merged into another → the other's.
+    Absorbed = b'a',
     /// Customer, time, fingerprint → event.
     Event = b'e',
     /// Customer, time of effect, version → profile row.
@@ -103,7 +105,12 @@ pub(super) fn customer_number(key: &[u8]) -> Option<CustomerNumber> {
     Some(CustomerNumber(u64::from_be_bytes(key.get(1..)?.try_into().ok()?)))
 }
 
-/// All rows of a kind that belong to one customer.
+/// Into whom a customer was merged.
+pub(super) fn absorbed(number: CustomerNumber) -> Vec<u8> {
+    of_customer(Kind::Absorbed, number)
+}
+
+/// All rows of a kind that stand under one customer's number.
 pub(super) fn of_customer(kind: Kind, number: CustomerNumber) -> Vec<u8> {
     kind.with(&number.0.to_be_bytes())
 }
@@ -128,6 +135,21 @@ pub(super) fn profile(number: CustomerNumber, effective_at: Time, version: u64) 
     key.extend_from_slice(&order(effective_at));
     key.extend_from_slice(&version.to_be_bytes());
     key
+}
+
+/// What follows the number in the key of a row that stands under one: by it rows of several numbers are put in order.
+pub(super) fn behind_number(key: &[u8]) -> &[u8] {
+    key.get(9..).unwrap_or_default()
+}
+
+/// The version in the key of a profile row.
+pub(super) fn profile_version(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(behind_number(key).get(8..)?.try_into().ok()?))
+}
+
+/// The number under which a row stands.
+pub(super) fn row_number(key: &[u8]) -> Option<CustomerNumber> {
+    customer_number(key.get(..9)?)
 }
 
 /// That an event is known.

@@ -25,7 +25,7 @@ pub(super) struct Counts {
     /// The highest customer number given.
     #[n(2)]
     pub(super) last_customer: u64,
-    /// How many customers there are.
+    /// How many customers there are, those who were merged into others not counted.
     #[n(3)]
     pub(super) customers: u64,
     /// Deliveries by state, in the order of [`State::ALL`].
@@ -51,6 +51,7 @@ impl Counts {
                 self.last_customer = self.last_customer.max(*number);
                 self.customers += 1;
             }
+            Effect::Absorbed => self.customers = self.customers.saturating_sub(1),
             Effect::Moved { from, to } => {
                 self.deliveries.resize(State::ALL.len(), 0);
                 if let Some(from) = from {
@@ -76,6 +77,8 @@ impl Counts {
 pub(super) enum Effect {
     /// A customer of that number came.
     Arrived(u64),
+    /// A customer was merged into another.
+    Absorbed,
     /// A zone is in use.
     Zone(String),
     /// A tick is open, or is not any more.
@@ -105,7 +108,7 @@ pub(super) enum Effect {
         /// What it is.
         to: Option<Time>,
     },
-    /// A decision set the wake of a customer, so a lease ends.
+    /// A decision set the wake of a customer, or the customer was merged into another, so a lease ends.
     LookedAt(CustomerNumber),
 }
 
@@ -182,7 +185,7 @@ impl Live {
                 Effect::WaitsNoMore(key) => self.due.remove(&key),
                 Effect::Wakes { number, from, to } => self.wakes.change(number, from, to),
                 Effect::LookedAt(number) => self.wakes.release(number),
-                Effect::Arrived(_) | Effect::Moved { .. } => {}
+                Effect::Arrived(_) | Effect::Absorbed | Effect::Moved { .. } => {}
             }
         }
         self.counts = counts;

@@ -4,8 +4,10 @@
 //! Invariants: one tree, so that one batch commits all that belongs together; one committer thread writes; a commit
 //! names the version of each record that it read; what anyone acts upon is durable, by `fdatasync` and not by sled's
 //! `flush` alone; after a failed `fdatasync` nothing is done any more; a customer with a wake has one wake row, of that
-//! instant; leases, and the earliest of what waits, are in memory only, the rest of what waits is read when its turn
-//! comes; a damaged store is set aside and named, and no other one is begun in its place before a person has seen it.
+//! instant; a merge moves no row of a log: rows stand under the number that they were stored under, and the record says
+//! under which numbers its customer's stand; leases, and the earliest of what waits, are in memory only, the rest of what
+//! waits is read when its turn comes; a damaged store is set aside and named, and no other one is begun in its place
+//! before a person has seen it.
 //! Deliberately not here: copies for backup and moving a store to another format.
 
 mod aside;
@@ -22,6 +24,8 @@ mod keys;
 mod leases;
 mod live;
 mod lock;
+mod logs;
+mod merge;
 mod open;
 mod outbox;
 mod queue;
@@ -131,9 +135,8 @@ impl Store for SledStore {
     async fn customer_by_number(&self, number: CustomerNumber, view: &View) -> Result<Option<StoredCustomer>> {
         let glass = Glass::new(view);
         match self.glance(&keys::customer(number), |reader| glass.at_once(reader, number)).await? {
-            Glance::Nobody => Ok(None),
             Glance::Found(found) => Ok(Some(*found)),
-            Glance::AskTheLog => self.read(move |_, reader| glass.one(reader, number)).await,
+            Glance::AskFurther => self.read(move |_, reader| glass.one(reader, number)).await,
         }
     }
 

@@ -6,10 +6,11 @@ use super::due::Claim;
 use super::fault::Fault;
 use super::keys::{self, DueKey, Kind};
 use super::live::{Effect, Live};
+use super::logs::Logs;
 use super::reader::Reader;
 use super::shared::Shared;
 use super::{lock, rows};
-use crate::domain::{CapSlot, Customer, Delivery, DeliveryId, Lane, Span, State, Tick, Time};
+use crate::domain::{CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, Lane, Span, State, Tick, Time};
 use crate::store::{DeliveryChange, DeliveryFilter, LaneStatus, SlotChange};
 
 /// Deliveries of one commit of recovery or pruning.
@@ -58,7 +59,12 @@ pub(super) fn claim(
 
 /// One delivery.
 pub(super) fn one(reader: Reader<'_>, id: DeliveryId) -> Result<Option<Delivery>, Fault> {
-    reader.get(&keys::delivery(id))?.map(|row| Ok(rows::read_versioned(&row)?.1)).transpose()
+    reader.get(&keys::delivery(id))?.map(|row| to_survivor(reader, rows::read_versioned(&row)?.1)).transpose()
+}
+
+/// The delivery as it goes on, for whom its customer was merged into.
+fn to_survivor(reader: Reader<'_>, delivery: Delivery) -> Result<Delivery, Fault> {
+    Ok(Delivery { customer: reader.survivor(delivery.customer)?, ..delivery })
 }
 
 /// A page of deliveries.
@@ -77,8 +83,21 @@ pub(super) fn list(
             key
         },
     );
-    let all = reader.from(&prefix, from).map(|row| Ok(rows::read_versioned::<Delivery>(&row?.1)?.1));
-    all.filter(|delivery| delivery.as_ref().map_or(true, |delivery| filter.passes(delivery))).take(limit).collect()
+    let to = filter.customer.as_deref().map(|id| numbers(reader, id)).transpose()?;
+    let passes = |delivery: &Delivery| {
+        filter.passes(delivery) && to.as_ref().is_none_or(|numbers| numbers.contains(&delivery.customer))
+    };
+    let all = reader.from(&prefix, from).map(|row| -> Result<Delivery, Fault> { Ok(rows::read_versioned(&row?.1)?.1) });
+    let wanted = all.filter(|delivery| delivery.as_ref().map_or(true, passes)).take(limit);
+    wanted.map(|delivery| to_survivor(reader, delivery?)).collect()
+}
+
+/// Numbers under which deliveries to the customer of an id stand.
+fn numbers(reader: Reader<'_>, id: &str) -> Result<Vec<CustomerNumber>, Fault> {
+    let Some(number) = reader.number(id)? else { return Ok(Vec::new()) };
+    let Some((number, row)) = reader.record(number)? else { return Ok(Vec::new()) };
+    let (_, customer): (u64, Customer) = rows::read_versioned(&row)?;
+    Ok(Logs::of(number, &customer).numbers().collect())
 }
 
 /// Prepares changes of deliveries.
@@ -108,9 +127,9 @@ fn read_for_change(draft: &mut Draft<'_>, id: DeliveryId) -> Result<Option<Deliv
 }
 
 fn change_slot(shared: &Shared, draft: &mut Draft<'_>, delivery: &Delivery, slot: SlotChange) -> Result<(), Fault> {
-    let key = keys::customer(delivery.customer);
-    let row = if slot == SlotChange::Keep { None } else { draft.get(&key)? };
-    let Some(row) = row else { return Ok(()) };
+    let record = if slot == SlotChange::Keep { None } else { draft.record(delivery.customer)? };
+    let Some((number, row)) = record else { return Ok(()) };
+    let key = keys::customer(number);
     let (version, mut customer): (u64, Customer) = rows::read_versioned(&row)?;
     let before = customer.slots.clone();
     match slot {

@@ -2,7 +2,8 @@
 
 use super::draft::{Change, Draft, Was};
 use super::fault::Fault;
-use super::keys::{self, Kind};
+use super::keys;
+use super::logs::Logs;
 use super::queue::BACKGROUND_ROWS;
 use super::reader::Reader;
 use super::rows;
@@ -21,12 +22,10 @@ pub(super) struct Glass {
 
 /// What a record alone says of a customer.
 pub(super) enum Glance {
-    /// There is none of that number.
-    Nobody,
     /// All that is asked for.
     Found(Box<StoredCustomer>),
-    /// Not enough: the log has to be asked.
-    AskTheLog,
+    /// Not enough: the log has to be asked, or who that number means now, if anybody.
+    AskFurther,
 }
 
 impl Glass {
@@ -39,10 +38,11 @@ impl Glass {
         let (version, mut customer): (u64, Customer) = rows::read_versioned(row)?;
         let (view, now) = (&self.view, self.view.now);
         if derive::needs_log(&customer.activity, &view.interest, self.fingerprint, now) {
-            customer.activity = derive::totals(&reader.events(number)?, &view.interest, now);
+            customer.activity = derive::totals(&Logs::of(number, &customer).events(reader)?, &view.interest, now);
         }
         if derive::needs_rows(&customer, view) {
-            derive::fold(&mut customer, &reader.profile_rows(number, now)?);
+            let rows = Logs::of(number, &customer).profile_rows(reader, now)?;
+            derive::fold(&mut customer, &rows);
         }
         derive::forget_later(&mut customer, view);
         Ok(StoredCustomer { number, version, customer })
@@ -50,13 +50,13 @@ impl Glass {
 
     /// One customer, if the record alone says all.
     pub(super) fn at_once(&self, reader: Reader<'_>, number: CustomerNumber) -> Result<Glance, Fault> {
-        let Some(row) = reader.get(&keys::customer(number))? else { return Ok(Glance::Nobody) };
+        let Some(row) = reader.get(&keys::customer(number))? else { return Ok(Glance::AskFurther) };
         let (version, mut customer): (u64, Customer) = rows::read_versioned(&row)?;
         let view = &self.view;
         if derive::needs_log(&customer.activity, &view.interest, self.fingerprint, view.now)
             || derive::needs_rows(&customer, view)
         {
-            return Ok(Glance::AskTheLog);
+            return Ok(Glance::AskFurther);
         }
         derive::forget_later(&mut customer, view);
         Ok(Glance::Found(Box::new(StoredCustomer { number, version, customer })))
@@ -64,8 +64,8 @@ impl Glass {
 
     /// One customer.
     pub(super) fn one(&self, reader: Reader<'_>, number: CustomerNumber) -> Result<Option<StoredCustomer>, Fault> {
-        let row = reader.get(&keys::customer(number))?;
-        row.map(|row| self.customer(reader, number, &row)).transpose()
+        let record = reader.record(number)?;
+        record.map(|(number, row)| self.customer(reader, number, &row)).transpose()
     }
 
     /// A page of customers.
@@ -132,19 +132,16 @@ pub(super) fn events(
     before: Option<Time>,
     limit: usize,
 ) -> Result<Vec<Event>, Fault> {
-    let prefix = keys::of_customer(Kind::Event, number);
-    let end = before.map_or_else(|| keys::after_prefix(&prefix), |before| Some(keys::events_from(number, before)));
-    reader.between(prefix, end).rev().take(limit).map(|row| rows::read(&row?.1)).collect()
+    let Some((number, row)) = reader.record(number)? else { return Ok(Vec::new()) };
+    let (_, customer): (u64, Customer) = rows::read_versioned(&row)?;
+    Logs::of(number, &customer).latest(reader, before, limit)
 }
 
 /// A customer's latest enrollments, newest first.
 pub(super) fn enrollments(reader: Reader<'_>, number: CustomerNumber, limit: usize) -> Result<Vec<Enrollment>, Fault> {
-    let rows = reader.prefix(&keys::of_customer(Kind::Enrollment, number));
-    let mut all: Vec<Enrollment> = rows.map(|row| rows::read(&row?.1)).collect::<Result<_, _>>()?;
-    // The sort is stable, and the rows come by rule and occurrence.
-    all.sort_by_key(|enrollment| std::cmp::Reverse(enrollment.entered_at));
-    all.truncate(limit);
-    Ok(all)
+    let Some((number, row)) = reader.record(number)? else { return Ok(Vec::new()) };
+    let (_, customer): (u64, Customer) = rows::read_versioned(&row)?;
+    Logs::of(number, &customer).enrollments(reader, limit)
 }
 
 impl Shared {
@@ -208,7 +205,7 @@ fn rebuild_some(
         let (version, mut customer): (u64, Customer) = rows::read_versioned(&value)?;
         if derive::needs_rebuild(&customer.activity, wanted.fingerprint, stretch.now) {
             draft.rely(keys::customer(number), Was::Version(version));
-            customer.activity = totals::rebuild(&mut draft, number, stretch.now, wanted)?;
+            customer.activity = totals::rebuild(&mut draft, Logs::of(number, &customer), stretch.now, wanted)?;
             draft.put(keys::customer(number), rows::write_versioned(shared.next_version(), &customer)?);
         }
         looked_at += 1;

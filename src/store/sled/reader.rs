@@ -5,7 +5,7 @@ use super::fault::Fault;
 use super::keys::{self, DueKey, Group, Kind};
 use super::rows;
 use super::wakes::WakeRows;
-use crate::domain::{CustomerNumber, DeliveryId, Event, ProfileRow, Time};
+use crate::domain::{CustomerNumber, DeliveryId, Time};
 use ::sled::IVec;
 
 /// A key with its value.
@@ -58,16 +58,23 @@ impl<'t> Reader<'t> {
         self.get(&keys::name(id))?.map(|row| rows::read(&row)).transpose()
     }
 
-    /// A customer's events, oldest first.
-    pub(super) fn events(self, number: CustomerNumber) -> Result<Vec<Event>, Fault> {
-        self.prefix(&keys::of_customer(Kind::Event, number)).map(|row| rows::read(&row?.1)).collect()
+    /// The customer whom a number means: of one who was merged into another, the other, however many steps away.
+    pub(super) fn survivor(self, mut number: CustomerNumber) -> Result<CustomerNumber, Fault> {
+        while let Some(row) = self.get(&keys::absorbed(number))? {
+            number = rows::read(&row)?;
+        }
+        Ok(number)
     }
 
-    /// A customer's profile rows that took effect at or before `until`, in that order.
-    pub(super) fn profile_rows(self, number: CustomerNumber, until: Time) -> Result<Vec<ProfileRow>, Fault> {
-        let prefix = keys::of_customer(Kind::Profile, number);
-        let end = keys::profile(number, until.plus(crate::domain::Span(1)), 0);
-        self.between(prefix, Some(end)).map(|row| rows::read(&row?.1)).collect()
+    /// The record of the customer whom a number means, with the customer's own number.
+    pub(super) fn record(self, mut number: CustomerNumber) -> Result<Option<(CustomerNumber, IVec)>, Fault> {
+        loop {
+            if let Some(row) = self.get(&keys::customer(number))? {
+                return Ok(Some((number, row)));
+            }
+            let Some(row) = self.get(&keys::absorbed(number))? else { return Ok(None) };
+            number = rows::read(&row)?;
+        }
     }
 
     /// The first due row at or after `from`.

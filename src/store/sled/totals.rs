@@ -3,8 +3,9 @@
 use super::draft::Draft;
 use super::fault::Fault;
 use super::keys::{self, Kind};
+use super::logs::Logs;
 use super::rows;
-use crate::domain::{Activity, CustomerNumber, Event, Interest, Time, purchase_id};
+use crate::domain::{Activity, Event, Interest, Time, purchase_id};
 use crate::store::derive::needs_rebuild;
 use std::collections::BTreeMap;
 
@@ -46,7 +47,7 @@ impl Counted {
 /// Takes one event, whose row is written already, into the totals.
 pub(super) fn take_in(
     draft: &mut Draft<'_>,
-    number: CustomerNumber,
+    logs: Logs<'_>,
     activity: &mut Activity,
     arrived: (&Event, [u8; 16]),
     wanted: &Wanted,
@@ -54,7 +55,7 @@ pub(super) fn take_in(
     let (event, fingerprint) = arrived;
     let now = event.received_at;
     if needs_rebuild(activity, wanted.fingerprint, now) {
-        *activity = rebuild(draft, number, now, wanted)?;
+        *activity = rebuild(draft, logs, now, wanted)?;
         return Ok(());
     }
     if event.at > now {
@@ -65,7 +66,7 @@ pub(super) fn take_in(
         activity.count(event, &wanted.interest, true);
         return Ok(());
     };
-    let key = keys::purchase(number, &id);
+    let key = keys::purchase(logs.own, &id);
     let counted: Option<Counted> = draft.get(&key)?.map(|row| rows::read(&row)).transpose()?;
     match counted {
         None => {
@@ -76,33 +77,29 @@ pub(super) fn take_in(
             activity.count(event, &wanted.interest, false);
         }
         // An earlier one comes later: what the other added cannot be taken back out of the totals.
-        Some(_) => *activity = rebuild(draft, number, now, wanted)?,
+        Some(_) => *activity = rebuild(draft, logs, now, wanted)?,
     }
     Ok(())
 }
 
-/// Totals and purchase rows of a customer as the log says, counting up to `until`.
-pub(super) fn rebuild(
-    draft: &mut Draft<'_>,
-    number: CustomerNumber,
-    until: Time,
-    wanted: &Wanted,
-) -> Result<Activity, Fault> {
+/// Totals and purchase rows of a customer as the log says, counting up to `until`. Purchase rows stand under the own
+/// number, whoever's log the purchase stands in.
+pub(super) fn rebuild(draft: &mut Draft<'_>, logs: Logs<'_>, until: Time, wanted: &Wanted) -> Result<Activity, Fault> {
     let mut events: Vec<Event> = Vec::new();
     let mut purchases: BTreeMap<Vec<u8>, Counted> = BTreeMap::new();
-    for (key, value) in draft.prefix(&keys::of_customer(Kind::Event, number))? {
+    for (key, value) in logs.rows(draft, Kind::Event)? {
         let event: Event = rows::read(&value)?;
         if event.at <= until
             && let Some(id) = purchase_id(&event, &wanted.interest.purchase)
         {
             let fingerprint = keys::last_id(&key).map(|id| id.0).unwrap_or_default();
             let one = Counted::of(&event, fingerprint);
-            let least = purchases.entry(keys::purchase(number, &id)).or_insert_with(|| one.clone());
+            let least = purchases.entry(keys::purchase(logs.own, &id)).or_insert_with(|| one.clone());
             *least = one.min(least.clone());
         }
         events.push(event);
     }
-    for (key, value) in draft.prefix(&keys::of_customer(Kind::Purchase, number))? {
+    for (key, value) in draft.prefix(&keys::of_customer(Kind::Purchase, logs.own))? {
         match purchases.get(key.as_ref()) {
             None => draft.remove(key),
             Some(counted) if rows::write(counted)? == value => {

@@ -1,5 +1,6 @@
 mod damage;
 mod kill;
+mod merges;
 mod random;
 mod recovery;
 mod space;

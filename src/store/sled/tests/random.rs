@@ -3,10 +3,11 @@
 use super::{OpenMode, SledStore, copy, open};
 use crate::domain::{
     Activity, Arrival, Class, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Event, Lane, ProfileRow,
-    Span, State, Suppression, Tick, Time,
+    Span, State, Suppression, Tick, Time, anonymous_id,
 };
 use crate::store::contract::sample::{
-    DAY, EVERYONE, arrival, batch, change, dated, day, decision, interest, mail, member, order, profile, row, webhook,
+    DAY, EVERYONE, arrival, batch, change, dated, day, decision, interest, mail, member, merge, order, profile, row,
+    webhook,
 };
 use crate::store::memory::MemoryStore;
 use crate::store::sled::fault::Fault;
@@ -80,21 +81,30 @@ enum Step {
 enum Thing {
     Event { customer: u8, order: u8, message: u8, age: i64 },
     Profile { customer: u8, value: u8, dated: Option<i64> },
+    Merge { from: u8, into: u8 },
+}
+
+/// Ids that customers have: their own, and anonymous ones.
+const IDS: u8 = 6;
+
+fn name(n: u8) -> String {
+    if n < 4 { format!("c{n}") } else { anonymous_id(&format!("c{n}")) }
 }
 
 fn thing() -> impl Strategy<Value = Thing> {
     prop_oneof![
-        (0..4_u8, 0..6_u8, 0..20_u8, -3..9_i64).prop_map(|(customer, order, message, age)| Thing::Event {
+        8 => (0..IDS, 0..6_u8, 0..20_u8, -3..9_i64).prop_map(|(customer, order, message, age)| Thing::Event {
             customer,
             order,
             message,
             age
         }),
-        (0..4_u8, 0..4_u8, proptest::option::of(-2..9_i64)).prop_map(|(customer, value, dated)| Thing::Profile {
+        8 => (0..IDS, 0..4_u8, proptest::option::of(-2..9_i64)).prop_map(|(customer, value, dated)| Thing::Profile {
             customer,
             value,
             dated
         }),
+        1 => (0..IDS, 0..IDS).prop_map(|(from, into)| Thing::Merge { from, into }),
     ]
 }
 
@@ -121,9 +131,9 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (proptest::collection::vec(thing(), 1..8), urgency, marking)
             .prop_map(|(things, urgency, marking)| Step::Ingest(things, urgency, marking)),
-        4 => (1..5_u8, proptest::collection::vec(0..30_u8, 0..4), tick, proptest::bool::weighted(0.1), wake)
+        4 => (1..7_u8, proptest::collection::vec(0..30_u8, 0..4), tick, proptest::bool::weighted(0.1), wake)
             .prop_map(|(customer, deliveries, tick, stale, wake)| Step::Decide { customer, deliveries, tick, stale, wake }),
-        1 => (0..4_u64, 1..4_usize, -3..9_i64).prop_map(|(after, limit, ago)| Step::MarkDirty { after, limit, ago }),
+        1 => (0..6_u64, 1..4_usize, -3..9_i64).prop_map(|(after, limit, ago)| Step::MarkDirty { after, limit, ago }),
         3 => (1..4_usize, 0..4_i64).prop_map(|(limit, lease)| Step::TakeDirty { limit, lease }),
         1 => proptest::collection::vec(0..6_u64, 0..4).prop_map(Step::ReleaseDirty),
         1 => (0..3_i64, prop_oneof![Just("a"), Just("b")]).prop_map(|(day, rule)| Step::Plan { day, rule }),
@@ -190,16 +200,17 @@ impl World {
             Thing::Event { customer, order: id, message, age } => {
                 let event = order(self.today - age, &format!("o{id}"), i64::from(message));
                 let message_id = (message < 15).then(|| format!("m{message}"));
-                arrival(&format!("c{customer}"), Event { received_at: day(self.today), message_id, ..event })
+                arrival(&name(customer), Event { received_at: day(self.today), message_id, ..event })
             }
             Thing::Profile { customer, value, dated: age } => {
                 let zone = ["", "Africa/Nairobi", "Europe/Zagreb", "Asia/Yerevan"][usize::from(value)];
                 let consent = [("marketing".to_owned(), value % 2 == 0)].into();
                 let row =
                     ProfileRow { consent, ..row(self.today, &[("timezone", zone), ("plan", &value.to_string())]) };
-                let name = format!("c{customer}");
+                let name = name(customer);
                 age.map_or_else(|| profile(&name, row.clone()), |age| dated(&name, self.today - age, row.clone()))
             }
+            Thing::Merge { from, into } => merge(&name(from), &name(into), self.today),
         }
     }
 
@@ -300,6 +311,12 @@ impl World {
                 writeln!(text, "{ago} {backtest} {seen:?}").unwrap();
             }
         }
+        for n in 0..IDS {
+            let seen = store.customer(&name(n), &self.view(0, false)).await.unwrap();
+            writeln!(text, "{n} {:?}", seen.map(|seen| seen.number)).unwrap();
+            let to = DeliveryFilter { customer: Some(name(n)), ..DeliveryFilter::default() };
+            text += &said(&store.deliveries(&to, None, 100).await);
+        }
         for number in (1..=store.last_customer().0).map(CustomerNumber) {
             text += &said(&store.events(number, None, 100).await);
             text += &said(&store.enrollments(number, 100).await);
@@ -309,7 +326,8 @@ impl World {
         text += &said(&store.next_wake().await);
         text += &said(&store.open_ticks().await);
         text += &said(&store.suppressions(None, 100).await);
-        writeln!(text, "{:?} {:?}", store.stats().await.unwrap().deliveries, store.zones()).unwrap();
+        let stats = store.stats().await.unwrap();
+        writeln!(text, "{} {:?} {:?}", stats.customers, stats.deliveries, store.zones()).unwrap();
         text
     }
 }

@@ -1,0 +1,60 @@
+//! Consent among the traits of a profile.
+
+use super::lines::shortened;
+use crate::domain::{Schema, nearest};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+/// The trait that holds consents by name; `consent.NAME` is a trait that holds one.
+pub(super) const CONSENT: &str = "consent";
+
+/// Takes a trait in if it is about consent, and says whether it is. `null` withdraws, as `\N` does in a file.
+pub(super) fn take(
+    into: &mut BTreeMap<String, bool>,
+    schema: &Schema,
+    name: &str,
+    json: &Json,
+) -> Result<bool, String> {
+    if let Some(one) = name.strip_prefix("consent.") {
+        set(into, schema, one, json)?;
+        return Ok(true);
+    }
+    if name != CONSENT {
+        return Ok(false);
+    }
+    match json {
+        Json::Null => {}
+        Json::Object(members) => members.iter().try_for_each(|(one, json)| set(into, schema, one, json))?,
+        _ => return Err("`consent` is no object such as {\"marketing\": true}".to_owned()),
+    }
+    Ok(true)
+}
+
+fn set(into: &mut BTreeMap<String, bool>, schema: &Schema, name: &str, json: &Json) -> Result<(), String> {
+    if !schema.consents.iter().any(|known| known == name) {
+        let near = nearest(name, schema.consents.iter().map(String::as_str));
+        let near = near.map_or_else(String::new, |near| format!(", did you mean `consent.{near}`?"));
+        return Err(format!("`consent.{}` is no class and no topic{near}", shortened(name)));
+    }
+    let granted = match json {
+        Json::Null => Some(false),
+        Json::Bool(granted) => Some(*granted),
+        Json::String(word) => read_bool(word),
+        Json::Number(number) => read_bool(&number.to_string()),
+        _ => None,
+    };
+    let unusable = || format!("`consent.{name}` is `{}`, expected true or false", shortened(&json.to_string()));
+    into.insert(name.to_owned(), granted.ok_or_else(unusable)?);
+    Ok(())
+}
+
+/// A boolean as files and traits write it: `true` or `false` in any case, `1` or `0`.
+pub(super) fn read_bool(text: &str) -> Option<bool> {
+    match text.trim() {
+        "1" => Some(true),
+        "0" => Some(false),
+        word if word.eq_ignore_ascii_case("true") => Some(true),
+        word if word.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,93 @@
+use super::{NOW, schema};
+use crate::domain::{Arrival, Event, Span, Time};
+use crate::ingest::{BadBody, CallForm, CallMessage, MOST_MESSAGES, MessageKind, read_call};
+
+fn many(body: &str) -> Result<Vec<CallMessage>, BadBody> {
+    read_call(CallForm::Many, body.as_bytes(), &schema(), NOW)
+}
+
+fn one(kind: MessageKind, body: &str) -> Result<Vec<Arrival>, String> {
+    read_call(CallForm::One(kind), body.as_bytes(), &schema(), NOW).unwrap().remove(0).read
+}
+
+fn event(read: &Result<Vec<Arrival>, String>) -> &Event {
+    match read.as_deref() {
+        Ok([Arrival::Event { event, .. }]) => event,
+        other => panic!("an event, not {other:?}"),
+    }
+}
+
+#[test]
+fn one_bad_message_never_keeps_the_others_from_being_read() {
+    let good = r#"{"type":"track","userId":"1","event":"e","messageId":"m"}"#;
+    for bad in [
+        "7".to_owned(),
+        "null".to_owned(),
+        "[[]]".to_owned(),
+        "{}".to_owned(),
+        r#"{"type":"track","userId":"1","event":"half of one: \ud83d"}"#.to_owned(),
+        r#"{"type":"track","userId":"1","event":"e","properties":{"n":1e999}}"#.to_owned(),
+        r#"{"type":"track","userId":"1","userId":"2","event":"e"}"#.to_owned(),
+        format!(
+            r#"{{"type":"track","userId":"1","event":"e","properties":{{"a":{}{}}}}}"#,
+            "[".repeat(60),
+            "]".repeat(60)
+        ),
+        r#"{"type":"identify","userId":"1","traits":{"timezone":"Mars/Olympus"}}"#.to_owned(),
+    ] {
+        let read = many(&format!(r#"{{"batch":[{good},{bad},{good}],"writeKey":"k","sentAt":null}}"#)).unwrap();
+        assert_eq!(read.len(), 3);
+        assert!(read[0].read.is_ok() && read[1].read.is_err() && read[2].read.is_ok(), "{bad}: {read:?}");
+        assert_eq!(read[0].message_id.as_deref(), Some("m"));
+    }
+}
+
+#[test]
+fn what_is_no_batch_is_refused_whole() {
+    let many_messages = format!(r#"{{"batch":[{}7]}}"#, "7,".repeat(MOST_MESSAGES));
+    for bad in
+        ["", "[]", "{", "{}", r#"{"batch":{}}"#, r#"{"batch":[1,]}"#, r#"{"batch":[],"batch":[]}"#, &many_messages]
+    {
+        assert!(many(bad).is_err(), "{bad}");
+    }
+    assert_eq!(many(r#"{"batch":[]}"#), Ok(vec![]));
+    let deep = format!(r#"{{"batch":[{}{}]}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    assert!(many(&deep).unwrap_err().to_string().contains("nested deeper than 128 levels"));
+    let text = format!(r#"{{"batch":[{{"type":"track","userId":"1","event":"\"{}"}}]}}"#, "[".repeat(200));
+    assert!(many(&text).unwrap()[0].read.is_ok(), "brackets in a text are no nesting");
+    assert!(read_call(CallForm::Many, b"{\"batch\":[\"\xff\"]}", &schema(), NOW).is_err());
+}
+
+#[test]
+fn a_message_is_of_the_kind_of_its_call_whatever_its_type_says() {
+    let read = one(MessageKind::Track, r#"{"type":"identify","userId":"1","event":"e"}"#);
+    assert_eq!(event(&read).name, "e");
+}
+
+#[test]
+fn times_are_those_of_the_sender_put_right_by_when_it_sent() {
+    let hour = Span::hours(1);
+    let timed = |members: &str, sent_at: &str| -> Time {
+        let body = format!(r#"{{"batch":[{{"type":"track","userId":"1","event":"e"{members}}}],"sentAt":{sent_at}}}"#);
+        event(&many(&body).unwrap()[0].read).at
+    };
+    assert_eq!(timed("", "null"), NOW);
+    assert_eq!(timed(r#","timestamp":null"#, r#""2026-02-28T20:00:00Z""#), NOW);
+    assert_eq!(timed(r#","timestamp":"2026-02-28T23:00:00.000Z""#, "null"), NOW.minus(hour));
+    assert_eq!(
+        timed(r#","timestamp":"2026-02-28T23:00:00+00:00""#, r#""2026-02-28T23:00:00.123456Z""#).0 / 1000,
+        NOW.0 / 1000 - 1
+    );
+    assert_eq!(timed(r#","timestamp":"2026-02-28T22:00:00""#, r#""2026-02-28T23:00:00Z""#), NOW.minus(hour));
+    assert_eq!(timed(r#","timestamp":"2027-03-01T00:00:00Z""#, r#""2026-03-01T00:00:00Z""#), NOW.plus(Span::days(365)));
+}
+
+#[test]
+fn a_profile_holds_from_the_corrected_time_and_says_where_it_comes_from() {
+    let body =
+        r#"{"userId":"1","timestamp":"2026-03-01T03:00:00Z","sentAt":"2026-03-01T04:00:00Z","traits":{"plan":null}}"#;
+    let read = one(MessageKind::Identify, body).unwrap();
+    let [Arrival::Profile { row, dated: true, .. }] = read.as_slice() else { panic!("a profile, not {read:?}") };
+    assert_eq!((row.effective_at, row.source.as_str()), (NOW.minus(Span::hours(1)), "identify"));
+    assert_eq!(row.attributes, [("plan".to_owned(), None)].into());
+}

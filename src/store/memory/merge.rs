@@ -1,0 +1,54 @@
+//! The model's customers who become one.
+
+use super::model::{Model, Person};
+use crate::domain::{CustomerNumber, Time, is_anonymous};
+use crate::store::derive;
+
+impl Model {
+    /// Takes in that two ids are of one customer; answers who that is, unless nothing changes.
+    pub(super) fn merge(&mut self, from: &str, into: &str, received_at: Time) -> Option<&mut Person> {
+        let (gone, stays) = (self.number(from), self.number(into));
+        let known = gone.and_then(|number| self.people.get(&number));
+        let is_taken = is_anonymous(from) && known.is_some_and(|person| !is_anonymous(&person.id));
+        if from == into || gone.is_some() && gone == stays || is_taken {
+            return None;
+        }
+        match (gone, stays) {
+            (Some(gone), Some(stays)) => self.absorb(stays, gone),
+            (Some(gone), None) => {
+                self.names.insert(into.to_owned(), gone);
+                into.clone_into(&mut self.person(into, received_at).id);
+            }
+            (None, _) => {
+                self.person(into, received_at);
+                self.names.extend(self.number(into).map(|number| (from.to_owned(), number)));
+            }
+        }
+        Some(self.person(into, received_at))
+    }
+
+    fn absorb(&mut self, stays: CustomerNumber, number: CustomerNumber) {
+        let Some(gone) = self.people.remove(&number) else { return };
+        self.merged.insert(number, stays);
+        self.customer_leases.remove(&number);
+        let Some(person) = self.people.get_mut(&stays) else { return };
+        let mut joined = person.remembered();
+        joined.absorb(number, gone.remembered());
+        person.arrived_at = joined.arrived_at;
+        (person.memory, person.slots, person.absorbed) = (joined.memory, joined.slots, joined.absorbed);
+        if let Some(wake) = gone.wake {
+            person.wake_by(wake);
+        }
+        person.events.extend(gone.events);
+        person.enrollments.extend(gone.enrollments);
+        if !gone.rows.is_empty() {
+            person.rows.extend(gone.rows);
+            person.rows.sort_by_key(|(version, _)| *version);
+            for (index, (_, row)) in person.rows.iter_mut().enumerate() {
+                if derive::holds_since_told(row, index == 0) {
+                    row.effective_at = row.received_at;
+                }
+            }
+        }
+    }
+}
