@@ -144,7 +144,11 @@ impl Daemon {
             .arg(format!("--daemon={}", settings.display()))
             .env("NOTIFY_SOCKET", &socket)
             // As the unit has it.
-            .env("MALLOC_ARENA_MAX", "2")
+            .envs([
+                ("MALLOC_ARENA_MAX", "2"),
+                ("MALLOC_MMAP_THRESHOLD_", "131072"),
+                ("MALLOC_TRIM_THRESHOLD_", "131072"),
+            ])
             .stdout(Stdio::null())
             .stderr(File::create(&log)?)
             .spawn()?;
