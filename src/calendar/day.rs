@@ -1,6 +1,6 @@
 //! Zones and calendar days.
 
-use crate::domain::Time;
+use crate::domain::{Span, Time};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use std::sync::LazyLock;
@@ -67,8 +67,27 @@ pub fn days_between(zone: &TimeZone, from: Time, to: Time) -> i64 {
     day_number(day_of(zone, to)) - day_number(day_of(zone, from))
 }
 
+/// How far the zone's clock is ahead of UTC.
+#[must_use]
+pub fn offset(zone: &TimeZone, at: Time) -> Span {
+    Span(i64::from(zone.to_offset(at.to_jiff()).seconds()) * 1000)
+}
+
+/// The first instant after this one at which the zone's clock is put forward or back, or may be.
+#[must_use]
+pub fn next_shift(zone: &TimeZone, at: Time) -> Option<Time> {
+    zone.following(at.to_jiff()).next().map(|shift| shift.timestamp().into())
+}
+
+/// The last instant, no later than this one, at which the zone's clock was put forward or back, or may have been.
+#[must_use]
+pub fn last_shift(zone: &TimeZone, at: Time) -> Option<Time> {
+    zone.preceding(at.plus(Span(1)).to_jiff()).next().map(|shift| shift.timestamp().into())
+}
+
 /// Days since 1970-01-01, without allocation or a fallible step.
-fn day_number(date: Date) -> i64 {
+#[must_use]
+pub fn day_number(date: Date) -> i64 {
     // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, so leap days come last.
     let (year, month, day) = (i64::from(date.year()), i64::from(date.month()), i64::from(date.day()));
     let year = if month <= 2 { year - 1 } else { year };

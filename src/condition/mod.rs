@@ -17,11 +17,13 @@
 mod check;
 mod explain;
 mod predicate;
+mod reads;
 mod source;
 mod tree;
 mod words;
 
 pub use predicate::Predicate;
+pub use reads::Reads;
 
 use crate::domain::{Customer, Schema, Severity, Time};
 use std::ops::Range;
@@ -63,6 +65,16 @@ impl From<Option<bool>> for Truth {
             None => Self::Unknown,
         }
     }
+}
+
+/// Whether a condition holds, and how long that stays so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// What [`Predicate::evaluate`] says.
+    pub value: Truth,
+    /// An instant later than the one asked about; as long as no data arrives, the value is the same at every instant before it.
+    /// `None` when it then never changes.
+    pub until: Option<Time>,
 }
 
 /// Something about a condition's text.
