@@ -34,7 +34,9 @@ impl Predicate {
     pub(super) fn of(source: &str, root: Clause, schema: &Schema) -> Self {
         let mut interest = Interest { purchase: schema.purchase.clone(), ..Interest::default() };
         let leaves = root.test.leaves();
-        leaves.iter().for_each(|leaf| leaf.note(&mut interest));
+        for leaf in &leaves {
+            leaf.note(&mut interest);
+        }
         let reads = Reads::of(&leaves);
         Self(Arc::new(Inner { shape: Shape::Line(Line { source: source.into(), root }), interest, reads }))
     }
@@ -47,7 +49,9 @@ impl Predicate {
             interest.purchase = knowing.interest().purchase.clone();
         }
         let mut reads = Reads::default();
-        parts.iter().for_each(|part| reads.merge(part.reads()));
+        for part in &parts {
+            reads.merge(part.reads());
+        }
         Self(Arc::new(Inner { shape: shape(parts), interest, reads }))
     }
 

@@ -271,7 +271,7 @@ fn same_till(predicate: &Predicate, facts: &Facts<'_>, to: Time) -> Result<(), T
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, max_global_rejects: 4000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, max_shrink_iters: 300, max_global_rejects: 4000, ..ProptestConfig::default() })]
 
     #[test]
     fn a_value_is_the_same_until_it_is_said_to_change(source in truth(3), (now, customer, zone) in subject()) {

@@ -215,12 +215,14 @@ fn within<V, M: Motion>(seen: Seen<V, M>, by: M) -> Seen<V, M> {
 /// A value and how it moves.
 type Known<'a, K, M> = (<K as Kind>::Value<'a>, M);
 
+type Pair<'a, A, B, M> = (Known<'a, A, M>, Known<'a, B, M>);
+
 /// Both of two terms; unknown as the first that is.
 #[inline]
 fn both<'a, A: Kind, B: Kind, M: Motion>(
     terms: &'a (Term<A>, Term<B>),
     facts: &'a Facts<'a>,
-) -> Result<(Known<'a, A, M>, Known<'a, B, M>), M> {
+) -> Result<Pair<'a, A, B, M>, M> {
     Ok((terms.0.observe(facts)?, terms.1.observe(facts)?))
 }
 

@@ -243,6 +243,7 @@ impl Count {
 }
 
 /// The how manieth event from now on that leaves a window or comes into it is looked for; 0 for none.
+#[derive(Clone, Copy)]
 struct Ahead {
     leaving: usize,
     coming: usize,
