@@ -14,8 +14,9 @@
 //! Until when: beside its value each term yields how it moves (`tree/motion.rs`): the same until some instant, on a straight line
 //! with the time, or both. A comparison looks ahead from one possible change to the next until its order flips, and so does the
 //! whole. The answer is the very instant, but earlier, and then asked again, where two rounded multiples of elapsed time are
-//! subtracted from each other, where a result goes out of the range of numbers, where more than some hundred changes on the way
-//! do not change the value (what the calendar never brings, such as a 25th hour), and where that is so of the whole condition.
+//! subtracted from each other, where a result goes out of the range of numbers, and where the look ahead ends before the value
+//! changes: after some hundred possible changes of one comparison (what the calendar never brings, such as a 25th hour), or 32
+//! of the whole condition (parts that change by the hour behind one that is unknown).
 //! A window that reaches further back than what a customer's totals keep is to be rebuilt from the log for `now` before it is
 //! asked about, as for the value; complete at `now`, it is complete at every later instant.
 //!

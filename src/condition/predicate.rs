@@ -1,6 +1,8 @@
 //! A compiled condition.
 
-use super::tree::{Clause, Flag, Leaf, Motion, Moving, Seen, Term, conjunction, disjunction, negated};
+use super::tree::{
+    Clause, Flag, LOOKS_AT_ALL, Leaf, Motion, Moving, Seen, Term, conjunction, disjunction, look_ahead, negated,
+};
 use super::{Explanation, Facts, Held, Reads, Truth, explain};
 use crate::domain::{Interest, Schema, Span, Time};
 use std::fmt;
@@ -97,7 +99,7 @@ impl Predicate {
     /// ([`crate::domain::Activity::is_stale`]) get an `until` of the next millisecond wherever their events matter.
     #[must_use]
     pub fn evaluate_until(&self, facts: &Facts<'_>) -> Held {
-        let (value, motion) = match Moving::settle(facts, |facts| self.observe::<Moving>(facts)) {
+        let (value, motion) = match look_ahead(facts, LOOKS_AT_ALL, |facts| self.observe::<Moving>(facts)) {
             Ok((value, motion)) => (Some(value), motion),
             Err(motion) => (None, motion),
         };

@@ -1,6 +1,6 @@
 //! Random conditions over random customers, followed through time: what `until` says against looking at every instant.
 
-use super::super::{Facts, Predicate, Scope, compile};
+use super::super::{Facts, Predicate, Scope, Truth, compile};
 use super::{event, everything, nobody, schema, t};
 use crate::calendar;
 use crate::domain::{Activity, Customer, Span, Time, Value};
@@ -307,6 +307,10 @@ proptest! {
             // What the calendar never brings, such as two days of the week at once, is looked for only so far.
             let Some(until) = held.until.filter(|until| *until < far) else { break };
             facts.now = until;
+            // A missing value may hide that other parts change; then the look ahead ends somewhere.
+            if held.value == Truth::Unknown {
+                continue;
+            }
             prop_assert_ne!(predicate.evaluate(&facts), held.value, "{:?} is said to change at {}", &predicate, until);
         }
     }

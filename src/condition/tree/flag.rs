@@ -270,8 +270,10 @@ impl Kind for Flag {
             Self::All(clauses) => conjunction(clauses.iter().map(|clause| clause.observe(facts))),
             Self::Any(clauses) => disjunction(clauses.iter().map(|clause| clause.observe(facts))),
             Self::Not(clause) => negated(clause.observe(facts)),
-            Self::Compare(comparison, terms) => M::settle(facts, |facts| terms.observe(*comparison, facts)),
-            Self::In(membership) => M::settle(facts, |facts| membership.observe(facts)),
+            Self::Compare(comparison, terms) => {
+                M::settle(facts, || terms.observe(*comparison, facts), |facts| terms.observe(*comparison, facts))
+            }
+            Self::In(membership) => M::settle(facts, || membership.observe(facts), |facts| membership.observe(facts)),
             Self::Text(test, terms) => {
                 let ((whole, a), (part, b)) = both::<Text, Text, M>(terms, facts)?;
                 let holds = match test {

@@ -12,7 +12,7 @@ mod time;
 
 pub(super) use flag::{Clause, Compared, Flag, Membership, Path, TextTest};
 pub(super) use leaf::{EventRole, Leaf, OrderField};
-pub(super) use motion::{Motion, Moving, Seen, conjunction, disjunction, negated};
+pub(super) use motion::{LOOKS_AT_ALL, Motion, Moving, Seen, conjunction, disjunction, look_ahead, negated};
 pub(super) use number::{Anchor, CalendarPart, Count, Days, Num};
 pub(super) use text::{Items, Text};
 pub(super) use time::{Day, Length, Moment};

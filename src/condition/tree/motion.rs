@@ -21,8 +21,12 @@ pub(in super::super) trait Motion: Copy {
     fn with(self, other: Self, join: impl FnOnce(Moving, Moving) -> Moving) -> Self;
     /// Whether nothing that is looked at besides can make the value last longer.
     fn is_lasting(self) -> bool;
-    /// A test looked at now, and again at each instant at which it may change, until it does.
-    fn settle(facts: &Facts<'_>, test: impl Fn(&Facts<'_>) -> Seen<bool, Self>) -> Seen<bool, Self>;
+    /// A test seen once, or looked at again at each instant at which it may change, until it does.
+    fn settle(
+        facts: &Facts<'_>,
+        once: impl FnOnce() -> Seen<bool, Self>,
+        look: impl Fn(&Facts<'_>) -> Seen<bool, Glance>,
+    ) -> Seen<bool, Self>;
 }
 
 impl Motion for () {
@@ -43,8 +47,45 @@ impl Motion for () {
     }
 
     #[inline]
-    fn settle(facts: &Facts<'_>, test: impl Fn(&Facts<'_>) -> Seen<bool, Self>) -> Seen<bool, Self> {
-        test(facts)
+    fn settle(
+        _: &Facts<'_>,
+        once: impl FnOnce() -> Seen<bool, Self>,
+        _: impl Fn(&Facts<'_>) -> Seen<bool, Glance>,
+    ) -> Seen<bool, Self> {
+        once()
+    }
+}
+
+/// As [`Moving`], but a test is seen once: what a test that is looked at again is made of does not look again itself, or
+/// the looks of tests within tests would multiply.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Glance(Moving);
+
+impl Motion for Glance {
+    const FIXED: Self = Self(Moving::FIXED);
+
+    fn of(make: impl FnOnce() -> Moving) -> Self {
+        Self(make())
+    }
+
+    fn then(self, turn: impl FnOnce(Moving) -> Moving) -> Self {
+        Self(turn(self.0))
+    }
+
+    fn with(self, other: Self, join: impl FnOnce(Moving, Moving) -> Moving) -> Self {
+        Self(join(self.0, other.0))
+    }
+
+    fn is_lasting(self) -> bool {
+        self.0.is_lasting()
+    }
+
+    fn settle(
+        _: &Facts<'_>,
+        once: impl FnOnce() -> Seen<bool, Self>,
+        _: impl Fn(&Facts<'_>) -> Seen<bool, Self>,
+    ) -> Seen<bool, Self> {
+        once()
     }
 }
 
@@ -55,6 +96,8 @@ const NO_LINE: Time = Time(i64::MIN);
 /// How many instants are looked at for one test before the last of them is the answer. Every event of a window may
 /// come and go.
 const LOOKS: usize = 2 * crate::domain::RECENT + 8;
+/// As [`LOOKS`], for a whole condition; each of its tests has looked ahead by itself.
+pub(in super::super) const LOOKS_AT_ALL: usize = 32;
 /// By how much rounding at both ends can move a value off its line, in its own units.
 const ROUNDING: i128 = 3;
 
@@ -348,31 +391,47 @@ impl Motion for Moving {
         self.holds >= Time::MAX
     }
 
-    fn settle(facts: &Facts<'_>, test: impl Fn(&Facts<'_>) -> Seen<bool, Self>) -> Seen<bool, Self> {
-        let first = test(facts);
-        let (value, motion) = parts(&first);
-        if motion.exact || motion.is_lasting() {
-            return first;
-        }
-        let (mut holds, mut before, mut exact) = (motion.holds, facts.now, false);
-        for _ in 0..LOOKS {
-            if holds <= before || holds >= Time::MAX {
-                break;
-            }
-            let (then, motion) = parts(&test(&Facts { now: holds, ..*facts }));
-            if then != value {
-                exact = true;
-                break;
-            }
-            (before, holds) = (holds, motion.holds.max(holds));
-            if motion.exact {
-                exact = true;
-                break;
-            }
-        }
-        let motion = Self { exact, ..Self::until(holds) };
-        value.map_or(Err(motion), |value| Ok((value, motion)))
+    fn settle(
+        facts: &Facts<'_>,
+        _: impl FnOnce() -> Seen<bool, Self>,
+        look: impl Fn(&Facts<'_>) -> Seen<bool, Glance>,
+    ) -> Seen<bool, Self> {
+        look_ahead(facts, LOOKS, |facts| match look(facts) {
+            Ok((value, glance)) => Ok((value, glance.0)),
+            Err(glance) => Err(glance.0),
+        })
     }
+}
+
+/// A test looked at now, and again at each instant at which it may change, until it does or has been looked at that often.
+pub(in super::super) fn look_ahead(
+    facts: &Facts<'_>,
+    looks: usize,
+    test: impl Fn(&Facts<'_>) -> Seen<bool, Moving>,
+) -> Seen<bool, Moving> {
+    let first = test(facts);
+    let (value, motion) = parts(&first);
+    if motion.exact || motion.is_lasting() {
+        return first;
+    }
+    let (mut holds, mut before, mut exact) = (motion.holds, facts.now, false);
+    for _ in 0..looks {
+        if holds <= before || holds >= Time::MAX {
+            break;
+        }
+        let (then, motion) = parts(&test(&Facts { now: holds, ..*facts }));
+        if then != value {
+            exact = true;
+            break;
+        }
+        (before, holds) = (holds, motion.holds.max(holds));
+        if motion.exact {
+            exact = true;
+            break;
+        }
+    }
+    let motion = Moving { exact, ..Moving::until(holds) };
+    value.map_or(Err(motion), |value| Ok((value, motion)))
 }
 
 fn parts(seen: &Seen<bool, Moving>) -> (Option<bool>, Moving) {
