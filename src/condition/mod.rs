@@ -11,14 +11,14 @@
 //! The tree of [`tree`] is typed by what its terms yield and holds no closures, so that more questions than "does it
 //! hold" can be asked of it: what it reads, what was missing, how it may change as time goes by.
 //!
-//! Until when: beside its value each term yields how it moves (`tree/motion.rs`): the same until some instant, on a straight line
-//! with the time, or both. A comparison looks ahead from one possible change to the next until its order flips, and so does the
-//! whole. The answer is the very instant, but earlier, and then asked again, where two rounded multiples of elapsed time are
-//! subtracted from each other, where a result goes out of the range of numbers, and where the look ahead ends before the value
-//! changes: after some hundred possible changes of one comparison (what the calendar never brings, such as a 25th hour), or 32
-//! of the whole condition (parts that change by the hour behind one that is unknown).
-//! A window that reaches further back than what a customer's totals keep is to be rebuilt from the log for `now` before it is
-//! asked about, as for the value; complete at `now`, it is complete at every later instant.
+//! Until when: beside its value each term yields how it moves (`tree/motion.rs`): the same until some instant, on a
+//! straight line with the time, or both. A comparison looks ahead from one possible change to the next until its order
+//! flips, and so does the whole. The answer is the very instant, but earlier, and then to be asked again, where two
+//! rounded multiples of elapsed time are subtracted from each other, where a result goes out of the range of numbers,
+//! and where the look ahead ends before the value changes: after some hundred possible changes of one comparison (what
+//! the calendar never brings, such as a 25th hour), or 32 of the whole condition (parts that change by the hour behind
+//! one that is unknown). A window that reaches further back than what a customer's totals keep is to be rebuilt from
+//! the log for `now` before it is asked about, as for the value; complete at `now`, it is so at every later instant.
 //!
 //! Where we differ from CEL on purpose: `5 / 2` is 2.5 and every number is one exact decimal type; a missing value is
 //! unknown, not an error, and so is a division by zero; calendar getters count in the customer's zone; a duration can
@@ -82,8 +82,8 @@ impl From<Option<bool>> for Truth {
 pub struct Held {
     /// What [`Predicate::evaluate`] says.
     pub value: Truth,
-    /// An instant later than the one asked about; as long as no data arrives, the value is the same at every instant before it.
-    /// `None` when it then never changes.
+    /// An instant later than the one asked about; as long as no data arrives, the value is the same at every instant
+    /// before it. `None` when it then never changes.
     pub until: Option<Time>,
 }
 

@@ -93,10 +93,10 @@ impl Predicate {
 
     /// Whether it holds, and until when that is so if no data arrives.
     ///
-    /// `until` is never too late. It is the very instant of the change, but for what [`super`] names. An event that is stored and lies
-    /// ahead ([`crate::domain::Activity::uncounted_from`]) is data that arrives: what reads events may change then, so
-    /// `until` is no later. Facts that should have been rebuilt by now
-    /// ([`crate::domain::Activity::is_stale`]) get an `until` of the next millisecond wherever their events matter.
+    /// `until` is never too late, and it is the very instant of the change but for what the room's card names. An event
+    /// that is stored and lies ahead ([`crate::domain::Activity::uncounted_from`]) counts from its time on: where events
+    /// matter to the value, `until` is no later. Facts that are to be rebuilt because such an event's time has come get
+    /// an `until` of the next millisecond there.
     #[must_use]
     pub fn evaluate_until(&self, facts: &Facts<'_>) -> Held {
         let (value, motion) = match look_ahead(facts, LOOKS_AT_ALL, |facts| self.observe::<Moving>(facts)) {

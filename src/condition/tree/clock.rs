@@ -1,7 +1,7 @@
 //! How what a clock or a calendar says of an instant moves with that instant.
 
 use super::CalendarPart;
-use super::motion::{Moving, NEVER};
+use super::motion::Moving;
 use crate::calendar;
 use crate::domain::{Span, Time};
 use jiff::civil::date;
@@ -104,7 +104,8 @@ impl Reading<'_> {
     fn even(&self, (from, to): Stretch) -> (Time, Time) {
         let offset = calendar::offset(self.zone, self.at);
         let instant = |wall: i128| Time(i64::try_from(wall).unwrap_or(i64::MAX)).minus(offset);
-        let end = calendar::next_shift(self.zone, self.at).unwrap_or(NEVER).min(instant(to)).minus(Span(1));
+        let end = instant(to);
+        let end = calendar::shift_between(self.zone, self.at, end).unwrap_or(end).minus(Span(1));
         let mut start = instant(from);
         if !self.motion.is_forward() {
             start = start.max(calendar::last_shift(self.zone, self.at).unwrap_or(start));

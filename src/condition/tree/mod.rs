@@ -49,7 +49,7 @@ pub(super) trait Kind: Sized + Debug + Send + Sync + 'static {
 pub(super) trait Ordered: Kind {
     fn order(left: &Self::Value<'_>, right: &Self::Value<'_>) -> Ordering;
 
-    /// How far the first is beyond the second, in the units of [`Moving`]'s line, where values of this type move along one.
+    /// How far the first is beyond the second, in the units of [`Moving`]'s line; `None` where there is no line.
     fn distance(_: &Self::Value<'_>, _: &Self::Value<'_>) -> Option<i128> {
         None
     }

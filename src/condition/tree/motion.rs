@@ -103,8 +103,8 @@ const ROUNDING: i128 = 3;
 
 /// How a value moves while no data arrives.
 ///
-/// Two things are known of it, each for its own time: that it is the very same, and that it keeps to a line. The line is in the
-/// value's own units (milliseconds of spans and instants, millionths of numbers) a millisecond.
+/// Two things are known of it, each for its own time: that it is the very same, and that it keeps to a line. The line is
+/// in the value's own units (milliseconds of spans and instants, millionths of numbers) a millisecond.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Moving {
     /// The value is the very same at every instant before this one.
@@ -403,7 +403,7 @@ impl Motion for Moving {
     }
 }
 
-/// A test looked at now, and again at each instant at which it may change, until it does or has been looked at that often.
+/// A test looked at now, and again at each instant at which it may change, until it does, but only so often.
 pub(in super::super) fn look_ahead(
     facts: &Facts<'_>,
     looks: usize,
