@@ -1,7 +1,7 @@
 //! A compiled condition.
 
 use super::tree::{
-    Clause, Flag, LOOKS_AT_ALL, Leaf, Motion, Moving, Seen, Term, conjunction, disjunction, look_ahead, negated,
+    Clause, Flag, LOOKS_AT_ALL, Leaf, Motion, Seen, Term, conjunction, disjunction, look_ahead, negated,
 };
 use super::{Explanation, Facts, Held, Reads, Truth, explain};
 use crate::domain::{Interest, Schema, Span, Time};
@@ -99,7 +99,12 @@ impl Predicate {
     /// an `until` of the next millisecond there.
     #[must_use]
     pub fn evaluate_until(&self, facts: &Facts<'_>) -> Held {
-        let (value, motion) = match look_ahead(facts, LOOKS_AT_ALL, |facts| self.observe::<Moving>(facts)) {
+        let (value, motion) = match look_ahead(
+            facts,
+            LOOKS_AT_ALL,
+            |facts, value| self.value(facts) != value,
+            |facts| self.observe(facts),
+        ) {
             Ok((value, motion)) => (Some(value), motion),
             Err(motion) => (None, motion),
         };

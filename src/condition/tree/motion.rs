@@ -396,17 +396,25 @@ impl Motion for Moving {
         _: impl FnOnce() -> Seen<bool, Self>,
         look: impl Fn(&Facts<'_>) -> Seen<bool, Glance>,
     ) -> Seen<bool, Self> {
-        look_ahead(facts, LOOKS, |facts| match look(facts) {
-            Ok((value, glance)) => Ok((value, glance.0)),
-            Err(glance) => Err(glance.0),
-        })
+        look_ahead(
+            facts,
+            LOOKS,
+            |_, _| false,
+            |facts| match look(facts) {
+                Ok((value, glance)) => Ok((value, glance.0)),
+                Err(glance) => Err(glance.0),
+            },
+        )
     }
 }
 
 /// A test looked at now, and again at each instant at which it may change, until it does, but only so often.
+///
+/// `differs` may tell more quickly than the test that its value is another one.
 pub(in super::super) fn look_ahead(
     facts: &Facts<'_>,
     looks: usize,
+    differs: impl Fn(&Facts<'_>, Option<bool>) -> bool,
     test: impl Fn(&Facts<'_>) -> Seen<bool, Moving>,
 ) -> Seen<bool, Moving> {
     let first = test(facts);
@@ -419,7 +427,12 @@ pub(in super::super) fn look_ahead(
         if holds <= before || holds >= Time::MAX {
             break;
         }
-        let (then, motion) = parts(&test(&Facts { now: holds, ..*facts }));
+        let facts = Facts { now: holds, ..*facts };
+        if differs(&facts, value) {
+            exact = true;
+            break;
+        }
+        let (then, motion) = parts(&test(&facts));
         if then != value {
             exact = true;
             break;

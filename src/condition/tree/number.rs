@@ -131,12 +131,27 @@ impl Days {
             _ if difference <= -NEAR => (Ordering::Less, (i128::MIN, -NEAR)),
             _ => return None,
         };
-        let motion = motion.then(|anchor| {
+        let is_to_come = (self == Self::Since) == (order == Ordering::Less);
+        let motion = motion.then(|motion| {
+            if is_to_come && motion.is_constant() {
+                return motion.shorter(Moving::until(self.reaches(bound, anchor, facts)));
+            }
+            let anchor = motion;
             let elapsed = Moving::with_time(facts.now).minus(anchor);
             let elapsed = if self == Self::Since { elapsed } else { elapsed.negated() };
             Moving::until(elapsed.holds.max(elapsed.times(1000, 1).leaves(decided, difference, facts.now)))
         });
         Some((order, motion))
+    }
+
+    /// When the count, which is still to come to the bound, first does: that day begins in the customer's zone.
+    fn reaches(self, bound: Number, anchor: Time, facts: &Facts<'_>) -> Time {
+        let bound = if self == Self::Since { bound.micro() } else { bound.micro().saturating_neg() };
+        let days = bound.div_euclid(Number::ONE.micro()) + i128::from(bound.rem_euclid(Number::ONE.micro()) != 0);
+        let day = i64::try_from(days).ok().and_then(|days| {
+            calendar::day_of(facts.zone, anchor).checked_add(jiff::Span::new().try_days(days).ok()?).ok()
+        });
+        day.map_or(NEVER, |day| calendar::day_start(facts.zone, day))
     }
 
     /// How the count moves.
