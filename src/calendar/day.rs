@@ -1,6 +1,6 @@
 //! Zones and calendar days.
 
-use crate::domain::Time;
+use crate::domain::{Span, Time};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use std::sync::LazyLock;
@@ -67,8 +67,35 @@ pub fn days_between(zone: &TimeZone, from: Time, to: Time) -> i64 {
     day_number(day_of(zone, to)) - day_number(day_of(zone, from))
 }
 
+/// How far the zone's clock is ahead of UTC.
+#[must_use]
+pub fn offset(zone: &TimeZone, at: Time) -> Span {
+    Span(i64::from(zone.to_offset(at.to_jiff()).seconds()) * 1000)
+}
+
+/// The first instant after this one and before another at which the zone's clock is put forward or back, or may be.
+#[must_use]
+pub fn shift_between(zone: &TimeZone, at: Time, end: Time) -> Option<Time> {
+    // Quicker than a look for the shift. No zone has ever put its clock there and back within a day.
+    if end.since(at) <= Span::days(1) && offset(zone, at) == offset(zone, end) {
+        return None;
+    }
+    next_shift(zone, at).filter(|shift| *shift < end)
+}
+
+fn next_shift(zone: &TimeZone, at: Time) -> Option<Time> {
+    zone.following(at.to_jiff()).next().map(|shift| shift.timestamp().into())
+}
+
+/// The last instant, no later than this one, at which the zone's clock was put forward or back, or may have been.
+#[must_use]
+pub fn last_shift(zone: &TimeZone, at: Time) -> Option<Time> {
+    zone.preceding(at.plus(Span(1)).to_jiff()).next().map(|shift| shift.timestamp().into())
+}
+
 /// Days since 1970-01-01, without allocation or a fallible step.
-fn day_number(date: Date) -> i64 {
+#[must_use]
+pub fn day_number(date: Date) -> i64 {
     // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, so leap days come last.
     let (year, month, day) = (i64::from(date.year()), i64::from(date.month()), i64::from(date.day()));
     let year = if month <= 2 { year - 1 } else { year };
@@ -105,6 +132,39 @@ mod tests {
             let expected = i64::from(day.since(date(1970, 1, 1)).unwrap().get_days());
             assert_eq!(day_number(day), expected, "{day}");
         }
+    }
+
+    #[test]
+    fn no_zone_ever_put_its_clock_there_and_back_within_a_day() {
+        let names: Vec<_> = super::ZONES.available().collect();
+        assert!(names.len() > 500);
+        for name in names {
+            let zone = zone(name.as_str());
+            let Some(zone) = zone else { continue };
+            let shifts: Vec<Time> = std::iter::successors(Some(t("1800-01-01")), |at| super::next_shift(&zone, *at))
+                .take_while(|at| *at < t("2045-01-01"))
+                .skip(1)
+                .collect();
+            for (n, first) in shifts.iter().enumerate() {
+                let before = super::offset(&zone, first.minus(Span(1)));
+                for later in shifts[n + 1..].iter().take_while(|later| later.since(*first) < Span::days(1)) {
+                    assert_ne!(super::offset(&zone, *later), before, "{} at {first} and {later}", name.as_str());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn shifts_of_the_clock_are_found() {
+        let zagreb = zone("Europe/Zagreb").unwrap();
+        let (spring, autumn) = (t("2026-03-29T01:00:00Z"), t("2026-10-25T01:00:00Z"));
+        assert_eq!(super::shift_between(&zagreb, t("2026-03-28T23:00:00Z"), t("2026-03-29T23:00:00Z")), Some(spring));
+        assert_eq!(super::shift_between(&zagreb, t("2026-03-28T23:00:00Z"), spring), None);
+        assert_eq!(super::shift_between(&zagreb, spring, Time::MAX), Some(autumn));
+        assert_eq!(super::last_shift(&zagreb, autumn.minus(Span(1))), Some(spring));
+        assert_eq!(super::last_shift(&zagreb, spring), Some(spring));
+        assert_eq!(super::offset(&zagreb, spring), Span::hours(2));
+        assert_eq!(super::shift_between(&jiff::tz::TimeZone::UTC, spring, Time::MAX), None);
     }
 
     #[test]

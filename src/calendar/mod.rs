@@ -12,6 +12,6 @@ mod gate;
 mod plan;
 
 pub use cron::{Cron, CronError, Occurrence, occurrence_at};
-pub use day::{at_local, day_of, day_start, days_between, local, zone};
+pub use day::{at_local, day_number, day_of, day_start, days_between, last_shift, local, offset, shift_between, zone};
 pub use gate::{cap_reached, quiet_until};
 pub use plan::{AHEAD, FIRED_AT_ONCE, GRACE, Plan, plan};

@@ -1,14 +1,24 @@
 //! Conditions: text in CEL syntax becomes a typed predicate over one customer.
 //!
-//! What it is for: telling whether a customer matches, why or why not, and which of a customer's events have to be kept
-//! for that.
+//! What it is for: telling whether a customer matches, until when that is so if nothing arrives, why or why not, what the
+//! answer depends on, and which of a customer's events have to be kept for that.
 //! Invariants: pure, `now` is a parameter; a condition that compiled never fails and never panics; a missing value is
-//! unknown and unknown is never a match; numbers are exact; evaluating neither allocates nor builds text.
+//! unknown and unknown is never a match; numbers are exact; evaluating neither allocates nor builds text; one evaluator
+//! yields the value and until when it holds, and that instant is never too late.
 //! Deliberately not here: which rule asks (rules), what follows from the answer (engine), how events are counted
 //! (domain, `Activity`).
 //!
 //! The tree of [`tree`] is typed by what its terms yield and holds no closures, so that more questions than "does it
 //! hold" can be asked of it: what it reads, what was missing, how it may change as time goes by.
+//!
+//! Until when: beside its value each term yields how it moves (`tree/motion.rs`): the same until some instant, on a
+//! straight line with the time, or both. A comparison looks ahead from one possible change to the next until its order
+//! flips, and so does the whole. The answer is the very instant, but earlier, and then to be asked again, where two
+//! rounded multiples of elapsed time are subtracted from each other, where a result goes out of the range of numbers,
+//! and where the look ahead ends before the value changes: after some hundred possible changes of one comparison (what
+//! the calendar never brings, such as a 25th hour), or 32 of the whole condition (parts that change by the hour behind
+//! one that is unknown). A window that reaches further back than what a customer's totals keep is to be rebuilt from
+//! the log for `now` before it is asked about, as for the value; complete at `now`, it is so at every later instant.
 //!
 //! Where we differ from CEL on purpose: `5 / 2` is 2.5 and every number is one exact decimal type; a missing value is
 //! unknown, not an error, and so is a division by zero; calendar getters count in the customer's zone; a duration can
@@ -17,11 +27,13 @@
 mod check;
 mod explain;
 mod predicate;
+mod reads;
 mod source;
 mod tree;
 mod words;
 
 pub use predicate::Predicate;
+pub use reads::Reads;
 
 use crate::domain::{Customer, Schema, Severity, Time};
 use std::ops::Range;
@@ -63,6 +75,16 @@ impl From<Option<bool>> for Truth {
             None => Self::Unknown,
         }
     }
+}
+
+/// Whether a condition holds, and how long that stays so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// What [`Predicate::evaluate`] says.
+    pub value: Truth,
+    /// An instant later than the one asked about; as long as no data arrives, the value is the same at every instant
+    /// before it. `None` when it then never changes.
+    pub until: Option<Time>,
 }
 
 /// Something about a condition's text.

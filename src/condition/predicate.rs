@@ -1,8 +1,10 @@
 //! A compiled condition.
 
-use super::tree::{Clause, Flag, Leaf, Term, conjunction, disjunction};
-use super::{Explanation, Facts, Truth, explain};
-use crate::domain::{Interest, Schema};
+use super::tree::{
+    Clause, Flag, LOOKS_AT_ALL, Leaf, Motion, Seen, Term, conjunction, disjunction, look_ahead, negated,
+};
+use super::{Explanation, Facts, Held, Reads, Truth, explain};
+use crate::domain::{Interest, Schema, Span, Time};
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ pub struct Predicate(Arc<Inner>);
 struct Inner {
     shape: Shape,
     interest: Interest,
+    reads: Reads,
 }
 
 pub(super) enum Shape {
@@ -32,8 +35,12 @@ pub(super) struct Line {
 impl Predicate {
     pub(super) fn of(source: &str, root: Clause, schema: &Schema) -> Self {
         let mut interest = Interest { purchase: schema.purchase.clone(), ..Interest::default() };
-        root.test.leaves().iter().for_each(|leaf| leaf.note(&mut interest));
-        Self(Arc::new(Inner { shape: Shape::Line(Line { source: source.into(), root }), interest }))
+        let leaves = root.test.leaves();
+        for leaf in &leaves {
+            leaf.note(&mut interest);
+        }
+        let reads = Reads::of(&leaves);
+        Self(Arc::new(Inner { shape: Shape::Line(Line { source: source.into(), root }), interest, reads }))
     }
 
     fn joined(parts: Vec<Self>, shape: fn(Vec<Self>) -> Shape) -> Self {
@@ -43,13 +50,17 @@ impl Predicate {
         if let Some(knowing) = parts.iter().find(|part| !matches!(part.shape(), Shape::Everyone)) {
             interest.purchase = knowing.interest().purchase.clone();
         }
-        Self(Arc::new(Inner { shape: shape(parts), interest }))
+        let mut reads = Reads::default();
+        for part in &parts {
+            reads.merge(part.reads());
+        }
+        Self(Arc::new(Inner { shape: shape(parts), interest, reads }))
     }
 
     /// Holds for every customer.
     #[must_use]
     pub fn everyone() -> Self {
-        Self(Arc::new(Inner { shape: Shape::Everyone, interest: Interest::default() }))
+        Self(Arc::new(Inner { shape: Shape::Everyone, interest: Interest::default(), reads: Reads::default() }))
     }
 
     /// Holds when every part does.
@@ -80,13 +91,38 @@ impl Predicate {
         self.value(facts).into()
     }
 
+    /// Whether it holds, and until when that is so if no data arrives.
+    ///
+    /// `until` is never too late, and it is the very instant of the change but for what the room's card names. An event
+    /// that is stored and lies ahead ([`crate::domain::Activity::uncounted_from`]) counts from its time on: where events
+    /// matter to the value, `until` is no later. Facts that are to be rebuilt because such an event's time has come get
+    /// an `until` of the next millisecond there.
+    #[must_use]
+    pub fn evaluate_until(&self, facts: &Facts<'_>) -> Held {
+        let (value, motion) = match look_ahead(
+            facts,
+            LOOKS_AT_ALL,
+            |facts, value| self.value(facts) != value,
+            |facts| self.observe(facts),
+        ) {
+            Ok((value, motion)) => (Some(value), motion),
+            Err(motion) => (None, motion),
+        };
+        let until = motion.holds.max(facts.now.plus(Span(1)));
+        Held { value: value.into(), until: Some(until).filter(|until| *until <= Time::MAX) }
+    }
+
     fn value(&self, facts: &Facts<'_>) -> Option<bool> {
+        self.observe::<()>(facts).ok().map(|(value, ())| value)
+    }
+
+    fn observe<M: Motion>(&self, facts: &Facts<'_>) -> Seen<bool, M> {
         match &self.0.shape {
-            Shape::Everyone => Some(true),
-            Shape::Line(line) => line.root.evaluate(facts),
-            Shape::All(parts) => conjunction(parts.iter().map(|part| part.value(facts))),
-            Shape::Any(parts) => disjunction(parts.iter().map(|part| part.value(facts))),
-            Shape::None(parts) => disjunction(parts.iter().map(|part| part.value(facts))).map(|yes| !yes),
+            Shape::Everyone => Ok((true, M::FIXED)),
+            Shape::Line(line) => line.root.observe(facts),
+            Shape::All(parts) => conjunction(parts.iter().map(|part| part.observe(facts))),
+            Shape::Any(parts) => disjunction(parts.iter().map(|part| part.observe(facts))),
+            Shape::None(parts) => negated(disjunction(parts.iter().map(|part| part.observe(facts)))),
         }
     }
 
@@ -100,6 +136,12 @@ impl Predicate {
     #[must_use]
     pub fn interest(&self) -> &Interest {
         &self.0.interest
+    }
+
+    /// What it depends on.
+    #[must_use]
+    pub fn reads(&self) -> &Reads {
+        &self.0.reads
     }
 
     /// What was missing when the value is unknown, as written in conditions: `customer.plan`, `orders.last_at`. Empty

@@ -2,7 +2,7 @@
 
 use super::super::Problem;
 use super::super::source::{Comparison, Kind as Syntax, Node, Operator};
-use super::super::tree::{Clause, Flag, Term, conjunction, disjunction};
+use super::super::tree::{Clause, Flag, Seen, Term, conjunction, disjunction};
 use super::names::is_customer;
 use crate::domain::Schema;
 
@@ -18,12 +18,20 @@ pub(super) fn remark(node: &Node, clause: &Clause, schema: &Schema, problems: &m
 fn constant(clause: &Clause) -> Option<bool> {
     match &clause.test {
         Term::Constant(yes) => Some(*yes),
-        Term::Own(Flag::All(parts)) => conjunction(parts.iter().map(constant)),
-        Term::Own(Flag::Any(parts)) => disjunction(parts.iter().map(constant)),
+        Term::Own(Flag::All(parts)) => known(conjunction(parts.iter().map(foreseen))),
+        Term::Own(Flag::Any(parts)) => known(disjunction(parts.iter().map(foreseen))),
         Term::Own(Flag::Not(part)) => constant(part).map(|yes| !yes),
         Term::Own(Flag::Compare(comparison, compared)) => compared.foregone(*comparison),
         _ => None,
     }
+}
+
+fn foreseen(clause: &Clause) -> Seen<bool, ()> {
+    constant(clause).map(|value| (value, ())).ok_or(())
+}
+
+fn known(value: Seen<bool, ()>) -> Option<bool> {
+    value.ok().map(|(value, ())| value)
 }
 
 /// Warns of the outermost parts that come out the same for everyone.

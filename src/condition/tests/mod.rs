@@ -1,6 +1,8 @@
 //! Tests of the whole room: a schema, a customer, and what conditions come to.
 
 mod explaining;
+mod following;
+mod holding;
 mod oracle;
 mod problems;
 mod values;

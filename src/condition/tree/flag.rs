@@ -3,8 +3,12 @@
 use super::super::Facts;
 use super::super::source::Comparison;
 use super::leaf::OrderField;
-use super::{Change, Day, Items, Kind, Leaf, Length, Moment, Num, Term, Text, Walk, change_of, walk_both};
+use super::{
+    Change, Day, Items, Kind, Leaf, Length, Moment, Motion, Moving, Num, Ordered, Seen, Term, Text, Walk, both,
+    change_of, conjunction, disjunction, negated, order, walk_both,
+};
 use crate::domain::{Number, Value, ValueType};
+use std::cmp::Ordering;
 use std::ops::Range;
 
 /// A test and where it was written.
@@ -65,45 +69,35 @@ pub(in super::super) enum Path {
     Orders(OrderField),
 }
 
-/// True if all are, false if one is not; else unknown.
-pub(in super::super) fn conjunction(values: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    let mut all = Some(true);
-    for value in values {
-        match value {
-            Some(true) => {}
-            Some(false) => return Some(false),
-            None => all = None,
-        }
-    }
-    all
-}
-
-/// True if one is, false if none is; else unknown.
-pub(in super::super) fn disjunction(values: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    conjunction(values.map(|value| value.map(|yes| !yes))).map(|none| !none)
-}
-
 impl Clause {
     #[inline]
     pub(in super::super) fn evaluate(&self, facts: &Facts<'_>) -> Option<bool> {
         self.test.evaluate(facts)
     }
+
+    #[inline]
+    pub(in super::super) fn observe<M: Motion>(&self, facts: &Facts<'_>) -> Seen<bool, M> {
+        self.test.observe(facts)
+    }
 }
 
 impl Compared {
-    fn evaluate(&self, comparison: Comparison, facts: &Facts<'_>) -> Option<bool> {
-        let order = match self {
-            Self::Numbers(terms) => match &**terms {
-                (term, Term::Constant(bound)) => term.compare(*bound, facts)?,
-                (left, right) => left.evaluate(facts)?.cmp(&right.evaluate(facts)?),
-            },
-            Self::Texts(terms) => terms.0.evaluate(facts)?.cmp(&terms.1.evaluate(facts)?),
-            Self::Days(terms) => terms.0.evaluate(facts)?.cmp(&terms.1.evaluate(facts)?),
-            Self::Moments(terms) => terms.0.evaluate(facts)?.cmp(&terms.1.evaluate(facts)?),
-            Self::Lengths(terms) => terms.0.evaluate(facts)?.cmp(&terms.1.evaluate(facts)?),
-            Self::Flags(terms) => terms.0.evaluate(facts)?.cmp(&terms.1.evaluate(facts)?),
+    fn observe<M: Motion>(&self, comparison: Comparison, facts: &Facts<'_>) -> Seen<bool, M> {
+        let (order, motion) = match self {
+            Self::Numbers(terms) => {
+                let shorter = match &**terms {
+                    (term, Term::Constant(bound)) => term.compare(*bound, facts),
+                    _ => None,
+                };
+                shorter.unwrap_or_else(|| order(terms, facts))?
+            }
+            Self::Texts(terms) => order(terms, facts)?,
+            Self::Days(terms) => order(terms, facts)?,
+            Self::Moments(terms) => order(terms, facts)?,
+            Self::Lengths(terms) => order(terms, facts)?,
+            Self::Flags(terms) => order(terms, facts)?,
         };
-        Some(comparison.holds(order))
+        Ok((comparison.holds(order), motion))
     }
 
     fn walk<'a>(&'a self, walk: &mut Walk<'a, '_>) {
@@ -130,16 +124,13 @@ impl Compared {
 }
 
 impl Membership {
-    fn evaluate(&self, facts: &Facts<'_>) -> Option<bool> {
-        fn among<'a, K: Kind>(item: &'a Term<K>, list: &'a [Term<K>], facts: &'a Facts<'a>) -> Option<bool>
-        where
-            K::Value<'a>: PartialEq,
-        {
+    fn observe<M: Motion>(&self, facts: &Facts<'_>) -> Seen<bool, M> {
+        fn among<K: Ordered, M: Motion>(item: &Term<K>, list: &[Term<K>], facts: &Facts<'_>) -> Seen<bool, M> {
             if list.is_empty() {
-                return Some(false);
+                return Ok((false, M::FIXED));
             }
-            let item = item.evaluate(facts)?;
-            disjunction(list.iter().map(|other| other.evaluate(facts).map(|other| other == item)))
+            let item = item.observe::<M>(facts)?;
+            disjunction(list.iter().map(|other| Ok(same::<K, M>(&item, &other.observe(facts)?, facts))))
         }
         match self {
             Self::Numbers(item, list) => among(item, list, facts),
@@ -148,12 +139,19 @@ impl Membership {
             Self::Moments(item, list) => among(item, list, facts),
             Self::Flags(item, list) => among(item, list, facts),
             Self::NumberOf(item, list) => {
-                let (item, list) = (item.evaluate(facts)?, list.evaluate(facts)?);
-                Some(list.iter().any(|other| matches!(other, Value::Number(number) if *number == item)))
+                let (item, (list, motion)) = (item.observe::<M>(facts)?, list.observe::<M>(facts)?);
+                if list.is_empty() {
+                    return Ok((false, item.1.with(motion, Moving::shorter)));
+                }
+                disjunction(list.iter().map(|other| match other {
+                    Value::Number(number) => Ok(same::<Num, M>(&item, &(*number, motion), facts)),
+                    _ => Ok((false, motion)),
+                }))
             }
             Self::TextOf(item, list) => {
-                let (item, list) = (item.evaluate(facts)?, list.evaluate(facts)?);
-                Some(list.iter().any(|other| matches!(other, Value::Text(text) if *text == item)))
+                let ((item, a), (list, b)) = (item.observe::<M>(facts)?, list.observe::<M>(facts)?);
+                let found = list.iter().any(|other| matches!(other, Value::Text(text) if *text == item));
+                Ok((found, a.with(b, Moving::shorter)))
             }
         }
     }
@@ -212,11 +210,32 @@ impl Path {
         }
     }
 
+    fn motion<M: Motion>(&self, facts: &Facts<'_>) -> M {
+        match self {
+            Self::Attribute(..) => M::FIXED,
+            Self::Orders(_) => M::of(|| Moving::of_events(facts)),
+        }
+    }
+
     pub(in super::super) fn leaf(&self) -> Leaf<'_> {
         match self {
             Self::Attribute(name, _) => Leaf::Attribute(name),
             Self::Orders(field) => Leaf::Orders(*field),
         }
+    }
+}
+
+/// Whether two values are the same, and how long that stays.
+#[inline]
+fn same<'a, K: Ordered, M: Motion>(one: &(K::Value<'a>, M), other: &(K::Value<'a>, M), facts: &Facts<'_>) -> (bool, M) {
+    let ((left, a), (right, b)) = (one, other);
+    let motion = a.with(*b, |a, b| a.turning(b, K::distance(left, right), facts.now).from());
+    (K::order(left, right).is_eq(), motion)
+}
+
+impl Ordered for Flag {
+    fn order(left: &bool, right: &bool) -> Ordering {
+        left.cmp(right)
     }
 }
 
@@ -246,23 +265,26 @@ impl Kind for Flag {
         value.to_string()
     }
 
-    fn evaluate<'a>(&'a self, facts: &'a Facts<'a>) -> Option<bool> {
+    fn observe<'a, M: Motion>(&'a self, facts: &'a Facts<'a>) -> Seen<bool, M> {
         match self {
-            Self::All(clauses) => conjunction(clauses.iter().map(|clause| clause.evaluate(facts))),
-            Self::Any(clauses) => disjunction(clauses.iter().map(|clause| clause.evaluate(facts))),
-            Self::Not(clause) => clause.evaluate(facts).map(|yes| !yes),
-            Self::Compare(comparison, terms) => terms.evaluate(*comparison, facts),
-            Self::In(membership) => membership.evaluate(facts),
+            Self::All(clauses) => conjunction(clauses.iter().map(|clause| clause.observe(facts))),
+            Self::Any(clauses) => disjunction(clauses.iter().map(|clause| clause.observe(facts))),
+            Self::Not(clause) => negated(clause.observe(facts)),
+            Self::Compare(comparison, terms) => {
+                M::settle(facts, || terms.observe(*comparison, facts), |facts| terms.observe(*comparison, facts))
+            }
+            Self::In(membership) => M::settle(facts, || membership.observe(facts), |facts| membership.observe(facts)),
             Self::Text(test, terms) => {
-                let (whole, part) = (terms.0.evaluate(facts)?, terms.1.evaluate(facts)?);
-                Some(match test {
+                let ((whole, a), (part, b)) = both::<Text, Text, M>(terms, facts)?;
+                let holds = match test {
                     TextTest::Contains => whole.contains(&*part),
                     TextTest::StartsWith => whole.starts_with(&*part),
                     TextTest::EndsWith => whole.ends_with(&*part),
-                })
+                };
+                Ok((holds, a.with(b, Moving::shorter)))
             }
-            Self::Has(path) => Some(path.is_set(facts)),
-            Self::Consent(name) => Some(facts.customer.consents_to(name)),
+            Self::Has(path) => Ok((path.is_set(facts), path.motion(facts))),
+            Self::Consent(name) => Ok((facts.customer.consents_to(name), M::FIXED)),
         }
     }
 

@@ -2,20 +2,25 @@
 //!
 //! `None` is unknown throughout.
 
+mod clock;
 mod flag;
 mod leaf;
+mod motion;
 mod number;
 mod text;
 mod time;
 
-pub(super) use flag::{Clause, Compared, Flag, Membership, Path, TextTest, conjunction, disjunction};
+pub(super) use flag::{Clause, Compared, Flag, Membership, Path, TextTest};
 pub(super) use leaf::{EventRole, Leaf, OrderField};
+pub(super) use motion::{LOOKS_AT_ALL, Motion, Moving, Seen, conjunction, disjunction, look_ahead, negated};
 pub(super) use number::{Anchor, CalendarPart, Count, Days, Num};
 pub(super) use text::{Items, Text};
 pub(super) use time::{Day, Length, Moment};
 
 use super::Facts;
 use crate::domain::{Customer, Time, Value};
+use motion::seen;
+use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::sync::LazyLock;
 
@@ -33,11 +38,21 @@ pub(super) trait Kind: Sized + Debug + Send + Sync + 'static {
     /// A value in words.
     fn show(value: &Self::Value<'_>, facts: &Facts<'_>) -> String;
 
-    fn evaluate<'a>(&'a self, facts: &'a Facts<'a>) -> Option<Self::Value<'a>>;
+    fn observe<'a, M: Motion>(&'a self, facts: &'a Facts<'a>) -> Seen<Self::Value<'a>, M>;
     fn walk<'a>(&'a self, walk: &mut Walk<'a, '_>);
     fn change(&self) -> Change;
     /// Whether it is read as it is, not made of other terms.
     fn is_leaf(&self) -> bool;
+}
+
+/// A type whose values have an order.
+pub(super) trait Ordered: Kind {
+    fn order(left: &Self::Value<'_>, right: &Self::Value<'_>) -> Ordering;
+
+    /// How far the first is beyond the second, in the units of [`Moving`]'s line; `None` where there is no line.
+    fn distance(_: &Self::Value<'_>, _: &Self::Value<'_>) -> Option<i128> {
+        None
+    }
 }
 
 /// A term of one type.
@@ -93,22 +108,32 @@ impl<'a> Walk<'a, '_> {
 static NOBODY: LazyLock<Customer> = LazyLock::new(|| Customer::new("", Time(0)));
 
 impl<K: Kind> Term<K> {
+    /// Its value alone.
     #[inline]
     pub(super) fn evaluate<'a>(&'a self, facts: &'a Facts<'a>) -> Option<K::Value<'a>> {
+        self.observe::<()>(facts).ok().map(|(value, ())| value)
+    }
+
+    /// Its value and, as far as `M` tells, how that moves.
+    #[inline]
+    pub(super) fn observe<'a, M: Motion>(&'a self, facts: &'a Facts<'a>) -> Seen<K::Value<'a>, M> {
         match self {
-            Self::Constant(constant) => Some(K::constant(constant)),
-            Self::Attribute(name) => facts.customer.attributes.get(&**name).and_then(K::read),
-            Self::Own(own) => own.evaluate(facts),
+            Self::Constant(constant) => Ok((K::constant(constant), M::FIXED)),
+            Self::Attribute(name) => seen(facts.customer.attributes.get(&**name).and_then(K::read), M::FIXED),
+            Self::Own(own) => own.observe(facts),
             Self::LastValue(of) => {
-                facts.customer.activity.totals(&of.event)?.last_value(&of.property).and_then(K::read)
+                let totals = facts.customer.activity.totals(&of.event);
+                let value = totals.and_then(|totals| totals.last_value(&of.property)).and_then(K::read);
+                seen(value, M::of(|| Moving::of_events(facts)))
             }
-            Self::Default(terms) => terms.0.evaluate(facts).or_else(|| terms.1.evaluate(facts)),
+            Self::Default(terms) => match terms.0.observe::<M>(facts) {
+                Ok(known) => Ok(known),
+                Err(unknown) => within(terms.1.observe(facts), unknown),
+            },
             Self::Choice(terms) => {
-                if terms.0.evaluate(facts)? {
-                    terms.1.evaluate(facts)
-                } else {
-                    terms.2.evaluate(facts)
-                }
+                let (yes, condition) = terms.0.observe::<M>(facts)?;
+                let chosen = if yes { terms.1.observe(facts) } else { terms.2.observe(facts) };
+                within(chosen, condition)
             }
         }
     }
@@ -176,6 +201,44 @@ impl<K: Kind> Term<K> {
     pub(super) const fn as_constant(&self) -> Option<&K::Constant> {
         if let Self::Constant(constant) = self { Some(constant) } else { None }
     }
+}
+
+/// What was seen, for no longer than what it was chosen by is the same.
+#[inline]
+fn within<V, M: Motion>(seen: Seen<V, M>, by: M) -> Seen<V, M> {
+    match seen {
+        Ok((value, motion)) => Ok((value, motion.with(by, Moving::while_holds))),
+        Err(motion) => Err(motion.with(by, Moving::while_holds)),
+    }
+}
+
+/// A value and how it moves.
+type Known<'a, K, M> = (<K as Kind>::Value<'a>, M);
+
+type Pair<'a, A, B, M> = (Known<'a, A, M>, Known<'a, B, M>);
+
+/// Both of two terms; unknown as the first that is.
+#[inline]
+fn both<'a, A: Kind, B: Kind, M: Motion>(
+    terms: &'a (Term<A>, Term<B>),
+    facts: &'a Facts<'a>,
+) -> Result<Pair<'a, A, B, M>, M> {
+    Ok((terms.0.observe(facts)?, terms.1.observe(facts)?))
+}
+
+/// The order of two terms, and how long that stays.
+#[inline]
+pub(super) fn order<K: Ordered, M: Motion>(terms: &(Term<K>, Term<K>), facts: &Facts<'_>) -> Seen<Ordering, M> {
+    let ((left, a), (right, b)) = both::<K, K, M>(terms, facts)?;
+    let order = K::order(&left, &right);
+    let motion = a.with(b, |a, b| {
+        a.turning(b, K::distance(&left, &right), facts.now).sought(|at| {
+            let facts = Facts { now: at, ..*facts };
+            let later = self::order::<K, ()>(terms, &facts);
+            later == Ok((order, ()))
+        })
+    });
+    Ok((order, motion))
 }
 
 /// The larger of two changes.

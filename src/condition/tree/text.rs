@@ -1,9 +1,10 @@
 //! Texts and lists.
 
 use super::super::Facts;
-use super::{Change, Kind, Leaf, Walk};
+use super::{Change, Kind, Leaf, Motion, Ordered, Seen, Walk};
 use crate::domain::{Value, ValueType};
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 /// Terms that only texts have.
 #[derive(Debug)]
@@ -40,9 +41,9 @@ impl Kind for Text {
         format!("{value:?}")
     }
 
-    fn evaluate<'a>(&'a self, facts: &'a Facts<'a>) -> Option<Self::Value<'a>> {
+    fn observe<'a, M: Motion>(&'a self, facts: &'a Facts<'a>) -> Seen<Self::Value<'a>, M> {
         match self {
-            Self::Id => Some(Cow::Borrowed(&facts.customer.id)),
+            Self::Id => Ok((Cow::Borrowed(&facts.customer.id), M::FIXED)),
         }
     }
 
@@ -58,6 +59,12 @@ impl Kind for Text {
 
     fn is_leaf(&self) -> bool {
         true
+    }
+}
+
+impl Ordered for Text {
+    fn order(left: &Self::Value<'_>, right: &Self::Value<'_>) -> Ordering {
+        left.cmp(right)
     }
 }
 
@@ -86,7 +93,7 @@ impl Kind for Items {
         format!("[{}]", items.join(", "))
     }
 
-    fn evaluate<'a>(&'a self, _: &'a Facts<'a>) -> Option<Self::Value<'a>> {
+    fn observe<'a, M: Motion>(&'a self, _: &'a Facts<'a>) -> Seen<Self::Value<'a>, M> {
         match *self {}
     }
 

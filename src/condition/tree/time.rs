@@ -1,11 +1,14 @@
 //! Instants, days and spans of time.
 
 use super::super::{Facts, words};
+use super::clock::{self, Reading};
 use super::leaf::{EventRole, OrderField};
-use super::{Change, Kind, Leaf, Num, Term, Walk, change_of, walk_both};
+use super::motion::seen;
+use super::{Change, Kind, Leaf, Motion, Moving, Num, Ordered, Seen, Term, Walk, both, change_of, walk_both};
 use crate::calendar;
 use crate::domain::{Number, Span, Time, Value, ValueType};
 use jiff::civil::Date;
+use std::cmp::Ordering;
 
 /// Terms that only instants have.
 #[derive(Debug)]
@@ -69,16 +72,28 @@ impl Kind for Moment {
         words::time(*value, facts.zone)
     }
 
-    fn evaluate<'a>(&'a self, facts: &'a Facts<'a>) -> Option<Time> {
+    fn observe<'a, M: Motion>(&'a self, facts: &'a Facts<'a>) -> Seen<Time, M> {
         let activity = &facts.customer.activity;
+        let counted = |at| seen(at, M::of(|| Moving::of_events(facts)));
         match self {
-            Self::Now => Some(facts.now),
-            Self::Orders(field) => field.time(&activity.orders),
-            Self::FirstAt(event) => activity.totals(event).map(|totals| totals.first_at),
-            Self::LastAt(event) => activity.totals(event).map(|totals| totals.last_at),
-            Self::After(terms) => Some(terms.0.evaluate(facts)?.plus(terms.1.evaluate(facts)?)),
-            Self::Before(terms) => Some(terms.0.evaluate(facts)?.minus(terms.1.evaluate(facts)?)),
-            Self::StartOf(day) => Some(calendar::day_start(facts.zone, day.evaluate(facts)?)),
+            Self::Now => Ok((facts.now, M::of(|| Moving::with_time(facts.now)))),
+            Self::Orders(field) => counted(field.time(&activity.orders)),
+            Self::FirstAt(event) => counted(activity.totals(event).map(|totals| totals.first_at)),
+            Self::LastAt(event) => counted(activity.totals(event).map(|totals| totals.last_at)),
+            Self::After(terms) => {
+                let ((at, a), (by, b)) = both(terms, facts)?;
+                let sum = at.plus(by);
+                Ok((sum, a.with(b, |a, b| a.plus(b).kept_in(RANGE, sum.0.into(), facts.now))))
+            }
+            Self::Before(terms) => {
+                let ((at, a), (by, b)) = both(terms, facts)?;
+                let difference = at.minus(by);
+                Ok((difference, a.with(b, |a, b| a.minus(b).kept_in(RANGE, difference.0.into(), facts.now))))
+            }
+            Self::StartOf(day) => {
+                let (day, motion) = day.observe::<M>(facts)?;
+                Ok((calendar::day_start(facts.zone, day), motion.then(clock::day_start)))
+            }
         }
     }
 
@@ -136,9 +151,11 @@ impl Kind for Day {
         words::date(*value)
     }
 
-    fn evaluate<'a>(&'a self, facts: &'a Facts<'a>) -> Option<Date> {
+    fn observe<'a, M: Motion>(&'a self, facts: &'a Facts<'a>) -> Seen<Date, M> {
         let Self::Of(moment) = self;
-        Some(calendar::day_of(facts.zone, moment.evaluate(facts)?))
+        let (at, motion) = moment.observe::<M>(facts)?;
+        let motion = motion.then(|motion| Reading { zone: facts.zone, at, motion, now: facts.now }.day());
+        Ok((calendar::day_of(facts.zone, at), motion))
     }
 
     fn walk<'a>(&'a self, walk: &mut Walk<'a, '_>) {
@@ -178,18 +195,39 @@ impl Kind for Length {
         words::span(*value)
     }
 
-    fn evaluate<'a>(&'a self, facts: &'a Facts<'a>) -> Option<Span> {
+    fn observe<'a, M: Motion>(&'a self, facts: &'a Facts<'a>) -> Seen<Span, M> {
         match self {
-            Self::GapMedian => facts.customer.activity.orders.gap_median(),
-            Self::Between(terms) => Some(terms.0.evaluate(facts)?.since(terms.1.evaluate(facts)?)),
-            Self::Plus(terms) => terms.0.evaluate(facts)?.0.checked_add(terms.1.evaluate(facts)?.0).map(Span),
-            Self::Minus(terms) => terms.0.evaluate(facts)?.0.checked_sub(terms.1.evaluate(facts)?.0).map(Span),
-            Self::Times(terms) => scaled(terms.0.evaluate(facts)?, terms.1.evaluate(facts)?),
-            Self::Over(terms) => {
-                let (span, divisor) = (terms.0.evaluate(facts)?, terms.1.evaluate(facts)?);
-                Number::from(span.0).over(divisor).and_then(milliseconds)
+            Self::GapMedian => seen(facts.customer.activity.orders.gap_median(), M::of(|| Moving::of_events(facts))),
+            Self::Between(terms) => {
+                let ((to, a), (from, b)) = both(terms, facts)?;
+                made(Some(to.since(from)), a.with(b, Moving::minus), facts)
             }
-            Self::Units(unit, count) => scaled(*unit, count.evaluate(facts)?),
+            Self::Plus(terms) => {
+                let ((one, a), (other, b)) = both(terms, facts)?;
+                made(one.0.checked_add(other.0).map(Span), a.with(b, Moving::plus), facts)
+            }
+            Self::Minus(terms) => {
+                let ((one, a), (other, b)) = both(terms, facts)?;
+                made(one.0.checked_sub(other.0).map(Span), a.with(b, Moving::minus), facts)
+            }
+            Self::Times(terms) => {
+                let ((span, a), (factor, b)) = both(terms, facts)?;
+                let motion = a.with(b, |a, b| a.product(span.0.into(), (b, factor.micro()), Number::ONE.micro()));
+                made(scaled(span, factor), motion, facts)
+            }
+            Self::Over(terms) => {
+                let ((span, a), (divisor, b)) = both(terms, facts)?;
+                if divisor == Number::ZERO {
+                    return Err(b);
+                }
+                let motion = a.with(b, |a, b| a.quotient((b, divisor.micro()), Number::ONE.micro()));
+                made(Number::from(span.0).over(divisor).and_then(milliseconds), motion, facts)
+            }
+            Self::Units(unit, count) => {
+                let (count, motion) = count.observe::<M>(facts)?;
+                let motion = motion.then(|motion| motion.times(unit.0.into(), Number::ONE.micro()));
+                made(scaled(*unit, count), motion, facts)
+            }
         }
     }
 
@@ -215,6 +253,48 @@ impl Kind for Length {
 
     fn is_leaf(&self) -> bool {
         matches!(self, Self::GapMedian)
+    }
+}
+
+/// Beyond this, in milliseconds, sums of instants and spans are cut off or unknown.
+const RANGE: i128 = i64::MAX as i128 - 1;
+
+/// A span made of others, unless it is out of range.
+#[inline]
+fn made<M: Motion>(span: Option<Span>, motion: M, facts: &Facts<'_>) -> Seen<Span, M> {
+    match span {
+        Some(span) => Ok((span, motion.then(|motion| motion.kept_in(RANGE, span.0.into(), facts.now)))),
+        None => Err(motion),
+    }
+}
+
+impl Ordered for Moment {
+    fn order(left: &Time, right: &Time) -> Ordering {
+        left.cmp(right)
+    }
+
+    fn distance(left: &Time, right: &Time) -> Option<i128> {
+        Some(i128::from(left.0) - i128::from(right.0))
+    }
+}
+
+impl Ordered for Day {
+    fn order(left: &Date, right: &Date) -> Ordering {
+        left.cmp(right)
+    }
+
+    fn distance(left: &Date, right: &Date) -> Option<i128> {
+        Some(i128::from(calendar::day_number(*left) - calendar::day_number(*right)) * clock::DAY)
+    }
+}
+
+impl Ordered for Length {
+    fn order(left: &Span, right: &Span) -> Ordering {
+        left.cmp(right)
+    }
+
+    fn distance(left: &Span, right: &Span) -> Option<i128> {
+        Some(i128::from(left.0) - i128::from(right.0))
     }
 }
 

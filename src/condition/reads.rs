@@ -1,0 +1,72 @@
+//! What a condition depends on.
+
+use super::tree::{EventRole, Leaf};
+use crate::domain::{Purchase, Span};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a condition depends on: only when something of this changes can its value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Attributes of the customer, by name.
+    pub attributes: BTreeSet<String>,
+    /// Classes and topics whose consent is asked.
+    pub consents: BTreeSet<String>,
+    /// Events by name, with the longest window in which they are counted or summed, if any. Purchases that are read as
+    /// `orders.*` are not among them.
+    pub events: BTreeMap<String, Option<Span>>,
+    /// Whether it names `orders.*`.
+    pub orders: bool,
+    /// Whether it counts days or hours on the customer's clock, so that another time zone may change it.
+    pub local_time: bool,
+    /// Whether it may change by time alone.
+    pub now: bool,
+}
+
+impl Reads {
+    pub(super) fn of(leaves: &[Leaf<'_>]) -> Self {
+        let mut reads = Self::default();
+        for leaf in leaves {
+            match leaf {
+                Leaf::Id => {}
+                Leaf::Attribute(name) => {
+                    reads.attributes.insert((*name).to_owned());
+                }
+                Leaf::Consent(name) => {
+                    reads.consents.insert((*name).to_owned());
+                }
+                Leaf::Orders(_) => reads.orders = true,
+                Leaf::Event(event, role) => {
+                    let (EventRole::Count(window) | EventRole::Sum(_, window)) = role else {
+                        reads.events.entry((*event).to_owned()).or_default();
+                        continue;
+                    };
+                    let longest = reads.events.entry((*event).to_owned()).or_default();
+                    *longest = (*longest).max(*window);
+                    reads.now |= window.is_some();
+                }
+                Leaf::Now => reads.now = true,
+                Leaf::Zone => reads.local_time = true,
+            }
+        }
+        reads
+    }
+
+    /// Takes in what another condition reads.
+    pub fn merge(&mut self, other: &Self) {
+        self.attributes.extend(other.attributes.iter().cloned());
+        self.consents.extend(other.consents.iter().cloned());
+        for (event, window) in &other.events {
+            let longest = self.events.entry(event.clone()).or_default();
+            *longest = (*longest).max(*window);
+        }
+        self.orders |= other.orders;
+        self.local_time |= other.local_time;
+        self.now |= other.now;
+    }
+
+    /// Whether an event of that name may change it.
+    #[must_use]
+    pub fn reads_event(&self, name: &str, purchase: &Purchase) -> bool {
+        self.events.contains_key(name) || self.orders && name == purchase.event
+    }
+}
