@@ -70,13 +70,15 @@ fn settings(receivers: Receivers) -> String {
     format!(
         "business: {{name: Amani Coffee, address: \"Moi Avenue 1, Nairobi\", timezone: Europe/Zagreb, locale: en, \
          words: {{shop: \"https://amani.example\"}}}}\n\
-         store: {{path: data}}\n\
+         store: {{path: data{}}}\n\
          topics: {{offers: Offers and news}}\n\
          email: {{from: Amani Coffee <hello@amani.example>, transport: \"smtp://127.0.0.1:{}\", tls: none}}\n\
          endpoints:\n  crm: {{url: \"http://127.0.0.1:{}/hook\", secret: {{file: crm.secret}}, allow_http: true, \
          allow_addresses: [127.0.0.0/8]}}\n\
          http: {{admin: admin.sock}}\n",
-        receivers.smtp, receivers.http,
+        std::env::var("RETAIND_BENCH_CACHE").map(|mib| format!(", cache: {mib}")).unwrap_or_default(),
+        receivers.smtp,
+        receivers.http,
     )
 }
 

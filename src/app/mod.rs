@@ -37,7 +37,7 @@ use crate::delivery::Pauses;
 use crate::domain::Diagnostic;
 use crate::http::{AdminAddress, Operations};
 use crate::store::StoreError;
-use crate::store::sled::{OpenMode, SledSettings, SledStore};
+use crate::store::sled::{Cache, OpenMode, SledSettings, SledStore};
 use arc_swap::ArcSwap;
 use std::path::Path;
 use std::sync::Arc;
@@ -131,7 +131,9 @@ pub async fn offline(settings_file: &Path, mode: StoreMode) -> anyhow::Result<(A
             return Err(StartError::BadProject { diagnostics, bad_settings }.into());
         }
     };
-    let store: Arc<dyn crate::store::Store> = Arc::new(open_store(&project.settings, mode).await?);
+    // What may make a store fills it.
+    let cache = if mode == StoreMode::Create { Cache::Large } else { Cache::OfStore };
+    let store: Arc<dyn crate::store::Store> = Arc::new(open_store(&project.settings, mode, cache).await?);
     let core = shared::Shared {
         store: Arc::clone(&store),
         world: Arc::new(ArcSwap::from_pointee(build::without_channels(&project))),
@@ -159,13 +161,10 @@ impl Closer {
     }
 }
 
-/// Opens the store of the settings.
-async fn open_store(settings: &Settings, mode: OpenMode) -> anyhow::Result<SledStore> {
+/// Opens the store of the settings, with the given page cache if they name none.
+async fn open_store(settings: &Settings, mode: OpenMode, cache: Cache) -> anyhow::Result<SledStore> {
     let path = settings.store.path.clone();
-    let mut sled = SledSettings::default();
-    if let Some(mebibytes) = settings.store.cache {
-        sled.cache_bytes = mebibytes << 20;
-    }
-    let opened = tokio::task::spawn_blocking(move || SledStore::open_with(&path, mode, sled)).await?;
+    let cache = settings.store.cache.map_or(cache, |mebibytes| Cache::Bytes(mebibytes << 20));
+    let opened = tokio::task::spawn_blocking(move || SledStore::open_with(&path, mode, SledSettings { cache })).await?;
     Ok(opened.map_err(StartError::Store)?)
 }

@@ -4,7 +4,7 @@ use super::daemon::{self, read_project, require};
 use super::{StartError, reload, supervisor};
 use crate::clock::SystemClock;
 use crate::http::{AdminListener, PublicLimits, PublicListener};
-use crate::store::sled::OpenMode;
+use crate::store::sled::{Cache, OpenMode};
 use crate::telemetry::Metrics;
 use anyhow::Context;
 use std::path::Path;
@@ -33,7 +33,7 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let recorder = Metrics::install();
-    let store = patiently(super::open_store(&project.settings, OpenMode::Create)).await?;
+    let store = patiently(super::open_store(&project.settings, OpenMode::Create, Cache::OfStore)).await?;
     let address = super::admin_address(&project.settings)?;
     let listener = AdminListener::bind(&address).await.context("the admin interface cannot be offered")?;
     let public = match project.settings.http.public {

@@ -14,7 +14,7 @@ use super::{StartError, project};
 use crate::catcher::{HookCatcher, HookFaults, MailCatcher, MailFaults};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::domain::{Arrival, Reason, Span, State, Time};
-use crate::store::sled::OpenMode;
+use crate::store::sled::{Cache, OpenMode};
 use crate::store::{DeliveryFilter, Marking, Store, Urgency};
 use anyhow::{Context, ensure};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,7 +60,7 @@ pub async fn demo(request: &DemoRequest) -> anyhow::Result<DemoReport> {
     let project = daemon::require(project::load(&settings))?;
     let start = morning(SystemClock.now());
     let clock = Arc::new(ManualClock::new(start));
-    let store: Arc<dyn Store> = Arc::new(super::open_store(&project.settings, OpenMode::Create).await?);
+    let store: Arc<dyn Store> = Arc::new(super::open_store(&project.settings, OpenMode::Create, Cache::OfStore).await?);
     let arrivals = people::make_up(request.customers, request.seed, start);
     let purchases = arrivals.iter().filter(|arrival| matches!(arrival, Arrival::Event { .. })).count() as u64;
     for part in arrivals.chunks(500) {

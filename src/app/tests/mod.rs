@@ -123,7 +123,9 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
 
     async fn launch(&mut self) {
         let project = daemon::require(project::load(&self.settings())).unwrap_or_else(|error| panic!("{error:?}"));
-        let inner: Arc<dyn Store> = Arc::new(open_store(&project.settings, StoreMode::Create).await.unwrap());
+        let inner: Arc<dyn Store> = Arc::new(
+            open_store(&project.settings, StoreMode::Create, crate::store::sled::Cache::OfStore).await.unwrap(),
+        );
         let store: Arc<dyn Store> = Arc::new(Meddled { inner, meddling: Arc::clone(&self.meddling) });
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
         self.store = Some(Arc::clone(&store));

@@ -40,7 +40,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use open::{OpenMode, SledSettings};
+pub use open::{Cache, OpenMode, SledSettings};
 
 use super::{
     CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Marking, Result, Stats, Store, StoreError,

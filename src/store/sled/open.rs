@@ -35,16 +35,40 @@ pub enum OpenMode {
 }
 
 /// How a store is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SledSettings {
-    /// Bytes of sled's page cache. It is no cap on memory: far below half of the data's size on disk, sled uses more
-    /// memory and not less, so the default of 1 GiB is seldom to be changed, and never to a small number.
-    pub cache_bytes: u64,
+    /// How much of the store sled's page cache may hold.
+    pub cache: Cache,
 }
 
-impl Default for SledSettings {
-    fn default() -> Self {
-        Self { cache_bytes: 1 << 30 }
+/// How large sled's page cache is. It is no cap on memory: pages count with their size on disk and are larger in memory,
+/// and where a store grows far beyond its cache, sled uses more memory and not less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cache {
+    /// So many bytes.
+    Bytes(u64),
+    /// 1 GiB: for a command that ends, and for a store that is being filled.
+    #[default]
+    Large,
+    /// A tenth of the store's size on disk, at least 48 MiB and at most 1 GiB: for a daemon, which is to leave a small
+    /// machine's memory to others. The customers, whom every rule reads, are about a tenth of a store.
+    OfStore,
+}
+
+impl Cache {
+    const LARGEST: u64 = 1 << 30;
+    const SMALLEST: u64 = 48 << 20;
+
+    /// For the store in a folder as it now is; for one that is yet to be made, as for an empty one.
+    fn bytes(self, folder: &Path) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Large => Self::LARGEST,
+            Self::OfStore => {
+                let size = std::fs::metadata(folder.join("db")).map_or(0, |found| found.len());
+                (size / 10).clamp(Self::SMALLEST, Self::LARGEST)
+            }
+        }
     }
 }
 
@@ -255,7 +279,8 @@ fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, Refusal>) -> std::re
 fn open_sled(folder: &Path, settings: SledSettings) -> std::result::Result<::sled::Db, Refusal> {
     let since = Instant::now();
     loop {
-        let config = ::sled::Config::new().path(folder).cache_capacity(settings.cache_bytes).flush_every_ms(None);
+        let config =
+            ::sled::Config::new().path(folder).cache_capacity(settings.cache.bytes(folder)).flush_every_ms(None);
         match guarded(|| Ok(config.open().map_err(Fault::from)?)) {
             // Our own lock is held, so sled's can only be that of a thread that is just ending.
             Err(Refusal::Fault(Fault::Io(error))) if is_lock(&error) && since.elapsed() < PATIENCE => {

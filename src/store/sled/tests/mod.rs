@@ -5,7 +5,7 @@ mod random;
 mod recovery;
 mod space;
 
-use super::{OpenMode, SledSettings, SledStore};
+use super::{Cache, OpenMode, SledSettings, SledStore};
 use crate::domain::{CustomerNumber, State};
 use crate::store::contract::sample::{
     DAY, arrival, begin, customer, day, ingest, look, mail, order, profile, queue, row,
@@ -16,7 +16,7 @@ use std::path::Path;
 
 /// A small cache, for tests hold little and are many.
 fn open(folder: &Path, mode: OpenMode) -> crate::store::Result<SledStore> {
-    SledStore::open_with(folder, mode, SledSettings { cache_bytes: 64 << 20 })
+    SledStore::open_with(folder, mode, SledSettings { cache: Cache::Bytes(64 << 20) })
 }
 
 /// Copies a store's files, without the lock, as they are on the disk now: what a kill would leave.
