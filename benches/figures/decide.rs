@@ -9,7 +9,7 @@ use retaind::domain::{
     TickCounts, TickMember, Time,
 };
 use retaind::store::sled::{OpenMode, SledStore};
-use retaind::store::{Decision, DecisionBatch, Store, StoredCustomer, Urgency, View, WakeChange};
+use retaind::store::{Decision, DecisionBatch, Store, StoredCustomer, Urgency, View};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -92,8 +92,13 @@ fn tick() -> Tick {
 /// What the engine decides for a customer whom one rule with one mail concerns.
 pub(crate) fn decision(stored: &StoredCustomer, key: &DeliveryKey) -> Decision {
     let delivery = delivery(stored, key, Payload::Email { template: RULE.to_owned() });
-    let memory =
-        RuleMemory { occurrence: OCCURRENCE.to_owned(), enrolled_at: people::NOW, enrollments: 1, held_out: false };
+    let memory = RuleMemory {
+        occurrence: OCCURRENCE.to_owned(),
+        enrolled_at: people::NOW,
+        enrollments: 1,
+        held_out: false,
+        sent_at: None,
+    };
     let enrollment = Enrollment {
         rule: RULE.to_owned(),
         occurrence: OCCURRENCE.to_owned(),
@@ -101,15 +106,14 @@ pub(crate) fn decision(stored: &StoredCustomer, key: &DeliveryKey) -> Decision {
         held_out: false,
         deliveries: vec![delivery.id],
         class: Class::Marketing,
+        ending: None,
     };
     Decision {
-        customer: stored.number,
-        version: stored.version,
         memories: vec![(RULE.to_owned(), memory)],
         slots: vec![CapSlot { class: Class::Marketing, at: people::NOW, delivery: delivery.id }],
         enrollments: vec![enrollment],
         deliveries: vec![delivery],
-        wake: WakeChange::Keep,
+        ..Decision::none(stored.number, stored.version)
     }
 }
 
@@ -137,6 +141,8 @@ pub(crate) fn delivery(stored: &StoredCustomer, key: &DeliveryKey, payload: Payl
         tick: Some(now),
         uncertain: 0,
         attempted_at: None,
+        entry: None,
+        later: false,
     }
 }
 

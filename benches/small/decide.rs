@@ -20,7 +20,7 @@ fn evaluate_twenty_conditions(bencher: Bencher<'_, '_>) {
     let (rules, interest) = shop::rules().expect("the conditions compile");
     let customer = shop::customer(&interest);
     let zone = retaind::calendar::zone("Europe/Zagreb").unwrap_or(jiff::tz::TimeZone::UTC);
-    let facts = Facts { customer: &customer, now: NOW, zone: &zone };
+    let facts = Facts { customer: &customer, now: NOW, zone: &zone, entry: None };
     bencher.bench(|| rules.iter().filter(|rule| rule.evaluate(black_box(&facts)).is_true()).count());
 }
 
@@ -30,7 +30,7 @@ fn evaluate_twenty_conditions_until_when(bencher: Bencher<'_, '_>) {
     let (rules, interest) = shop::rules().expect("the conditions compile");
     let customer = shop::customer(&interest);
     let zone = retaind::calendar::zone("Europe/Zagreb").unwrap_or(jiff::tz::TimeZone::UTC);
-    let facts = Facts { customer: &customer, now: NOW, zone: &zone };
+    let facts = Facts { customer: &customer, now: NOW, zone: &zone, entry: None };
     bencher.bench(|| rules.iter().filter_map(|rule| rule.evaluate_until(black_box(&facts)).until).min());
 }
 

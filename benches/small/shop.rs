@@ -55,7 +55,7 @@ pub(crate) fn rules() -> anyhow::Result<(Vec<Predicate>, Interest)> {
     let (schema, mut interest) = (Schema::default(), Interest::default());
     let mut rules = Vec::new();
     for n in 0..20 {
-        let (rule, problems) = condition::compile(&condition(n), &Scope { schema: &schema });
+        let (rule, problems) = condition::compile(&condition(n), &Scope::of(&schema));
         let rule = rule.with_context(|| format!("{problems:?}"))?;
         interest.merge(rule.interest());
         rules.push(rule);

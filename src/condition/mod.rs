@@ -26,16 +26,19 @@
 
 mod check;
 mod explain;
+mod path;
 mod predicate;
 mod reads;
 mod source;
 mod tree;
 mod words;
 
+pub use path::Path;
 pub use predicate::Predicate;
 pub use reads::Reads;
 
-use crate::domain::{Customer, Schema, Severity, Time};
+use crate::domain::{Customer, Entry, Schema, Severity, Time};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Whether a condition holds: three-valued as in SQL.
@@ -122,6 +125,24 @@ impl Problem {
 pub struct Scope<'a> {
     /// Attributes, events, classes and topics.
     pub schema: &'a Schema,
+    /// The event whose properties are `event.…`; `None` where no event starts the rule.
+    pub event: Option<&'a str>,
+    /// Whether it is asked of an enrollment, so that `at_entry.…` means something.
+    pub at_entry: bool,
+    /// Segments that `in_segment(…)` may name, by name.
+    pub segments: &'a BTreeMap<String, Predicate>,
+    /// Rules that `sent(…)` may name.
+    pub rules: &'a BTreeSet<String>,
+}
+
+impl<'a> Scope<'a> {
+    /// With nothing but the schema to name.
+    #[must_use]
+    pub fn of(schema: &'a Schema) -> Self {
+        static NO_SEGMENTS: BTreeMap<String, Predicate> = BTreeMap::new();
+        static NO_RULES: BTreeSet<String> = BTreeSet::new();
+        Self { schema, event: None, at_entry: false, segments: &NO_SEGMENTS, rules: &NO_RULES }
+    }
 }
 
 /// What a condition is judged on.
@@ -133,6 +154,8 @@ pub struct Facts<'a> {
     pub now: Time,
     /// The customer's zone; the business's where the customer has none.
     pub zone: &'a jiff::tz::TimeZone,
+    /// What the enrollment began with that is asked about; `None` where there is none. At entry it is what is to be kept.
+    pub entry: Option<&'a Entry>,
 }
 
 /// Why a condition has its value.

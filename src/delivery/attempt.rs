@@ -253,6 +253,7 @@ async fn begin(shared: &Shared, delivery: Delivery, slot: SlotChange) -> Result<
         delivery: begun.clone(),
         slot,
         suppress: None,
+        remember: false,
     };
     match shared.store.record(vec![change], Urgency::Interactive).await {
         Ok(()) => Ok(Some(begun)),
@@ -366,7 +367,7 @@ async fn change(
     let (from, from_attempts) = (delivery.state, delivery.attempts);
     let mut changed = delivery;
     edit(&mut changed);
-    let change = DeliveryChange { from, from_attempts, delivery: changed.clone(), slot, suppress };
+    let change = DeliveryChange { from, from_attempts, delivery: changed.clone(), slot, suppress, remember: false };
     let mut in_doubt = false;
     loop {
         match shared.store.record(vec![change.clone()], Urgency::Interactive).await {

@@ -135,6 +135,8 @@ mod tests {
             tick: None,
             uncertain: 0,
             attempted_at: Some(Time(0)),
+            entry: None,
+            later: false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! A customer: attributes, consent, totals, and what the rules remember of them.
 
-use super::{Activity, Class, DeliveryId, Span, Time, Value};
+use super::{Activity, Class, DeliveryId, Span, Time, Value, Watch};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -40,16 +40,21 @@ pub struct RuleMemory {
     /// Whether the last one was held out.
     #[n(3)]
     pub held_out: bool,
+    /// When something of it was last sent to the customer; kept of rules that some condition names in `sent(…)`.
+    #[n(4)]
+    pub sent_at: Option<Time>,
 }
 
 impl RuleMemory {
     /// One memory of what two customers remember who are one.
     fn join(&mut self, other: Self) {
         let enrollments = self.enrollments.saturating_add(other.enrollments);
+        let sent_at = self.sent_at.max(other.sent_at);
         if (self.enrolled_at, &self.occurrence) < (other.enrolled_at, &other.occurrence) {
             *self = other;
         }
         self.enrollments = enrollments;
+        self.sent_at = sent_at;
     }
 }
 
@@ -108,6 +113,10 @@ pub struct Customer {
     #[n(9)]
     #[cbor(default)]
     pub absorbed: Vec<CustomerNumber>,
+    /// What rules and segments last made of the customer, and what is still to come.
+    #[n(10)]
+    #[cbor(default)]
+    pub watch: Watch,
 }
 
 impl Customer {
@@ -125,6 +134,7 @@ impl Customer {
             slots: Vec::new(),
             wake: None,
             absorbed: Vec::new(),
+            watch: Watch::default(),
         }
     }
 
@@ -269,8 +279,19 @@ mod tests {
     #[test]
     fn a_record_from_before_there_were_wakes_and_merges_is_read_as_one_without() {
         let expected = Customer::new("c1", Time(5));
-        let Customer { id, attributes, consent, arrived_at, updated_at, activity, memory, slots, wake: _, absorbed: _ } =
-            expected.clone();
+        let Customer {
+            id,
+            attributes,
+            consent,
+            arrived_at,
+            updated_at,
+            activity,
+            memory,
+            slots,
+            wake: _,
+            absorbed: _,
+            watch: _,
+        } = expected.clone();
         let older = WithoutWake { id, attributes, consent, arrived_at, updated_at, activity, memory, slots };
         let bytes = minicbor::to_vec(older).unwrap();
         assert_eq!(minicbor::decode::<Customer>(&bytes).unwrap(), expected);
@@ -284,7 +305,13 @@ mod tests {
     }
 
     fn memory(occurrence: &str, at: i64, enrollments: u32) -> RuleMemory {
-        RuleMemory { occurrence: occurrence.into(), enrolled_at: Time(at), enrollments, held_out: at % 2 == 0 }
+        RuleMemory {
+            occurrence: occurrence.into(),
+            enrolled_at: Time(at),
+            enrollments,
+            held_out: at % 2 == 0,
+            sent_at: None,
+        }
     }
 
     #[test]

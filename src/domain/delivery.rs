@@ -371,6 +371,13 @@ pub struct Delivery {
     /// When the last attempt began.
     #[n(19)]
     pub attempted_at: Option<Time>,
+    /// What its enrollment began with, where its rule names that.
+    #[n(20)]
+    pub entry: Option<Box<super::Entry>>,
+    /// Whether its step fell due after entry: then the rule's `when` is not asked again before it is sent.
+    #[n(21)]
+    #[cbor(default)]
+    pub later: bool,
 }
 
 impl Delivery {

@@ -19,6 +19,7 @@ mod schema;
 mod tick;
 mod time;
 mod value;
+mod watch;
 
 pub use activity::{Activity, EventInterest, Interest, Orders, RECENT, Recent, Totals, purchase_id};
 pub use arrival::{Arrival, anonymous_id, is_anonymous};
@@ -36,3 +37,4 @@ pub use schema::{Attribute, BUILT_IN, Purchase, Schema};
 pub use tick::{Enrollment, Planned, RuleState, Suppression, Tick, TickCounts, TickMember};
 pub use time::{NotASpan, NotATime, Span, Time};
 pub use value::{Value, ValueType};
+pub use watch::{Active, Anchor, Conversion, Ending, Entry, Membership, Pending, Stopped, Watch};

@@ -130,6 +130,9 @@ pub struct Enrollment {
     /// Class of the rule then.
     #[n(5)]
     pub class: Class,
+    /// How it ended; `None` as long as it goes on, and for one that had nothing to wait for.
+    #[n(6)]
+    pub ending: Option<super::Ending>,
 }
 
 /// An address that gets no mail.

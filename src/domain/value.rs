@@ -204,6 +204,58 @@ impl<'b, C> Decode<'b, C> for Number {
     }
 }
 
+/// How a calendar day is stored: as days since 1970-01-01.
+pub(super) mod civil_date {
+    use jiff::civil::{Date, date};
+    use minicbor::decode::Error as Unreadable;
+    use minicbor::encode::{Error as Unwritable, Write};
+    use minicbor::{Decoder, Encoder};
+
+    const EPOCH: Date = date(1970, 1, 1);
+
+    pub(in crate::domain) fn encode<C, W: Write>(
+        day: &Date,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), Unwritable<W::Error>> {
+        e.i32(day.since(EPOCH).map_or(0, |span| span.get_days()))?.ok()
+    }
+
+    pub(in crate::domain) fn decode<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<Date, Unreadable> {
+        let days = jiff::Span::new().try_days(d.i32()?).map_err(Unreadable::message)?;
+        Ok(EPOCH.saturating_add(days))
+    }
+}
+
+/// As [`civil_date`], or null.
+pub(super) mod optional_date {
+    use super::civil_date;
+    use jiff::civil::Date;
+    use minicbor::data::Type;
+    use minicbor::decode::Error as Unreadable;
+    use minicbor::encode::{Error as Unwritable, Write};
+    use minicbor::{Decoder, Encoder};
+
+    pub(in crate::domain) fn encode<C, W: Write>(
+        day: &Option<Date>,
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), Unwritable<W::Error>> {
+        match day {
+            Some(day) => civil_date::encode(day, e, ctx),
+            None => e.null()?.ok(),
+        }
+    }
+
+    pub(in crate::domain) fn decode<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Option<Date>, Unreadable> {
+        if d.datatype()? == Type::Null {
+            d.skip()?;
+            return Ok(None);
+        }
+        civil_date::decode(d, ctx).map(Some)
+    }
+}
+
 impl<C> Encode<C> for Value {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
         match self {
@@ -211,8 +263,8 @@ impl<C> Encode<C> for Value {
             Self::Number(number) => number.encode(e, ctx),
             Self::Bool(yes) => e.bool(*yes)?.ok(),
             Self::Date(date) => {
-                let days = date.since(jiff::civil::date(1970, 1, 1)).map_or(0, |span| span.get_days());
-                e.tag(DAYS)?.i32(days)?.ok()
+                e.tag(DAYS)?;
+                civil_date::encode(date, e, ctx)
             }
             Self::Time(time) => e.tag(INSTANT)?.i64(time.0)?.ok(),
             Self::List(items) => items.encode(e, ctx),
@@ -229,8 +281,7 @@ impl<'b, C> Decode<'b, C> for Value {
             Type::Tag => {
                 let tag = d.tag()?;
                 if tag == DAYS {
-                    let days = jiff::Span::new().try_days(d.i32()?).map_err(decode::Error::message)?;
-                    Self::Date(jiff::civil::date(1970, 1, 1).saturating_add(days))
+                    Self::Date(civil_date::decode(d, ctx)?)
                 } else if tag == INSTANT {
                     Self::Time(Time(d.i64()?))
                 } else {

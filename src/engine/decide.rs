@@ -91,7 +91,7 @@ pub fn decide(
 ) -> Decided {
     let mut decided = Decided { verdicts: Vec::with_capacity(firings.len()), ..Decided::default() };
     for firing in firings {
-        let facts = Facts { customer, now: moment.at, zone };
+        let facts = Facts { customer, now: moment.at, zone, entry: None };
         let verdict = match firing.rule.when.evaluate(&facts) {
             Truth::False => Verdict::NoMatch,
             Truth::Unknown => Verdict::Unknown,
@@ -162,6 +162,7 @@ fn enroll(
         held_out,
         deliveries: Vec::new(),
         class: rule.class,
+        ending: None,
     };
     let (mut emails, mut webhooks, mut capped) = (0, 0, 0);
     for step in rule.steps.iter().filter(|_| !held_out) {
@@ -187,6 +188,7 @@ fn enroll(
             enrolled_at: moment.at,
             enrollments: before.saturating_add(1),
             held_out,
+            sent_at: customer.memory.get(&rule.id).and_then(|memory| memory.sent_at),
         },
     ));
     if held_out { Verdict::HeldOut } else { Verdict::Enrolled { emails, webhooks, capped } }
@@ -219,6 +221,8 @@ fn ask(number: CustomerNumber, firing: &Firing<'_>, step: &Step, facts: &Facts<'
         tick: moment.tick,
         uncertain: 0,
         attempted_at: None,
+        entry: None,
+        later: false,
     }
 }
 

@@ -57,7 +57,8 @@ pub fn gate(input: &GateInput<'_>) -> Gate {
     if let Some(reason) = input.paused {
         return Gate::Hold(reason);
     }
-    let facts = Facts { customer: input.customer, now: input.now, zone: input.zone };
+    let facts =
+        Facts { customer: input.customer, now: input.now, zone: input.zone, entry: input.delivery.entry.as_deref() };
     for condition in [Some(&rule.when), step.when.as_ref()].into_iter().flatten() {
         match condition.evaluate(&facts) {
             Truth::True => {}

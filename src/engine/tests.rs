@@ -125,6 +125,7 @@ fn again_after_counts_elapsed_time_from_the_last_enrollment() {
             enrolled_at: NOON.minus(Span::days(days)),
             enrollments: 1,
             held_out: false,
+            sent_at: None,
         };
         customer.memory.insert("a".into(), memory);
         customer
@@ -144,6 +145,7 @@ fn the_same_local_time_in_a_new_zone_is_no_new_occurrence() {
         enrolled_at: NOON.minus(Span::days(40)),
         enrollments: 1,
         held_out: false,
+        sent_at: None,
     };
     customer.memory.insert("a".into(), memory);
     assert_eq!(verdict(&customer, &marketing("a", "")), Verdict::Held(Reason::AgainAfter));

@@ -38,6 +38,8 @@ pub(crate) fn delivery(number: u8) -> Delivery {
         tick: Some(AT),
         uncertain: 0,
         attempted_at: Some(AT),
+        entry: None,
+        later: false,
     }
 }
 

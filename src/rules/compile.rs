@@ -73,5 +73,5 @@ fn set(rules: Found, names: &Names<'_>) -> RuleSet {
         interest.merge(rule.when.interest());
         rule.steps.iter().filter_map(|step| step.when.as_ref()).for_each(|when| interest.merge(when.interest()));
     }
-    RuleSet { rules, interest }
+    RuleSet { rules, segments: Vec::new(), interest }
 }

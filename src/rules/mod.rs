@@ -20,7 +20,7 @@ mod tests;
 pub use compile::compile;
 
 use crate::calendar::Cron;
-use crate::condition::Predicate;
+use crate::condition::{Path, Predicate};
 use crate::domain::{Class, Interest, Place, Schema, Span};
 use crate::yaml;
 use jiff::tz::TimeZone;
@@ -59,6 +59,8 @@ pub struct Names<'a> {
 pub struct RuleSet {
     /// By priority, highest first, then by id.
     pub rules: Vec<Arc<Rule>>,
+    /// Named conditions, each behind those that it names.
+    pub segments: Vec<Segment>,
     /// What they need of each customer's events.
     pub interest: Interest,
 }
@@ -90,8 +92,14 @@ pub struct Rule {
     pub trigger: Trigger,
     /// Whom it reaches.
     pub when: Predicate,
-    /// When it may reach the same customer again.
+    /// When it may reach the same customer again; after no time at all if it does not say.
     pub again_after: AgainAfter,
+    /// An enrollment ends when this is false.
+    pub stays: Option<Predicate>,
+    /// What its enrollments are meant to bring about.
+    pub goal: Option<Goal>,
+    /// The paths that `at_entry.` stands before in it, each once; what an enrollment keeps of its beginning.
+    pub at_entry: Vec<Path>,
     /// Who gets the slot when a cap bites: the higher one. 50 if not given.
     pub priority: i64,
     /// Of 10,000 customers, how many are held out.
@@ -112,19 +120,95 @@ pub enum Trigger {
         /// On whose clock.
         zone: TriggerZone,
     },
+    /// An event arrives.
+    Event {
+        /// Its name.
+        name: String,
+        /// `when` is judged so long after it happened.
+        delay: Span,
+        /// The property whose value makes an enrollment unique; the message id if there is none.
+        once_per: Option<String>,
+    },
+    /// A date of the customer's comes near.
+    Date {
+        /// The attribute, a date or a timestamp.
+        attribute: String,
+        /// When on the customer's clock a day's steps fall due.
+        at: jiff::civil::Time,
+        /// Whether it comes every year.
+        yearly: bool,
+    },
+    /// A customer crosses a segment's border.
+    Crossing {
+        /// The segment.
+        segment: String,
+        /// Which way.
+        direction: Direction,
+    },
+}
+
+/// Which way a segment's border is crossed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The customer comes in.
+    Enters,
+    /// The customer goes out.
+    Leaves,
+}
+
+/// What a rule's enrollments are meant to bring about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Goal {
+    /// The event that is hoped for.
+    pub event: String,
+    /// How long after entry it counts.
+    pub within: Span,
+    /// The property that says what it is worth.
+    pub value: Option<String>,
+}
+
+/// A named condition.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// Its name.
+    pub name: String,
+    /// What it is, in the user's words; empty if not given.
+    pub description: String,
+    /// Who is in it.
+    pub when: Predicate,
+    /// Changes when what it means does, that of the segments which it names included.
+    pub meaning: u64,
+}
+
+/// How long after entry, or from the anchor, a step falls due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offset {
+    /// So many calendar days, at the same time of day on the customer's clock.
+    Days(i32),
+    /// So many hours.
+    Hours(i32),
 }
 
 impl Trigger {
     /// The trigger as a text that stays the same as long as it means the same.
     #[must_use]
     pub fn text(&self) -> String {
-        let Self::Schedule { cron, zone } = self;
-        let zone = match zone {
-            TriggerZone::Business => "business",
-            TriggerZone::Customer => "customer",
-            TriggerZone::Named(name, _) => name,
-        };
-        format!("schedule {} {zone}", cron.text())
+        match self {
+            Self::Schedule { cron, zone } => {
+                let zone = match zone {
+                    TriggerZone::Business => "business",
+                    TriggerZone::Customer => "customer",
+                    TriggerZone::Named(name, _) => name,
+                };
+                format!("schedule {} {zone}", cron.text())
+            }
+            Self::Event { name, delay, once_per } => {
+                format!("event {name:?} {delay} {:?}", once_per.as_deref().unwrap_or_default())
+            }
+            Self::Date { attribute, at, yearly } => format!("date {attribute} {at} {yearly}"),
+            Self::Crossing { segment, direction: Direction::Enters } => format!("enters {segment}"),
+            Self::Crossing { segment, direction: Direction::Leaves } => format!("leaves {segment}"),
+        }
     }
 }
 
@@ -162,6 +246,8 @@ pub struct PauseIf {
 pub struct Step {
     /// Its name within the rule: `id`, or else the name of the template or the `type` of the webhook.
     pub id: String,
+    /// When it falls due, counted from the anchor of a date, otherwise from entry; never before the step before it.
+    pub offset: Offset,
     /// It is skipped unless this holds.
     pub when: Option<Predicate>,
     /// How long after it is due it is still worth sending.

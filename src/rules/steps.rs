@@ -1,7 +1,7 @@
 //! `steps:`, what a rule does.
 
 use super::rule::{a_map, positive_span};
-use super::{Action, Names, Step, when};
+use super::{Action, Names, Offset, Step, when};
 use crate::domain::{Diagnostic, EXPIRES_AFTER, nearest};
 use crate::yaml::{Document, Item, Map, Node};
 use std::collections::BTreeMap;
@@ -74,7 +74,7 @@ fn step(map: Map<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<Ste
         None => None,
     };
     let id = id.unwrap_or(Some(by_itself))?;
-    Some(Step { id, when: condition, expires: expires?, action })
+    Some(Step { id, offset: Offset::Days(0), when: condition, expires: expires?, action })
 }
 
 fn step_id(item: Item<'_>) -> Option<String> {

@@ -113,7 +113,7 @@ fn one(item: Item<'_>, text: &str, schema: &Schema) -> Option<Predicate> {
         return None;
     }
     let document = item.reader().document();
-    let (predicate, problems) = condition::compile(text, &Scope { schema });
+    let (predicate, problems) = condition::compile(text, &Scope::of(schema));
     for problem in problems {
         let place = document.place_within(item.node(), problem.span);
         item.reader().report(Diagnostic {

@@ -19,8 +19,8 @@ mod contract;
 pub use error::{DuplicateKey, StoreError};
 
 use crate::domain::{
-    Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane,
-    Planned, Reason, RuleMemory, RuleState, Span, State, Suppression, Tick, Time,
+    Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Ending, Enrollment, Event, Interest,
+    Lane, Planned, Reason, RuleMemory, RuleState, Span, State, Suppression, Tick, Time, Watch,
 };
 use async_trait::async_trait;
 
@@ -39,9 +39,15 @@ pub enum Urgency {
 /// Whether arrivals make the rules look at the customers whom they change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Marking {
-    /// They do not: imports of what is past.
+    /// They do not: nobody looks at customers when they change.
     Leave,
-    /// The wake of each becomes the earlier of what it is and the arrival's `received_at`.
+    /// The wake of each becomes the earlier of what it is and the arrival's `received_at`, and [`Watch::quiet`] is set:
+    /// imports of what is past, which start nothing.
+    Quiet,
+    /// The same wake. Events of [`Interest::triggers`] are added to [`Watch::pending`] besides.
+    ///
+    /// [`Watch::pending`]: crate::domain::Watch::pending
+    /// [`Watch::quiet`]: crate::domain::Watch::quiet
     Dirty,
 }
 
@@ -94,6 +100,44 @@ pub struct Decision {
     pub deliveries: Vec<Delivery>,
     /// When the customer is to be looked at again.
     pub wake: WakeChange,
+    /// What the rules made of the customer, in place of what the record has; `None` leaves that.
+    pub watch: Option<Watch>,
+    /// By rule with a schedule, whether its condition holds now: its member row is made or removed.
+    pub members: Vec<(String, bool)>,
+    /// Enrollments that go on or end. One that is not there, or ended before, is left as it is.
+    pub changes: Vec<EnrollmentChange>,
+}
+
+impl Decision {
+    /// One that changes nothing yet.
+    #[must_use]
+    pub const fn none(customer: CustomerNumber, version: u64) -> Self {
+        Self {
+            customer,
+            version,
+            memories: Vec::new(),
+            slots: Vec::new(),
+            enrollments: Vec::new(),
+            deliveries: Vec::new(),
+            wake: WakeChange::Keep,
+            watch: None,
+            members: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+}
+
+/// What becomes of an enrollment after its entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrollmentChange {
+    /// The rule.
+    pub rule: String,
+    /// Which enrollment.
+    pub occurrence: String,
+    /// Deliveries of steps that fell due, to be noted with it; they are made by the same decision.
+    pub deliveries: Vec<DeliveryId>,
+    /// How it ended, if it did.
+    pub ending: Option<Ending>,
 }
 
 /// What a decision does to a customer's wake.
@@ -142,6 +186,8 @@ pub struct DeliveryChange {
     pub slot: SlotChange,
     /// An address to be suppressed with it.
     pub suppress: Option<Suppression>,
+    /// Whether the customer is to remember that the rule sent something ([`crate::domain::RuleMemory::sent_at`]).
+    pub remember: bool,
 }
 
 /// What is waiting in a lane.
@@ -251,6 +297,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// A customer's events, newest first, at most `limit`, only those before `before` if given.
     async fn events(&self, customer: CustomerNumber, before: Option<Time>, limit: usize) -> Result<Vec<Event>>;
+
+    /// Up to `limit` customers, with numbers above `after`, of whom a member row of the rule was stored.
+    async fn members(&self, rule: &str, after: Option<CustomerNumber>, limit: usize) -> Result<Vec<CustomerNumber>>;
 
     /// A customer's enrollments, newest first, at most `limit`.
     async fn enrollments(&self, customer: CustomerNumber, limit: usize) -> Result<Vec<Enrollment>>;

@@ -174,6 +174,7 @@ fn edit(delivery: &Delivery, change: Change, now: Time) -> std::result::Result<D
         delivery: changed,
         slot,
         suppress: None,
+        remember: false,
     })
 }
 

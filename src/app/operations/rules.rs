@@ -44,7 +44,7 @@ fn view(world: &World, rule: &Rule, state: &RuleState, zones: &[String], now: Ti
 
 /// When the rule's trigger fires next, in whichever zone comes first.
 fn next_due(world: &World, rule: &Rule, zones: &[String], now: Time) -> Option<Time> {
-    let Trigger::Schedule { cron, zone } = &rule.trigger;
+    let Trigger::Schedule { cron, zone } = &rule.trigger else { return None };
     let next = |zone: &jiff::tz::TimeZone| cron.next(zone, now).map(|occurrence| occurrence.at);
     match zone {
         TriggerZone::Business => next(&world.zone),

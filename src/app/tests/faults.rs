@@ -195,6 +195,7 @@ async fn found_uncertain_a_second_time_it_waits_its_ten_minutes_in_peace() {
         delivery: sending,
         slot: SlotChange::Keep,
         suppress: None,
+        remember: false,
     };
     shop.store().record(vec![change], Urgency::Interactive).await.unwrap();
     shop.stop().await;

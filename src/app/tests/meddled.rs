@@ -182,6 +182,10 @@ impl Store for Meddled {
         self.inner.events(customer, before, limit).await
     }
 
+    async fn members(&self, rule: &str, after: Option<CustomerNumber>, limit: usize) -> Result<Vec<CustomerNumber>> {
+        self.inner.members(rule, after, limit).await
+    }
+
     async fn enrollments(&self, customer: CustomerNumber, limit: usize) -> Result<Vec<Enrollment>> {
         self.inner.enrollments(customer, limit).await
     }

@@ -6,7 +6,7 @@ use crate::delivery::{Pauses, World};
 use crate::domain::{CustomerNumber, DeliveryKey, Reason, State, Tick, TickCounts};
 use crate::engine::{self, Decided, Firing, Moment, Verdict};
 use crate::rules::Rule;
-use crate::store::{Decision, StoredCustomer, WakeChange};
+use crate::store::{Decision, StoredCustomer};
 use crate::telemetry::names::{self, label};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -122,13 +122,11 @@ impl Judge {
             return None;
         }
         Some(Decision {
-            customer: stored.number,
-            version: stored.version,
             memories: decided.memories,
             slots: decided.slots,
             enrollments: decided.enrollments,
             deliveries: decided.deliveries,
-            wake: WakeChange::Keep,
+            ..Decision::none(stored.number, stored.version)
         })
     }
 }

@@ -1,6 +1,6 @@
 //! From schedules and the clock to durable ticks.
 
-use crate::calendar::{self, Occurrence};
+use crate::calendar::{self, Cron, Occurrence};
 use crate::delivery::{Pauses, World};
 use crate::domain::{Planned, RuleState, Span, Tick, TickCounts, TickMember, Time};
 use crate::rules::{Rule, Trigger, TriggerZone};
@@ -25,6 +25,7 @@ pub(crate) struct Planner {
 /// One schedule as it is now.
 struct Schedule<'w> {
     rule: &'w Rule,
+    cron: &'w Cron,
     zone_name: String,
     zone: TimeZone,
     of_customers: bool,
@@ -55,9 +56,8 @@ impl Planner {
             if !turned_back && self.next.get(&key).is_some_and(|next| *next > now) {
                 continue;
             }
-            let Trigger::Schedule { cron, .. } = &schedule.rule.trigger;
-            let plan = calendar::plan(cron, &schedule.zone, last, now, world.policy.misfire);
-            let next = cron.next(&schedule.zone, plan.until.max(now.min(plan.until.plus(Span(1)))));
+            let plan = calendar::plan(schedule.cron, &schedule.zone, last, now, world.policy.misfire);
+            let next = schedule.cron.next(&schedule.zone, plan.until.max(now.min(plan.until.plus(Span(1)))));
             self.next.insert(key.clone(), next.map_or(Time::MAX, |occurrence| occurrence.at));
             if plan.fire.is_empty() && plan.passed_over == 0 && !turned_back {
                 continue;
@@ -137,9 +137,10 @@ fn member(schedule: &Schedule<'_>, occurrence: Occurrence) -> TickMember {
 fn schedules<'w>(world: &'w World, zones: &[String]) -> Vec<Schedule<'w>> {
     let mut schedules = Vec::new();
     for rule in &world.rules.rules {
-        let Trigger::Schedule { zone, .. } = &rule.trigger;
+        let Trigger::Schedule { cron, zone } = &rule.trigger else { continue };
         let one = |zone_name: &str, zone: TimeZone, of_customers| Schedule {
             rule,
+            cron,
             zone_name: zone_name.to_owned(),
             zone,
             of_customers,

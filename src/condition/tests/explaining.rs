@@ -6,7 +6,7 @@ use crate::domain::Customer;
 
 fn explained(predicate: &Predicate, customer: &Customer) -> Explanation {
     let zone = crate::calendar::zone("Europe/Zagreb").unwrap();
-    predicate.explain(&Facts { customer, now: t(NOW), zone: &zone })
+    predicate.explain(&Facts { customer, now: t(NOW), zone: &zone, entry: None })
 }
 
 fn detail(source: &str, customer: &Customer) -> String {

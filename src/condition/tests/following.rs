@@ -245,7 +245,7 @@ fn subject() -> impl Strategy<Value = (Time, Customer, &'static str)> {
 }
 
 fn checked(source: &str) -> Option<Predicate> {
-    compile(source, &Scope { schema: &schema() }).0
+    compile(source, &Scope::of(&schema())).0
 }
 
 /// Instants from one up to another: the first, the last, and some between, near and far.
@@ -279,7 +279,7 @@ proptest! {
         let predicate = checked(&source);
         prop_assume!(predicate.is_some());
         let (predicate, zone) = (predicate.unwrap(), calendar::zone(zone).unwrap());
-        let mut facts = Facts { customer: &customer, now, zone: &zone };
+        let mut facts = Facts { customer: &customer, now, zone: &zone, entry: None };
         let end = now.plus(Span::days(366));
         for _ in 0..12 {
             let held = predicate.evaluate_until(&facts);
@@ -299,7 +299,7 @@ proptest! {
         let predicate = checked(&source);
         prop_assume!(predicate.is_some());
         let (predicate, zone) = (predicate.unwrap(), calendar::zone(zone).unwrap());
-        let mut facts = Facts { customer: &customer, now, zone: &zone };
+        let mut facts = Facts { customer: &customer, now, zone: &zone, entry: None };
         for _ in 0..8 {
             let held = predicate.evaluate_until(&facts);
             let far = now.plus(Span::days(7000));
@@ -324,7 +324,7 @@ proptest! {
         prop_assume!(parts.is_some());
         let parts = parts.unwrap();
         let zone = calendar::zone(zone).unwrap();
-        let facts = Facts { customer: &customer, now, zone: &zone };
+        let facts = Facts { customer: &customer, now, zone: &zone, entry: None };
         for (joined, between) in [(Predicate::all(parts.clone()), " && "), (Predicate::any(parts.clone()), " || ")] {
             let one = checked(&sources.join(between)).unwrap();
             prop_assert_eq!(joined.evaluate_until(&facts), one.evaluate_until(&facts));

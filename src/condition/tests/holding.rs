@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 fn held_in(source: &str, customer: &Customer, zone: &str, now: &str) -> Held {
     let zone = calendar::zone(zone).unwrap();
-    compiled(source).evaluate_until(&Facts { customer, now: t(now), zone: &zone })
+    compiled(source).evaluate_until(&Facts { customer, now: t(now), zone: &zone, entry: None })
 }
 
 /// Conditions over the known customer on 29 March 2026 at 10:00 in Zagreb, with the instant until which each is as it is.
@@ -36,7 +36,7 @@ fn what_only_data_changes_holds_for_ever() {
         ("customer.birthday.getMonth() == 2", ""),
     ]);
     let everyone = Predicate::everyone();
-    let facts = Facts { customer: &nobody(), now: Time(0), zone: &TimeZone::UTC };
+    let facts = Facts { customer: &nobody(), now: Time(0), zone: &TimeZone::UTC, entry: None };
     assert_eq!(everyone.evaluate_until(&facts), Held { value: Truth::True, until: None });
 }
 
@@ -155,7 +155,12 @@ fn joined_conditions_change_when_the_whole_does() {
         ("default(1 / (55 - days_since(orders.last_at)), 5) > 3", "2026-03-29T22:00:00Z"),
     ]);
     let part = |source| compiled(source);
-    let facts = Facts { customer: &somebody(), now: t(super::NOW), zone: &calendar::zone("Europe/Zagreb").unwrap() };
+    let facts = Facts {
+        customer: &somebody(),
+        now: t(super::NOW),
+        zone: &calendar::zone("Europe/Zagreb").unwrap(),
+        entry: None,
+    };
     let late = || vec![part("days_since(orders.last_at) > 60"), part("since(orders.first_at) > days(200)")];
     for (joined, value, until) in [
         (Predicate::all(late()), Truth::False, "2026-06-22T09:00:00.001Z"),

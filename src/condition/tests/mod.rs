@@ -98,11 +98,11 @@ fn everything() -> Interest {
 }
 
 fn problems(source: &str) -> Vec<Problem> {
-    compile(source, &Scope { schema: &schema() }).1
+    compile(source, &Scope::of(&schema())).1
 }
 
 fn compiled(source: &str) -> Predicate {
-    let (predicate, problems) = compile(source, &Scope { schema: &schema() });
+    let (predicate, problems) = compile(source, &Scope::of(&schema()));
     predicate.unwrap_or_else(|| panic!("{source}: {problems:?}"))
 }
 
@@ -115,7 +115,7 @@ fn judged(source: &str, customer: &Customer) -> Truth {
 
 fn judged_in(source: &str, customer: &Customer, zone: &str, now: &str) -> Truth {
     let zone = calendar::zone(zone).unwrap();
-    compiled(source).evaluate(&Facts { customer, now: t(now), zone: &zone })
+    compiled(source).evaluate(&Facts { customer, now: t(now), zone: &zone, entry: None })
 }
 
 fn is_error(problem: &Problem) -> bool {

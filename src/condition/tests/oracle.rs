@@ -188,7 +188,7 @@ proptest! {
     fn conditions_come_to_what_the_reference_interpreter_says(source in truth(), world in world()) {
         prop_assume!(source.len() < 4000);
         let schema = schema();
-        let (predicate, problems) = compile(&source, &Scope { schema: &schema });
+        let (predicate, problems) = compile(&source, &Scope::of(&schema));
         let Some(predicate) = predicate else {
             prop_assert!(problems.iter().all(|problem| problem.code == "too-deep"), "{}: {:?}", source, problems);
             return Ok(());
@@ -199,7 +199,7 @@ proptest! {
             other => return Err(TestCaseError::fail(format!("{source}: the oracle says {other:?}"))),
         };
         let (customer, zone) = (world.customer(), jiff::tz::TimeZone::UTC);
-        let facts = super::Facts { customer: &customer, now: Time(0), zone: &zone };
+        let facts = super::Facts { customer: &customer, now: Time(0), zone: &zone, entry: None };
         prop_assert_eq!(predicate.evaluate(&facts), Truth::from(Some(expected)), "{}", source);
     }
 }

@@ -257,7 +257,7 @@ fn what_is_too_long_or_too_deep_is_refused_and_never_overflows() {
 #[test]
 fn no_text_makes_the_compiler_panic() {
     let schema = schema();
-    let scope = Scope { schema: &schema };
+    let scope = Scope::of(&schema);
     let seeds = [
         "has(customer.plan)",
         "a ? b : c",

@@ -137,7 +137,7 @@ fn the_short_cut_for_days_agrees_with_the_calendar_near_every_bound() {
             let now = t("2012-01-05T00:00:00Z");
             let mut customer = nobody();
             customer.attributes.insert("seen_at".into(), Value::Time(now.plus(Span::hours(-hour + 48))));
-            let facts = Facts { customer: &customer, now, zone: &zone };
+            let facts = Facts { customer: &customer, now, zone: &zone, entry: None };
             assert_eq!(at_bound.evaluate(&facts), summed.evaluate(&facts), "{hour} hours");
         }
     }
@@ -237,7 +237,7 @@ fn a_value_stored_under_another_type_is_read_as_the_declared_one_or_is_missing()
 #[test]
 fn predicates_join_with_three_values() {
     let (nobody, zone) = (nobody(), jiff::tz::TimeZone::UTC);
-    let facts = Facts { customer: &nobody, now: t("2026-01-01"), zone: &zone };
+    let facts = Facts { customer: &nobody, now: t("2026-01-01"), zone: &zone, entry: None };
     let part = |truth| match truth {
         True => compiled("orders.count == 0"),
         False => compiled("orders.count > 0"),
@@ -281,7 +281,7 @@ fn interest_names_exactly_what_has_to_be_kept() {
 fn what_was_missing_is_named_only_where_it_decided() {
     let missing = |condition: &str, customer: &Customer| {
         let zone = jiff::tz::TimeZone::UTC;
-        compiled(condition).missing(&Facts { customer, now: t("2026-01-01"), zone: &zone })
+        compiled(condition).missing(&Facts { customer, now: t("2026-01-01"), zone: &zone, entry: None })
     };
     let nobody = nobody();
     assert_eq!(

@@ -193,7 +193,7 @@ impl<K: Kind> Term<K> {
             return self;
         }
         let zone = jiff::tz::TimeZone::UTC;
-        let facts = Facts { customer: &NOBODY, now: Time(0), zone: &zone };
+        let facts = Facts { customer: &NOBODY, now: Time(0), zone: &zone, entry: None };
         let value = self.evaluate(&facts).map(K::freeze);
         value.map_or(self, Self::Constant)
     }

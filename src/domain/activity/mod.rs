@@ -24,6 +24,10 @@ pub struct Interest {
     pub events: BTreeMap<String, EventInterest>,
     /// What a purchase is; `orders.*` is always kept.
     pub purchase: Purchase,
+    /// Events that start rules or reach goals: one that arrives waits in the customer's record until it is judged.
+    pub triggers: BTreeSet<String>,
+    /// Rules of which somebody asks whether they sent something.
+    pub sent: BTreeSet<String>,
 }
 
 impl Interest {
@@ -35,9 +39,12 @@ impl Interest {
             ours.last_values.extend(theirs.last_values.iter().map(|(name, kind)| (name.clone(), *kind)));
             ours.longest_window = ours.longest_window.max(theirs.longest_window);
         }
+        self.triggers.extend(other.triggers.iter().cloned());
+        self.sent.extend(other.sent.iter().cloned());
     }
 
-    /// A number that changes when what has to be kept changes; the length of a window does not change it.
+    /// A number that changes when what has to be kept in the totals changes; the length of a window does not change it,
+    /// nor does what starts rules.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         use sha2::Digest;

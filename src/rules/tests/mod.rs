@@ -142,7 +142,7 @@ fn every_key_of_a_rule_is_read() {
 fn what_a_rule_does_not_say_has_its_default() {
     let set = good(&GOOD.replace(", timezone: customer", "").replace("topic: offers\n", ""));
     let rule = set.get("a").unwrap();
-    let super::Trigger::Schedule { zone, .. } = &rule.trigger;
+    let super::Trigger::Schedule { zone, .. } = &rule.trigger else { panic!("a schedule") };
     assert_eq!(zone, &TriggerZone::Business);
     assert_eq!((rule.priority, rule.holdout, rule.pause_if), (50, 0, None));
     assert_eq!((rule.topic.as_deref(), rule.description.as_str()), (None, ""));
@@ -181,7 +181,7 @@ fn judged(when: &str, country: &str, tier: Option<&str>) -> Truth {
     if let Some(tier) = tier {
         customer.attributes.insert("tier".into(), Value::Text(tier.into()));
     }
-    set.rules[0].when.evaluate(&Facts { customer: &customer, now: Time(0), zone: &TimeZone::UTC })
+    set.rules[0].when.evaluate(&Facts { customer: &customer, now: Time(0), zone: &TimeZone::UTC, entry: None })
 }
 
 #[test]

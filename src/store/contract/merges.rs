@@ -61,7 +61,8 @@ pub(super) async fn two_customers_become_one(store: &dyn Store) {
     assert_eq!(["plan", "city", "lang"].map(|name| one.text(name)), [Some("free"), Some("Pula"), Some("hr")]);
     assert_eq!((one.activity.orders.count, one.activity.orders.revenue), (2, 12.into()));
     assert_eq!((one.activity.orders.first_at, one.activity.orders.last_at), (Some(day(1)), Some(day(2))));
-    let memory = RuleMemory { occurrence: "o2".into(), enrolled_at: day(6), enrollments: 2, held_out: false };
+    let memory =
+        RuleMemory { occurrence: "o2".into(), enrolled_at: day(6), enrollments: 2, held_out: false, sent_at: None };
     assert_eq!(one.memory["win-back"], memory);
     assert_eq!(one.slots.iter().map(|slot| slot.delivery).collect::<Vec<_>>(), [id(1), id(2)]);
     for number in [CustomerNumber(1), CustomerNumber(2)] {

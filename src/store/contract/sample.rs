@@ -135,6 +135,8 @@ pub(in crate::store) fn mail(n: u8, to: &StoredCustomer, due: i64) -> Delivery {
         tick: None,
         uncertain: 0,
         attempted_at: None,
+        entry: None,
+        later: false,
     }
 }
 
@@ -148,11 +150,15 @@ pub(in crate::store) fn decision(customer: &StoredCustomer, deliveries: Vec<Deli
     let occurrence = deliveries.first().map_or_else(|| "o0".to_owned(), |first| first.occurrence.clone());
     let mails = deliveries.iter().filter(|delivery| matches!(delivery.payload, Payload::Email { .. }));
     Decision {
-        customer: customer.number,
-        version: customer.version,
         memories: vec![(
             "win-back".into(),
-            RuleMemory { occurrence: occurrence.clone(), enrolled_at: day(1), enrollments: 1, held_out: false },
+            RuleMemory {
+                occurrence: occurrence.clone(),
+                enrolled_at: day(1),
+                enrollments: 1,
+                held_out: false,
+                sent_at: None,
+            },
         )],
         slots: mails.map(|it| CapSlot { class: it.class, at: it.due_at, delivery: it.id }).collect(),
         enrollments: vec![Enrollment {
@@ -162,9 +168,10 @@ pub(in crate::store) fn decision(customer: &StoredCustomer, deliveries: Vec<Deli
             held_out: false,
             deliveries: deliveries.iter().map(|delivery| delivery.id).collect(),
             class: Class::Marketing,
+            ending: None,
         }],
         deliveries,
-        wake: WakeChange::Keep,
+        ..Decision::none(customer.number, customer.version)
     }
 }
 
@@ -191,6 +198,7 @@ pub(in crate::store) fn change(seen: &Delivery, state: State) -> DeliveryChange 
         delivery: Delivery { state, ..seen.clone() },
         slot: SlotChange::Keep,
         suppress: None,
+        remember: false,
     }
 }
 

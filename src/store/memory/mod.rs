@@ -89,6 +89,10 @@ impl Store for MemoryStore {
         })
     }
 
+    async fn members(&self, _rule: &str, _after: Option<CustomerNumber>, _limit: usize) -> Result<Vec<CustomerNumber>> {
+        Ok(Vec::new())
+    }
+
     async fn enrollments(&self, customer: CustomerNumber, limit: usize) -> Result<Vec<Enrollment>> {
         self.with(|model| {
             let mut all = model.whom(customer).map(|person| person.enrollments.clone()).unwrap_or_default();

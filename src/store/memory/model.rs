@@ -155,7 +155,7 @@ impl Model {
     pub(super) fn arrive(&mut self, arrival: Arrival, marking: Marking) -> Verdict {
         let wake = |person: &mut Person, received_at| match marking {
             Marking::Leave => {}
-            Marking::Dirty => person.wake_by(received_at),
+            Marking::Quiet | Marking::Dirty => person.wake_by(received_at),
         };
         match arrival {
             Arrival::Profile { customer, mut row, dated } => {

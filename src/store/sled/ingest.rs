@@ -432,7 +432,7 @@ impl Work<'_, '_> {
     }
 
     pub(super) fn mark(&mut self, known: &mut Known, received_at: Time) {
-        if self.marking == Marking::Dirty {
+        if self.marking != Marking::Leave {
             dirty::wake_by(&mut self.draft, known.number, &mut known.customer, received_at);
         }
     }

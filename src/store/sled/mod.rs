@@ -175,6 +175,10 @@ impl Store for SledStore {
         self.read(move |_, reader| read::events(reader, customer, before, limit)).await
     }
 
+    async fn members(&self, _rule: &str, _after: Option<CustomerNumber>, _limit: usize) -> Result<Vec<CustomerNumber>> {
+        Ok(Vec::new())
+    }
+
     async fn enrollments(&self, customer: CustomerNumber, limit: usize) -> Result<Vec<Enrollment>> {
         self.read(move |_, reader| read::enrollments(reader, customer, limit)).await
     }
