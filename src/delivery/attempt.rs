@@ -337,6 +337,10 @@ async fn finish(
             Some(detail)
         }
     };
+    let detail = match detail {
+        Some(detail) if next.state == State::Held => Some(format!("{detail}; {HELD_UNCERTAIN}")),
+        other => other,
+    };
     counts::attempted(&delivery, next.state, now);
     settle_with(shared, delivery, next, detail, suppress).await
 }
