@@ -5,6 +5,7 @@ use super::project::Project;
 use crate::channels::{email, webhook};
 use crate::config::{self, Email, Tls, Transport};
 use crate::delivery::{Sender, World};
+use crate::domain::Span;
 use crate::http::KeyRate;
 use crate::templates::Business;
 use anyhow::Context;
@@ -16,6 +17,10 @@ use std::time::Duration;
 
 /// Deliveries in hand per connection: while one is on the wire, others are read, rendered and recorded.
 const IN_HAND_PER_CONNECTION: usize = 4;
+
+/// Under a rate no more deliveries of a class are in hand than get their turn in this time: well before the worker's claim
+/// on them ends, for one that is claimed twice takes a turn in vain; and mail of the other class waits no longer.
+const IN_HAND_UNDER_RATE: Span = Span::minutes(5);
 
 /// Builds the world of a project: reads its secrets, makes the pool for mail, checks the endpoints.
 ///
@@ -41,7 +46,6 @@ fn with_channels(project: &Project) -> anyhow::Result<World> {
 /// without a daemon.
 pub(crate) fn without_channels(project: &Project) -> World {
     let settings = &project.settings;
-    let connections = settings.email.as_ref().map_or(8, |email| usize::from(email.connections));
     let mut interest = project.rules.interest.clone();
     interest.purchase = project.schema.purchase.clone();
     World {
@@ -62,8 +66,17 @@ pub(crate) fn without_channels(project: &Project) -> World {
         only_to: settings.email.as_ref().map(|email| email.only_to.clone()).unwrap_or_default(),
         sender: None,
         endpoints: BTreeMap::new(),
-        mail_places: connections * IN_HAND_PER_CONNECTION,
+        mail_places: mail_places(settings.email.as_ref()),
     }
+}
+
+fn mail_places(email: Option<&Email>) -> usize {
+    let connections = email.map_or(8, |email| usize::from(email.connections));
+    let in_turn = email.and_then(|email| email.rate).map_or(usize::MAX, |rate| {
+        let messages = i64::from(rate.messages).saturating_mul(IN_HAND_UNDER_RATE.0) / rate.per.0.max(1);
+        usize::try_from(messages).unwrap_or(usize::MAX)
+    });
+    (connections * IN_HAND_PER_CONNECTION).min(in_turn.max(1))
 }
 
 /// The write keys of a project, and how many calls each may make.
@@ -125,4 +138,26 @@ pub(super) fn endpoint_of(
         allow_addresses: endpoint.allow_addresses.clone(),
     };
     Ok(webhook::Endpoint::new(&settings)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mail_places;
+    use crate::config::Email;
+    use std::path::Path;
+
+    fn email(more: &str) -> Email {
+        let text = format!("business: {{name: A, address: B}}\nemail: {{from: a@b.example, connections: 8{more}}}\n");
+        let (settings, problems) = crate::config::read_settings(Path::new("r.yaml"), text.as_bytes(), Path::new("."));
+        settings.and_then(|settings| settings.email).unwrap_or_else(|| panic!("{problems:?}"))
+    }
+
+    #[test]
+    fn no_more_mail_is_in_hand_than_gets_its_turn_in_five_minutes() {
+        for (rate, places) in
+            [("", 32), (", rate: 100/s", 32), (", rate: 60/h", 5), (", rate: 1/m", 5), (", rate: 2/h", 1)]
+        {
+            assert_eq!(mail_places(Some(&email(rate))), places, "{rate}");
+        }
+    }
 }

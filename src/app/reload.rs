@@ -71,6 +71,7 @@ pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
     let removed = removed_steps(&old, &world);
     let changed_interest = world.interest.fingerprint() != old.interest.fingerprint();
     core.world.store(Arc::new(world));
+    daemon.worker.reloaded();
     daemon.senders.replace(&keys, rate);
     daemon.replan.ask();
     cancel_removed(core, &removed).await.map_err(operations::failure)?;
@@ -99,15 +100,19 @@ pub(super) async fn cancel_removed(core: &Shared, steps: &[(String, String)]) ->
     let known = core.store.rule_states().await?;
     let gone = known.into_iter().map(|(rule, _)| rule).filter(|rule| world.rules.get(rule).is_none());
     let rules: BTreeSet<String> = gone.chain(steps.iter().map(|(rule, _)| rule.clone())).collect();
-    for rule in rules {
-        let is_gone = world.rules.get(&rule).is_none();
-        let cancelled = operations::cancel_of_rule(core, &rule, |step| {
-            is_gone || steps.iter().any(|(of, removed)| *of == rule && removed == step)
-        })
-        .await?;
-        if cancelled > 0 {
-            tracing::warn!(rule, deliveries = cancelled, "cancelled: the rule or its step was removed");
-        }
+    // All deliveries are looked at, so once for all rules, and not at all where nothing is left to cancel.
+    let left = core.store.stats().await?.deliveries.into_iter();
+    if rules.is_empty() || left.filter(|(state, _)| !state.is_final()).all(|(_, count)| count == 0) {
+        return Ok(());
+    }
+    let cancelled = operations::cancel_removed(core, |delivery| {
+        rules.contains(&delivery.rule)
+            && (world.rules.get(&delivery.rule).is_none()
+                || steps.iter().any(|(rule, step)| *rule == delivery.rule && *step == delivery.step))
+    });
+    let cancelled = cancelled.await?;
+    if cancelled > 0 {
+        tracing::warn!(?rules, deliveries = cancelled, "cancelled: their rule or its step was removed");
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::telemetry::fields;
 use crate::templates::Message;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What is said of a delivery that waits for a person because nobody knows whether it was accepted.
 const HELD_UNCERTAIN: &str =
@@ -31,6 +32,8 @@ struct Recipient {
 
 /// Brings one claimed delivery as far as it goes now.
 pub(super) async fn attempt(shared: &Shared, delivery: Delivery) -> Result<(), StoreError> {
+    // First this, so that no reload comes between unnoticed.
+    let reloads = shared.reloads();
     let world = shared.world.load_full();
     if delivery.state == State::Uncertain
         && let Some(next) = when_found_uncertain(&delivery, world.policy.uncertain, shared.clock.now())
@@ -39,17 +42,23 @@ pub(super) async fn attempt(shared: &Shared, delivery: Delivery) -> Result<(), S
         return settle_with(shared, delivery, next, detail, None).await;
     }
     match &delivery.payload {
-        Payload::Email { .. } => Box::pin(email(shared, &world, delivery)).await,
+        Payload::Email { .. } => Box::pin(email(shared, (&world, reloads), delivery)).await,
         Payload::Webhook { .. } => Box::pin(webhook(shared, &world, delivery)).await,
     }
 }
 
-async fn email(shared: &Shared, world: &World, delivery: Delivery) -> Result<(), StoreError> {
-    if (world.sender.as_ref().is_none_or(|sender| sender.rated) || is_hopeless(shared, world, &delivery))
-        && let Passed::Stopped(stop) = pass_gates(shared, world, &delivery).await?
-    {
-        // Neither a connection nor a turn under the rate is spent on what does not go out.
-        return stopped(shared, delivery, stop).await;
+async fn email(
+    shared: &Shared,
+    (world, mut reloads): (&World, watch::Receiver<u64>),
+    delivery: Delivery,
+) -> Result<(), StoreError> {
+    if world.sender.as_ref().is_none_or(|sender| sender.rated) || is_hopeless(shared, world, &delivery) {
+        // Or two mails to one customer would each be stopped by the place that the other is about to give back.
+        let _deciding = shared.deciding(delivery.customer).await;
+        if let Passed::Stopped(stop) = pass_gates(shared, world, &delivery).await? {
+            // Neither a connection nor a turn under the rate is spent on what does not go out.
+            return stopped(shared, delivery, stop).await;
+        }
     }
     let Some(sender) = &world.sender else {
         return hold(shared, delivery, None, "email.from is not set in the settings").await;
@@ -57,6 +66,11 @@ async fn email(shared: &Shared, world: &World, delivery: Delivery) -> Result<(),
     let connected = tokio::select! {
         connected = sender.mailer.connect() => connected,
         () = shared.drain_begins() => {
+            shared.store.release(&[delivery.id]).await;
+            return Ok(());
+        }
+        // The wait can be long. What comes of it then is a mail by the rules, templates and settings of today.
+        _ = reloads.changed() => {
             shared.store.release(&[delivery.id]).await;
             return Ok(());
         }
@@ -70,6 +84,11 @@ async fn email(shared: &Shared, world: &World, delivery: Delivery) -> Result<(),
         }
     };
     shared.lane_worked(&delivery.lane());
+    if reloads.has_changed().unwrap_or(false) {
+        connection.put_back();
+        shared.store.release(&[delivery.id]).await;
+        return Ok(());
+    }
     match prepare(shared, world, sender, delivery).await {
         Ok(Some((delivery, mail))) => {
             let outcome = connection.send(&mail).await;
@@ -136,7 +155,9 @@ async fn webhook(shared: &Shared, world: &World, delivery: Delivery) -> Result<(
         Passed::Stopped(stop) => return stopped(shared, delivery, stop).await,
     }
     let Some(endpoint) = world.endpoints.get(endpoint) else {
-        let text = format!("there is no endpoint {endpoint:?} in the settings any more");
+        let text = format!(
+            "there is no endpoint {endpoint:?} in the settings any more; put it back and `retaind deliveries retry`, or `cancel`"
+        );
         return hold(shared, delivery, None, &text).await;
     };
     let Some(delivery) = begin(shared, delivery, SlotChange::Keep).await? else { return Ok(()) };
@@ -316,6 +337,10 @@ async fn finish(
                 state = %next.state, detail, "not accepted");
             Some(detail)
         }
+    };
+    let detail = match detail {
+        Some(detail) if next.state == State::Held => Some(format!("{detail}; {HELD_UNCERTAIN}")),
+        other => other,
     };
     counts::attempted(&delivery, next.state, now);
     settle_with(shared, delivery, next, detail, suppress).await

@@ -37,6 +37,8 @@ pub(super) struct Shared {
     wake: Arc<Notify>,
     progress: watch::Sender<Progress>,
     draining: watch::Sender<bool>,
+    /// Counts how often the world was replaced.
+    reloads: watch::Sender<u64>,
     /// One of these is held from reading a customer's places under the caps to taking one, so that two mails to one
     /// customer do not both find the last place free.
     deciding: [tokio::sync::Mutex<()>; 64],
@@ -64,6 +66,11 @@ impl Shared {
         let mut draining = self.draining.subscribe();
         // The sender lives as long as `self`, so this ends by the drain alone.
         drop(draining.wait_for(|draining| *draining).await);
+    }
+
+    /// Tells of worlds that replace the one that is loaded from now on.
+    pub(super) fn reloads(&self) -> watch::Receiver<u64> {
+        self.reloads.subscribe()
     }
 
     /// Held while a customer's places under the caps are looked at and taken.
@@ -137,6 +144,7 @@ impl Worker {
             wake: Arc::new(Notify::new()),
             progress,
             draining: watch::Sender::new(false),
+            reloads: watch::Sender::new(0),
             deciding: std::array::from_fn(|_| tokio::sync::Mutex::default()),
         };
         Self { shared: Arc::new(shared) }
@@ -145,6 +153,12 @@ impl Worker {
     /// Says that there may be something due.
     pub fn wake(&self) {
         self.shared.wake.notify_one();
+    }
+
+    /// Says that the world was replaced: what waits for a connection or for its turn begins again with the new one.
+    pub fn reloaded(&self) {
+        self.shared.reloads.send_modify(|count| *count += 1);
+        self.wake();
     }
 
     /// What it is doing.

@@ -243,16 +243,30 @@ pub struct ProfileRow {
     pub received_at: Time,
 }
 
-/// The normal form of an address for suppression: without surrounding blanks, in lower case.
+/// The normal form of an address, by which suppressions are found: without surrounding blanks, in lower case, and the
+/// domain as it goes over the wire (IDNA): a mailbox at `bücher.example` is the one at `xn--bcher-kva.example`.
 #[must_use]
 pub fn normalized_address(address: &str) -> String {
-    address.trim().to_lowercase()
+    let address = address.trim().to_lowercase();
+    let Some((local, domain)) = address.rsplit_once('@').filter(|(_, domain)| !domain.is_ascii()) else {
+        return address;
+    };
+    idna::domain_to_ascii(domain).map_or_else(|_| address.clone(), |domain| format!("{local}@{domain}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Activity, CapSlot, Class, Consent, Customer, CustomerNumber, DeliveryId, RuleMemory, Time, Value};
     use std::collections::BTreeMap;
+
+    #[test]
+    fn one_mailbox_has_one_normal_form_however_it_is_written() {
+        for written in [" Ana@B\u{fc}cher.example ", "ana@B\u{dc}CHER.example", "ana@xn--bcher-kva.example"] {
+            assert_eq!(super::normalized_address(written), "ana@xn--bcher-kva.example");
+        }
+        assert_eq!(super::normalized_address("\u{110}ana@X.example"), "\u{111}ana@x.example");
+        assert_eq!(super::normalized_address("@b\u{fc}cher.example"), "@xn--bcher-kva.example");
+    }
 
     /// A customer as stored before there were wakes.
     #[derive(minicbor::Encode)]

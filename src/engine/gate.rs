@@ -3,7 +3,7 @@
 use super::decide::may_be_written_to;
 use crate::calendar;
 use crate::condition::{Facts, Truth};
-use crate::domain::{Class, Customer, Delivery, Payload, Policy, Reason, Time};
+use crate::domain::{Class, Customer, Delivery, Payload, Policy, Reason, Time, normalized_address};
 use crate::rules::Rule;
 use jiff::tz::TimeZone;
 
@@ -97,10 +97,10 @@ fn mail_gate(input: &GateInput<'_>, rule: &Rule) -> Option<Gate> {
 /// Whether `email.only_to` lets the address through.
 #[must_use]
 pub fn is_listed(address: &str, only_to: &[String]) -> bool {
-    let address = crate::domain::normalized_address(address);
+    let address = normalized_address(address);
     only_to.is_empty()
         || only_to
             .iter()
-            .map(|entry| entry.to_lowercase())
+            .map(|entry| normalized_address(entry))
             .any(|entry| if entry.starts_with('@') { address.ends_with(&entry) } else { address == entry })
 }

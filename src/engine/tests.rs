@@ -260,6 +260,17 @@ fn a_staging_copy_writes_only_to_those_listed() {
 }
 
 #[test]
+fn a_domain_beyond_ascii_is_listed_however_it_is_written() {
+    for (address, entry) in [
+        ("a@b\u{fc}cher.example", "@xn--bcher-kva.example"),
+        ("a@xn--bcher-kva.example", "@b\u{fc}cher.example"),
+        ("a@xn--bcher-kva.example", "A@B\u{dc}CHER.example"),
+    ] {
+        assert!(super::is_listed(address, &[entry.to_owned()]), "{address} {entry}");
+    }
+}
+
+#[test]
 fn quiet_hours_put_a_mail_off_to_their_end_and_a_deferral_keeps_its_place() {
     let (mut customer, rule) = (buyer(), one(&marketing("a", "")));
     let delivery = queued(&customer, &rule);

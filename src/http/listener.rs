@@ -1,5 +1,6 @@
 //! Where the administration listens: a unix socket of its owner, or loopback with a token.
 
+use super::socket::{SocketPath, connect_socket};
 use super::{Access, Operations, router};
 use secrecy::SecretString;
 use std::fs;
@@ -10,7 +11,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixSocket};
 use tokio::sync::Notify;
 
 /// How many connections wait for their turn at the socket.
@@ -148,7 +149,8 @@ async fn within(serving: impl Future<Output = io::Result<()>>, overdue: impl Fut
 /// Binds with mode 0600 from the first instant: a socket takes connections only once it listens.
 fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let socket = UnixSocket::new_stream()?;
-    socket.bind(path)?;
+    let reachable = SocketPath::of(path)?;
+    socket.bind(reachable.path())?;
     let metadata = fs::symlink_metadata(path)?;
     let file = SocketFile { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() };
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
@@ -164,7 +166,7 @@ async fn remove_stale(path: &Path) -> Result<(), ListenError> {
         Ok(metadata) if !metadata.file_type().is_socket() => return Err(ListenError::NotASocket(path.to_owned())),
         Ok(_) => {}
     }
-    match UnixStream::connect(path).await {
+    match connect_socket(path).await {
         Ok(_) => Err(ListenError::InUse(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

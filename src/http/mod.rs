@@ -19,6 +19,7 @@ mod listener;
 mod operations;
 mod public;
 mod router;
+mod socket;
 mod wire;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use public::{
     public_router,
 };
 pub use router::{Access, router};
+pub use socket::connect_socket;
 pub use wire::{
     Changed, ChannelCounts, ConsentView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery,
     DeliverySelection, DeliveryView, EnrollmentView, EventView, ImportKind, ImportLine, ImportProgress, ImportReport,

@@ -163,6 +163,21 @@ async fn a_socket_left_behind_is_taken_over_and_a_live_one_is_not() {
 }
 
 #[tokio::test]
+async fn a_socket_may_lie_deeper_than_an_address_of_the_system_is_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("a".repeat(120));
+    let path = deep.join("admin.sock");
+    assert_eq!(connect_socket(&path).await.unwrap_err().kind(), std::io::ErrorKind::NotFound);
+    std::fs::create_dir(&deep).unwrap();
+    let address = AdminAddress::Unix(path.clone());
+    let (served, _) = Served::at(&address, GRACE).await;
+    assert_eq!(over(connect_socket(&path).await.unwrap(), request("GET", "/livez", None)).await.0, 200);
+    assert!(matches!(AdminListener::bind(&address).await, Err(ListenError::InUse(_))));
+    served.stop().await;
+    assert!(!path.exists());
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_socket_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (path, address) = socket(&folder);

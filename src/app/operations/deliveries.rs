@@ -178,15 +178,10 @@ fn edit(delivery: &Delivery, change: Change, now: Time) -> std::result::Result<D
     })
 }
 
-/// Cancels what a removed rule, or its removed steps, had waiting or held.
-pub(crate) async fn cancel_of_rule(
-    core: &Shared,
-    rule: &str,
-    is_removed: impl Fn(&str) -> bool,
-) -> crate::store::Result<u64> {
-    let filter = DeliveryFilter { rule: Some(rule.to_owned()), ..DeliveryFilter::default() };
-    change_each(core, &filter, |delivery, now| {
-        let mut change = edit(delivery, Change::Cancel, now).ok().filter(|_| is_removed(&delivery.step))?;
+/// Cancels what removed rules and steps had waiting or held.
+pub(crate) async fn cancel_removed(core: &Shared, is_removed: impl Fn(&Delivery) -> bool) -> crate::store::Result<u64> {
+    change_each(core, &DeliveryFilter::default(), |delivery, now| {
+        let mut change = edit(delivery, Change::Cancel, now).ok().filter(|_| is_removed(delivery))?;
         change.delivery.reason = Some(Reason::RuleRemoved);
         Some(change)
     })

@@ -20,7 +20,7 @@ use crate::store::StoreError;
 use async_trait::async_trait;
 use std::sync::Arc;
 
-pub(super) use deliveries::cancel_of_rule;
+pub(super) use deliveries::cancel_removed;
 
 /// Most rows of one page of a list.
 const LONGEST_PAGE: usize = 1000;

@@ -56,7 +56,9 @@ async fn uncertain_for_the_third_time_is_held_for_a_person() {
     shop.fire().await;
     shop.pass(Span::minutes(11)).await;
     shop.pass(Span::minutes(11)).await;
-    assert_eq!(shop.only().await.state, State::Held);
+    let found = shop.only().await;
+    assert_eq!(found.state, State::Held);
+    assert!(found.last_error.is_some_and(|error| error.contains("retaind deliveries retry")), "says what to do");
     shop.pass(Span::hours(3)).await;
     assert_eq!(shop.mails.count(), 3);
 }

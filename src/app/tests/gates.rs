@@ -5,6 +5,7 @@ use super::{LETTER, Plan, Shop, name_of};
 use crate::catcher::{MailAct, MailFaults, MailStage, When};
 use crate::domain::{Reason, Span, State};
 use crate::http::{RuleStanding, SuppressionRequest};
+use std::time::Duration;
 
 /// A shop with one letter decided and not yet sent, because all sending is paused.
 async fn waiting() -> Shop {
@@ -221,6 +222,48 @@ async fn two_mails_to_one_customer_that_come_up_together_do_not_both_take_the_la
     found.sort_by_key(|(state, _)| *state != State::Sent);
     assert_eq!(found, [(State::Sent, None), (State::Suppressed, Some(Reason::FrequencyCap))]);
     assert_eq!(shop.mails.count(), 1);
+}
+
+#[tokio::test]
+async fn two_mails_that_come_up_together_under_a_rate_do_not_keep_each_other_back() {
+    let shop = waiting().await;
+    shop.edit("retaind.yaml", "tls: none", "tls: none, rate: 1000/s");
+    shop.operations().reload().await.unwrap();
+    shop.clock.advance(Span::days(1));
+    shop.decided().await;
+    shop.operations().pause_rule("letter").await.unwrap();
+    shop.operations().resume().await.unwrap();
+    shop.settle().await;
+    assert!(shop.deliveries().await.iter().all(|delivery| delivery.state == State::Held));
+    // Both get their place now.
+    shop.operations().resume_rule("letter").await.unwrap();
+    shop.settle().await;
+    let mut found: Vec<_> = shop.deliveries().await.into_iter().map(|found| (found.state, found.reason)).collect();
+    found.sort_by_key(|(state, _)| *state != State::Sent);
+    assert_eq!(found, [(State::Sent, None), (State::Suppressed, Some(Reason::FrequencyCap))]);
+}
+
+#[tokio::test]
+async fn what_waits_for_its_turn_under_the_rate_goes_out_as_a_reload_says() {
+    let shop = Shop::with(LETTER).await;
+    shop.edit("retaind.yaml", "tls: none", "tls: none, rate: 1/h");
+    shop.operations().reload().await.unwrap();
+    for id in ["ana", "ivan"] {
+        shop.customer(id).await;
+    }
+    shop.clock.advance(Span::seconds(30));
+    shop.decided().await;
+    shop.mails.wait_for(1).await;
+    // The second one is in hand, and its turn comes in an hour.
+    while shop.daemon.as_ref().unwrap().shared().daemon.as_ref().unwrap().worker.progress().in_hand == 0 {
+        shop.nudge().await;
+    }
+    shop.edit("retaind.yaml", "rate: 1/h", "rate: 1000/s");
+    shop.write("templates/hello/en.md", "---\nsubject: Mended\n---\nHello.\n");
+    shop.operations().reload().await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), shop.settle()).await.unwrap();
+    let subjects: Vec<String> = shop.mails.mails().into_iter().map(|mail| mail.subject).collect();
+    assert_eq!(subjects, ["Hello you", "Mended"]);
 }
 
 #[tokio::test]

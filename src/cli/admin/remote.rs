@@ -1,6 +1,6 @@
 //! The daemon's socket, from outside.
 
-use crate::http::{AdminAddress, Failure, FailureKind};
+use crate::http::{AdminAddress, Failure, FailureKind, connect_socket};
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, HOST, HeaderValue};
 use axum::http::{Method, Request, Response};
@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 
 /// How long a connection, and the first byte of an answer that needs no work, may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Whether a daemon is there and alive. A socket that is there but closed to us is an error: its store is in use.
 pub(super) async fn answers(address: &AdminAddress, patience: Duration) -> Result<bool, Failure> {
     let connected = match address {
-        AdminAddress::Unix(path) => in_time(address, patience, UnixStream::connect(path)).await?.map(drop),
+        AdminAddress::Unix(path) => in_time(address, patience, connect_socket(path)).await?.map(drop),
         AdminAddress::Tcp { address: port, .. } => {
             in_time(address, patience, TcpStream::connect(port)).await?.map(drop)
         }
@@ -55,7 +55,7 @@ async fn connected(
     let cannot = |error: io::Error| unreachable(address, &error);
     match address {
         AdminAddress::Unix(path) => {
-            exchange(in_time(address, patience, UnixStream::connect(path)).await?.map_err(cannot)?, request).await
+            exchange(in_time(address, patience, connect_socket(path)).await?.map_err(cannot)?, request).await
         }
         AdminAddress::Tcp { address: port, token } => {
             let bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
