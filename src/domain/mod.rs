@@ -37,4 +37,4 @@ pub use schema::{Attribute, BUILT_IN, Purchase, Schema};
 pub use tick::{Enrollment, Planned, RuleState, Suppression, Tick, TickCounts, TickMember};
 pub use time::{NotASpan, NotATime, Span, Time};
 pub use value::{Value, ValueType};
-pub use watch::{Active, Anchor, Conversion, Ending, Entry, Membership, Pending, Stopped, Watch};
+pub use watch::{Active, Anchor, Conversion, Ending, EnrollmentChange, Entry, Membership, Pending, Stopped, Watch};

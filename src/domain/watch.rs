@@ -1,6 +1,6 @@
 //! What is kept with a customer so that rules act when something changes or falls due, and at no other time.
 
-use super::{Event, Reason, Time, Value};
+use super::{DeliveryId, Event, Reason, Time, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What rules and segments last made of a customer, and what is still to come of it.
@@ -172,4 +172,17 @@ pub struct Ending {
     /// The goal reached.
     #[n(2)]
     pub conversion: Option<Conversion>,
+}
+
+/// What becomes of an enrollment after its entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrollmentChange {
+    /// The rule.
+    pub rule: String,
+    /// Which enrollment.
+    pub occurrence: String,
+    /// Deliveries of steps that fell due, to be noted with it; they are made by the same decision.
+    pub deliveries: Vec<DeliveryId>,
+    /// How it ended, if it did.
+    pub ending: Option<Ending>,
 }

@@ -10,9 +10,11 @@
 mod brake;
 mod decide;
 mod gate;
+mod look;
 #[cfg(test)]
 mod tests;
 
 pub use brake::{add_volume, limit, over_brake};
 pub use decide::{Decided, Firing, Moment, Verdict, decide, is_held_out};
 pub use gate::{Gate, GateInput, gate, is_listed};
+pub use look::{Looked, Looking, look};

@@ -19,8 +19,8 @@ mod contract;
 pub use error::{DuplicateKey, StoreError};
 
 use crate::domain::{
-    Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Ending, Enrollment, Event, Interest,
-    Lane, Planned, Reason, RuleMemory, RuleState, Span, State, Suppression, Tick, Time, Watch,
+    Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, EnrollmentChange, Event,
+    Interest, Lane, Planned, Reason, RuleMemory, RuleState, Span, State, Suppression, Tick, Time, Watch,
 };
 use async_trait::async_trait;
 
@@ -125,19 +125,6 @@ impl Decision {
             changes: Vec::new(),
         }
     }
-}
-
-/// What becomes of an enrollment after its entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnrollmentChange {
-    /// The rule.
-    pub rule: String,
-    /// Which enrollment.
-    pub occurrence: String,
-    /// Deliveries of steps that fell due, to be noted with it; they are made by the same decision.
-    pub deliveries: Vec<DeliveryId>,
-    /// How it ended, if it did.
-    pub ending: Option<Ending>,
 }
 
 /// What a decision does to a customer's wake.
