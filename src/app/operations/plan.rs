@@ -208,7 +208,8 @@ impl Judge {
                     judged.reached.count += 1;
                     judged.reached.ids.extend(self.named.then(|| customer.id.clone()));
                 }
-                let mails = matches!(verdict, Verdict::Enrolled { emails: 1.., .. });
+                // Whom no mail can reach is not waiting for the end of a quiet hour.
+                let mails = judged.plan.deliveries.email > before.email;
                 if mails && rule.class == Class::Marketing && is_quiet() {
                     hold(&mut judged.plan, Reason::QuietHours, &customer.id);
                 }

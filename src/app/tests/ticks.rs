@@ -1,6 +1,7 @@
 //! When schedules fire, and for whom.
 
 use super::{CALL, LETTER, Shop};
+use crate::clock::Clock as _;
 use crate::domain::{DeliveryKey, Reason, Span, State};
 use crate::http::PlanRequest;
 use crate::store::DeliveryFilter;
@@ -133,6 +134,17 @@ async fn a_plan_goes_by_the_trigger_s_zone_and_not_the_customer_s() {
     let request = PlanRequest { at: None, rule: None, customers: false };
     let plan = shop.operations().plan(request).await.unwrap().rules.remove(0);
     assert_eq!((plan.enroll, plan.hold.get(&Reason::AgainAfter)), (1, None));
+}
+
+#[tokio::test]
+async fn a_plan_counts_each_of_whom_it_holds_under_one_reason() {
+    let shop = Shop::with(LETTER).await;
+    shop.customer("ana").await;
+    shop.arrive(vec![shop.profile("mute", &[], Some(true)), shop.order("mute", "1")]).await;
+    let at = shop.clock.now().plus(Span::hours(12));
+    let request = PlanRequest { at: Some(at), rule: None, customers: false };
+    let plan = shop.operations().plan(request).await.unwrap().rules.remove(0);
+    assert_eq!(plan.hold, [(Reason::QuietHours, 1), (Reason::NoAddress, 1)].into());
 }
 
 #[tokio::test]
