@@ -283,8 +283,8 @@ fn is_too_large(text: &str) -> bool {
         None => (false, text),
     };
     let prefixes = [("0x", 16), ("0o", 8), ("0b", 2)];
-    let prefixed = prefixes.into_iter().find_map(|(prefix, radix)| Some((digits.strip_prefix(prefix)?, radix)));
-    let (digits, radix) = prefixed.unwrap_or((digits, 10));
+    let other_radix = prefixes.into_iter().find_map(|(prefix, radix)| Some((digits.strip_prefix(prefix)?, radix)));
+    let (digits, radix) = other_radix.unwrap_or((digits, 10));
     let is_text = !digits.starts_with(|first: char| first.is_digit(radix)) || radix == 10 && digits.starts_with('0');
     let Some(size) = (!is_text).then(|| u128::from_str_radix(digits, radix).ok()).flatten() else { return false };
     size > if negative { 1 << 63 } else { u128::from(u64::MAX) }
