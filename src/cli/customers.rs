@@ -47,7 +47,7 @@ const LISTING: Listing<CustomerLine> = Listing {
             customer.id.clone(),
             or_dash(customer.email.as_ref()),
             customer.orders.count.to_string(),
-            customer.orders.revenue.to_string(),
+            plain(&customer.orders.revenue),
             or_dash(customer.orders.last_at),
             customer.arrived_at.to_string(),
         ]
@@ -69,6 +69,11 @@ async fn show(admin: &Admin, id: &str, output: OutputArgs, context: &mut Context
     Ok(())
 }
 
+/// A value for a person: a text without its quotes.
+fn plain(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
 /// One customer for a person.
 pub(super) fn shown(detail: &CustomerDetail) -> String {
     let customer = &detail.customer;
@@ -77,15 +82,12 @@ pub(super) fn shown(detail: &CustomerDetail) -> String {
         ("customer", Some(customer.id.clone())),
         ("arrived", Some(customer.arrived_at.to_string())),
         ("profile of", customer.updated_at.map(|at| at.to_string())),
-        ("orders", Some(format!("{}, {} in all", customer.orders.count, customer.orders.revenue))),
+        ("orders", Some(format!("{}, {} in all", customer.orders.count, plain(&customer.orders.revenue)))),
         ("first order", customer.orders.first_at.map(|at| at.to_string())),
         ("last order", customer.orders.last_at.map(|at| at.to_string())),
         ("suppressed", suppression.map(|found| format!("since {}: {}", found.at, found.reason))),
     ]);
-    let attributes = detail
-        .attributes
-        .iter()
-        .map(|(name, value)| vec![name.clone(), value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)]);
+    let attributes = detail.attributes.iter().map(|(name, value)| vec![name.clone(), plain(value)]);
     let consent = detail.consent.iter().map(|(name, consent)| {
         let word = if consent.granted { "given" } else { "withdrawn" };
         vec![name.clone(), word.into(), consent.at.to_string(), consent.source.clone()]
@@ -96,6 +98,7 @@ pub(super) fn shown(detail: &CustomerDetail) -> String {
         section("consent", &CONSENT, consent.collect()),
         section("deliveries", &DELIVERIES, deliveries(detail)),
         section("enrollments", &ENROLLMENTS, enrollments(detail)),
+        section("if each rule fired now", &STANDING, standing(detail)),
         section("latest events", &EVENTS, events(detail)),
     ];
     sections.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
@@ -106,6 +109,7 @@ const DELIVERIES: [Column; 5] =
     [Column::Text("due"), Column::Text("rule"), Column::Text("channel"), Column::Text("state"), Column::Text("reason")];
 const ENROLLMENTS: [Column; 4] =
     [Column::Text("at"), Column::Text("rule"), Column::Text("occurrence"), Column::Text("holdout")];
+const STANDING: [Column; 3] = [Column::Text("rule"), Column::Text("decision"), Column::Text("why")];
 const EVENTS: [Column; 3] = [Column::Text("at"), Column::Text("event"), Column::Text("properties")];
 
 fn deliveries(detail: &CustomerDetail) -> Vec<Vec<String>> {
@@ -127,6 +131,15 @@ fn enrollments(detail: &CustomerDetail) -> Vec<Vec<String>> {
         vec![enrollment.entered_at.to_string(), enrollment.rule.clone(), enrollment.occurrence.clone(), held_out.into()]
     };
     detail.enrollments.iter().map(row).collect()
+}
+
+fn standing(detail: &CustomerDetail) -> Vec<Vec<String>> {
+    let row = |standing: &crate::http::StandingView| {
+        let reasons: Vec<String> = standing.reasons.iter().map(ToString::to_string).collect();
+        let why = (!reasons.is_empty()).then(|| reasons.join(", "));
+        vec![standing.rule.clone(), standing.decision.word().into(), or_dash(why)]
+    };
+    detail.standing.iter().map(row).collect()
 }
 
 fn events(detail: &CustomerDetail) -> Vec<Vec<String>> {

@@ -143,7 +143,8 @@ impl Value {
         })
     }
 
-    /// This value as JSON: dates and times as text, whole numbers as integers.
+    /// This value as JSON: dates and times as text, whole numbers as integers; a number with more digits than JSON's
+    /// readers keep (more than a binary float has) as text, so that no digit is made up.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         match self {
@@ -159,7 +160,15 @@ impl Value {
 }
 
 fn number_to_json(number: Number) -> serde_json::Value {
-    number.to_i64().map_or_else(|| number.to_f64().into(), Into::into)
+    if let Some(whole) = number.to_i64() {
+        return whole.into();
+    }
+    // The shortest text of the float is what is written, so it is what must say the number.
+    let text = number.to_string();
+    match text.parse::<f64>() {
+        Ok(float) if Number::from_f64(float) == Some(number) => float.into(),
+        _ => text.into(),
+    }
 }
 
 /// Reads `2026-03-29`, or the day part of a full time as written.
@@ -309,6 +318,19 @@ mod tests {
         }
         let bytes = minicbor::to_vec(&value).unwrap();
         assert_eq!(minicbor::decode::<Value>(&bytes).unwrap(), value);
+    }
+
+    #[test]
+    fn numbers_reach_json_with_every_digit() {
+        let json = |text: &str| Value::Number(text.parse().unwrap()).to_json().to_string();
+        for text in ["0.1", "-2.5", "9007199254740993", "1234567890.12345", "999999999999.99"] {
+            assert_eq!(json(text), text);
+        }
+        for text in ["123456789012345.678901", "-99999999999999999999"] {
+            assert_eq!(json(text), format!("\"{text}\""));
+            let back = Value::from_json(&Value::Number(text.parse().unwrap()).to_json()).unwrap();
+            assert_eq!(back.to_kind(ValueType::Number), Some(Value::Number(text.parse().unwrap())));
+        }
     }
 
     #[test]

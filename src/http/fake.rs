@@ -142,6 +142,8 @@ impl Operations for Fake {
         record.attributes.insert("first_name".into(), crate::domain::Value::Text("Zo\u{7}e".into()));
         let mut detail = CustomerDetail::of(&record);
         detail.deliveries.push((&delivery(1)).into());
+        let reasons = vec![Reason::NoConsent];
+        detail.standing.push(StandingView { rule: "win-back".into(), decision: RuleDecision::Hold, reasons });
         Ok(detail)
     }
 

@@ -40,6 +40,6 @@ pub use wire::{
     Changed, ChannelCounts, ConsentView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery,
     DeliverySelection, DeliveryView, EnrollmentView, EventView, ImportKind, ImportLine, ImportProgress, ImportReport,
     ImportRequest, LaneView, MemoryView, NextTick, OrdersView, Page, Paused, PlanReport, PlanRequest, Readiness,
-    RefusedRow, ReloadReport, ReloadStatus, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus, Status,
-    StoreStatus, SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged,
+    RefusedRow, ReloadReport, ReloadStatus, RuleDecision, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus,
+    StandingView, Status, StoreStatus, SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged,
 };

@@ -1,7 +1,7 @@
 //! One rule, key by key.
 
 use super::{AgainAfter, Names, PauseIf, Rule, steps, trigger, when};
-use crate::domain::{Class, Diagnostic, Number, Place, Span};
+use crate::domain::{Class, Diagnostic, Number, Span};
 use crate::yaml::{Document, Item, Kind, Map};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const LONGEST_ID: usize = 64;
 
 /// Reads the rule of a file. `None` only when something that no rule can do without is missing or wrong; all problems
 /// are noted with the reader.
-pub(super) fn read(map: Map<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<(Rule, Place)> {
+pub(super) fn read(map: Map<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<Rule> {
     let id = map.required("rule");
     let name = id.and_then(|item| rule_id(item, document));
     let description = map.optional("description").and_then(Item::text).unwrap_or_default().to_owned();
@@ -31,7 +31,7 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, names: &Names<'_>) ->
     map.not_yet(&["while", "goal"]);
     map.close();
     let place = id?.place();
-    let rule = Rule {
+    Some(Rule {
         id: name?,
         file: document.file.clone(),
         line: place.line_column().0,
@@ -48,8 +48,7 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, names: &Names<'_>) ->
         holdout,
         pause_if,
         steps: steps?,
-    };
-    Some((rule, place))
+    })
 }
 
 /// A name in kebab-case that is the file's, too.

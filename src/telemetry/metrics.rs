@@ -111,4 +111,27 @@ mod tests {
             assert_eq!(metric.kind == names::Kind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
         }
     }
+
+    fn sources(folder: &std::path::Path, into: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, into);
+            } else if !path.ends_with("telemetry/names.rs") {
+                into.push_str(&std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn every_metric_that_is_declared_is_set_somewhere() {
+        let mut text = String::new();
+        sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+        let declared = include_str!("names.rs").lines().filter_map(|line| line.split_once(" = \"retaind_"));
+        let names: Vec<&str> = declared.map(|(name, _)| name.trim()).collect();
+        assert_eq!(names.len(), names::METRICS.len());
+        for name in names {
+            assert!(text.contains(&format!("names::{name}")), "{name}");
+        }
+    }
 }

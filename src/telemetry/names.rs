@@ -40,13 +40,10 @@ metrics! {
     CALL_SECONDS = "retaind_call_seconds", Seconds, "Time of a call that was taken, until what it brought is durable.";
     CUSTOMERS = "retaind_customers", Gauge, "Customers stored.";
     STORE_BYTES = "retaind_store_bytes", Gauge, "Bytes that the store takes on disk.";
-    COMMITS = "retaind_commits_total", Counter, "Rounds of the committer, by `result` (durable, conflict, full).";
-    COMMIT_SECONDS = "retaind_commit_seconds", Seconds, "Time of a round of the committer until it is durable.";
     RULES = "retaind_rules", Gauge, "Rules in use, by `state` (live, paused, braked).";
     RELOADS = "retaind_reloads_total", Counter, "Reloads, by `result` (ok, refused).";
     LAST_RELOAD_OK = "retaind_last_reload_ok", Gauge, "1 if the last reload was taken, 0 if the old rules were kept.";
     TICKS = "retaind_ticks_total", Counter, "Ticks completed, by `rule`.";
-    TICK_SECONDS = "retaind_tick_seconds", Seconds, "Time from the first page of a tick to its last.";
     TICK_LAG = "retaind_tick_lag_seconds", Gauge, "By how much the oldest tick that is not complete is late.";
     OVERDUE_WAKES = "retaind_overdue_wakes_total", Counter, "Times the loop woke by itself because the scheduler was silent.";
     MATCHES = "retaind_matches_total", Counter, "Customers whose condition held at a tick, by `rule`.";

@@ -6,7 +6,7 @@ use super::engine::{Missing, engine};
 use super::names::Needs;
 use super::tags::{TagKind, tags};
 use super::{Message, Names, RenderError};
-use crate::domain::{Diagnostic, Number, Value as Stored};
+use crate::domain::{Diagnostic, Number};
 use crate::yaml::{Document, Kind, Node};
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Value};
@@ -99,7 +99,7 @@ impl Compiling<'_> {
         Some(match &node.kind {
             Kind::Null => Part::Literal(Json::Null),
             Kind::Bool(yes) => Part::Literal((*yes).into()),
-            Kind::Number(number) => Part::Literal(Stored::Number(*number).to_json()),
+            Kind::Number(number) => Part::Literal(always_number(*number)),
             Kind::Text(text) => self.text(node, text)?,
             // Every member is compiled, so that the problems of all are found.
             Kind::List(nodes) => {
@@ -161,5 +161,10 @@ fn number_to_json(value: &Value) -> Json {
         return whole.into();
     }
     let float = f64::try_from(value.clone()).ok();
-    float.and_then(Number::from_f64).map_or(Json::Null, |number| Stored::Number(number).to_json())
+    float.and_then(Number::from_f64).map_or(Json::Null, always_number)
+}
+
+/// A number for a receiver, who relies on its type more than on its sixteenth digit.
+fn always_number(number: Number) -> Json {
+    number.to_i64().map_or_else(|| number.to_f64().into(), Into::into)
 }

@@ -85,8 +85,14 @@ impl Pass<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.decorations(&span, anchor, tag.as_deref());
                 // More likely a condition that begins with `!` or `&` than a value with something in front.
-                let refused = anchor > 0 || tag.is_some();
+                let mut refused = anchor > 0 || tag.is_some();
                 let shape = self.scalar(text, style, span);
+                if shape.style == Style::Plain && is_too_large(shape.scalar()) {
+                    let message = format!("the number {} cannot be used", shape.scalar());
+                    self.problem("bad-number", shape.span.clone(), message).help =
+                        Some("write a whole number of at most 18 digits, or put it in quotes if it is a text".into());
+                    refused = true;
+                }
                 self.put(Shape { refused, ..shape });
             }
             Event::SequenceStart(anchor, tag) => self.open(Form::List(Vec::new()), (anchor, tag), span)?,
@@ -267,6 +273,21 @@ impl Pass<'_> {
             _ => Err(self.problems),
         }
     }
+}
+
+/// Whether it is a whole number of which the other reader makes nothing, and with it nothing of the whole file: one that
+/// fits 128 bits and not 64. Larger ones are floats to it, and digits behind a zero a text.
+fn is_too_large(text: &str) -> bool {
+    let (negative, digits) = match text.strip_prefix(['-', '+']) {
+        Some(digits) => (text.starts_with('-'), digits),
+        None => (false, text),
+    };
+    let prefixes = [("0x", 16), ("0o", 8), ("0b", 2)];
+    let other_radix = prefixes.into_iter().find_map(|(prefix, radix)| Some((digits.strip_prefix(prefix)?, radix)));
+    let (digits, radix) = other_radix.unwrap_or((digits, 10));
+    let is_text = !digits.starts_with(|first: char| first.is_digit(radix)) || radix == 10 && digits.starts_with('0');
+    let Some(size) = (!is_text).then(|| u128::from_str_radix(digits, radix).ok()).flatten() else { return false };
+    size > if negative { 1 << 63 } else { u128::from(u64::MAX) }
 }
 
 /// What to do about a text that the parser could not read, where that can be told.

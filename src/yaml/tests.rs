@@ -389,3 +389,26 @@ fn what_we_refuse_of_yaml_does_not_hide_the_rest_of_the_file() {
     ];
     assert_eq!(told, expected);
 }
+
+#[test]
+fn a_whole_number_that_no_reader_takes_does_not_hide_the_rest_of_the_file() {
+    let said = |number: &str| match parse(Path::new("a.yaml"), format!("n: {number}\nb: &x 1\n").as_bytes()) {
+        Ok(document) => document.problems().iter().map(|problem| problem.code).collect(),
+        Err(problems) => vec!["unreadable", problems[0].code],
+    };
+    for number in ["18446744073709551616", "+18446744073709551616", "-9223372036854775809", "0x10000000000000000"] {
+        assert_eq!(said(number), ["bad-number", "yaml-anchor"], "{number}");
+        assert_eq!(problems(format!("{number}: 1\n").as_bytes()).len(), 1, "{number}");
+    }
+    for number in [
+        "18446744073709551615",
+        "-9223372036854775808",
+        "0xffffffffffffffff",
+        "0099999999999999999999",
+        "'18446744073709551616'",
+    ] {
+        assert_eq!(said(number), ["yaml-anchor"], "{number}");
+        assert_eq!(read(&format!("n: {number}\n")).problems(), [], "{number}");
+    }
+    assert_eq!(problems(b"n: 340282366920938463463374607431768211456\n").len(), 1);
+}

@@ -1,10 +1,14 @@
 //! `customers list`, `show`.
 
+use super::plan::{Judge, Judged};
 use super::{failure, page_size};
 use crate::app::shared::Shared;
-use crate::domain::CustomerNumber;
-use crate::http::{CustomerDetail, CustomerLine, CustomerQuery, DeliveryView, Failure, FailureKind, Page, Result};
-use crate::store::View;
+use crate::domain::{CustomerNumber, Reason, normalized_address};
+use crate::http::{
+    CustomerDetail, CustomerLine, CustomerQuery, DeliveryView, Failure, FailureKind, Page, Result, RuleDecision,
+    StandingView,
+};
+use crate::store::{StoredCustomer, View};
 use std::sync::Arc;
 
 /// How much of a customer's history `show` gives.
@@ -45,5 +49,46 @@ pub(super) async fn show(core: &Shared, id: &str) -> Result<CustomerDetail> {
     detail.enrollments = enrollments.iter().map(Into::into).collect();
     let events = core.store.events(stored.number, None, HISTORY).await.map_err(failure)?;
     detail.events = events.iter().map(Into::into).collect();
+    detail.standing = standing(core, stored, detail.suppression.is_some());
     Ok(detail)
+}
+
+/// What each rule would do now, so that of whom nothing is stored (an entry gate leaves no trace with the customer) it
+/// can be told why. Of rules with errors nothing can be told.
+fn standing(core: &Shared, stored: StoredCustomer, is_suppressed: bool) -> Vec<StandingView> {
+    if core.sound_rules().is_err() {
+        return Vec::new();
+    }
+    let world = core.world.load_full();
+    let address = stored.customer.email().filter(|_| is_suppressed).map(normalized_address);
+    let judge = Judge {
+        rules: world.rules.rules.clone(),
+        pauses: Arc::clone(&core.pauses),
+        suppressed: address.into_iter().collect(),
+        key: core.store.delivery_key(),
+        at: core.clock.now(),
+        // Who arrived this very moment is judged, too.
+        backtest: true,
+        named: false,
+        world,
+    };
+    judge.page(&mut std::iter::once(stored)).iter().map(standing_of).collect()
+}
+
+fn standing_of(judged: &Judged) -> StandingView {
+    let plan = &judged.plan;
+    let mut reasons: Vec<Reason> = plan.hold.keys().copied().collect();
+    reasons.extend((plan.unknown > 0).then_some(Reason::UnknownValue));
+    reasons.extend((plan.holdout > 0).then_some(Reason::Holdout));
+    let sends = plan.deliveries.email + plan.deliveries.webhook > 0;
+    if plan.matched > 0 && reasons.is_empty() && !sends {
+        // Enrolled, and no step's own condition holds.
+        reasons.push(Reason::NotWanted);
+    }
+    let decision = match (plan.matched, sends && !plan.hold.contains_key(&Reason::QuietHours)) {
+        (0, _) => RuleDecision::NoMatch,
+        (_, true) => RuleDecision::Fire,
+        (_, false) => RuleDecision::Hold,
+    };
+    StandingView { rule: plan.rule.clone(), decision, reasons }
 }

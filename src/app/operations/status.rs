@@ -2,10 +2,11 @@
 
 use super::{failure, rules};
 use crate::app::shared::{DaemonParts, Shared};
-use crate::domain::{Span, State};
+use crate::domain::{Class, Lane, Span, State, Time};
 use crate::http::{LaneView, NextTick, Paused, Readiness, Result, RuleStanding, RulesStatus, Status, StoreStatus};
 use crate::telemetry::Metrics;
 use crate::telemetry::names::{self, label};
+use std::collections::BTreeMap;
 
 /// The worker looks for work every second; this long without a look means that it hangs.
 const WORKER_SILENT: Span = Span::seconds(30);
@@ -87,5 +88,35 @@ pub(super) async fn metrics(core: &Shared) -> String {
             metrics::gauge!(names::QUEUE, label::STATE => state.word()).set(count as f64);
         }
     }
+    set_gauges_of_work(core).await;
     core.daemon.as_ref().and_then(|daemon| daemon.metrics.as_ref()).map_or_else(String::new, Metrics::render)
+}
+
+/// Rules by state, and how late the oldest work of each kind is; what has no work is not late.
+#[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+async fn set_gauges_of_work(core: &Shared) {
+    let now = core.clock.now();
+    let late = |due: Option<Time>| due.map_or(0.0, |due| now.since(due).0.max(0) as f64 / 1000.0);
+    if let Some(daemon) = &core.daemon {
+        metrics::gauge!(names::STARTED_AT).set(daemon.started_at.0 as f64 / 1000.0);
+    }
+    if let Ok(views) = rules::list(core).await {
+        let states = [(RuleStanding::Live, "live"), (RuleStanding::Paused, "paused"), (RuleStanding::Braked, "braked")];
+        for (state, word) in states {
+            let count = views.iter().filter(|view| view.state == state).count();
+            metrics::gauge!(names::RULES, label::STATE => word).set(count as f64);
+        }
+    }
+    if let Ok(ticks) = core.store.open_ticks().await {
+        metrics::gauge!(names::TICK_LAG).set(late(ticks.first().map(|tick| tick.at)));
+    }
+    if let Ok(lanes) = core.store.lanes().await {
+        let mut due: BTreeMap<Lane, Option<Time>> =
+            [Class::Marketing, Class::Service].map(|class| (Lane::Mail(class), None)).into();
+        due.extend(core.world.load().endpoints.keys().map(|name| (Lane::Endpoint(name.clone()), None)));
+        due.extend(lanes.into_iter().map(|status| (status.lane, Some(status.next_due))));
+        for (lane, due) in due {
+            metrics::gauge!(names::LANE_LAG, label::LANE => lane.to_string()).set(late(due));
+        }
+    }
 }

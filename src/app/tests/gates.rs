@@ -4,7 +4,7 @@ use super::meddled::Act;
 use super::{LETTER, Plan, Shop, name_of};
 use crate::catcher::{MailAct, MailFaults, MailStage, When};
 use crate::domain::{Reason, Span, State};
-use crate::http::{RuleStanding, SuppressionRequest};
+use crate::http::{PlanRequest, RuleDecision, RuleStanding, SuppressionRequest};
 use std::time::Duration;
 
 /// A shop with one letter decided and not yet sent, because all sending is paused.
@@ -168,6 +168,10 @@ async fn the_brake_holds_all_of_a_tick_until_a_person_says_go_on() {
     for id in ["ana", "ivan", "juma"] {
         shop.customer(id).await;
     }
+    let request = PlanRequest { at: None, rule: None, customers: true };
+    let plan = shop.operations().plan(request.clone()).await.unwrap().rules.remove(0);
+    assert_eq!((plan.enroll, plan.hold), (3, [(Reason::Brake, 3)].into()), "a plan foretells it");
+    assert_eq!(plan.held.unwrap()[&Reason::Brake], ["ana", "ivan", "juma"]);
     shop.fire().await;
     let found = shop.deliveries().await;
     assert_eq!(found.len(), 3);
@@ -290,4 +294,28 @@ async fn a_staging_copy_writes_to_nobody_who_is_not_listed() {
     shop.fire().await;
     assert_eq!(shop.only().await.reason, Some(Reason::OnlyTo));
     assert_eq!(shop.mails.count(), 0);
+}
+
+#[tokio::test]
+async fn who_was_kept_out_at_entry_is_told_why() {
+    let shop = Shop::with(LETTER).await;
+    shop.arrive(vec![shop.profile("shy", &[("email", "shy@customers.example")], None), shop.order("shy", "1")]).await;
+    shop.customer("ana").await;
+    shop.arrive(vec![shop.profile("new", &[], Some(true))]).await;
+    let told = async |id: &str| {
+        let mut standing = shop.operations().customer(id).await.unwrap().standing;
+        assert_eq!(standing.len(), 1);
+        let standing = standing.remove(0);
+        (standing.decision, standing.reasons)
+    };
+    assert_eq!(told("ana").await, (RuleDecision::Fire, vec![]));
+    shop.fire().await;
+    assert_eq!(told("shy").await, (RuleDecision::Hold, vec![Reason::NoConsent]));
+    assert_eq!(told("ana").await, (RuleDecision::Hold, vec![Reason::AgainAfter]));
+    assert_eq!(told("new").await, (RuleDecision::NoMatch, vec![]));
+    let request = SuppressionRequest { address: "ANA@customers.example".into(), reason: None };
+    shop.operations().suppress(request).await.unwrap();
+    shop.pass(Span::days(2)).await;
+    shop.clock.advance(Span::days(2));
+    assert_eq!(told("ana").await, (RuleDecision::Hold, vec![Reason::Suppressed]));
 }

@@ -1,7 +1,8 @@
 //! When schedules fire, and for whom.
 
 use super::{CALL, LETTER, Shop};
-use crate::domain::{DeliveryKey, Span, State};
+use crate::clock::Clock as _;
+use crate::domain::{DeliveryKey, Reason, Span, State};
 use crate::http::PlanRequest;
 use crate::store::DeliveryFilter;
 
@@ -120,6 +121,30 @@ async fn a_plan_names_whom_the_tick_then_reaches() {
     let mut reached: Vec<String> = shop.mails.mails().into_iter().map(|mail| mail.to[0].clone()).collect();
     reached.sort();
     assert_eq!(reached, ["ana@customers.example", "ivan@customers.example"]);
+}
+
+#[tokio::test]
+async fn a_plan_goes_by_the_trigger_s_zone_and_not_the_customer_s() {
+    let shop = Shop::with(&LETTER.replace("again_after: 1d", "again_after: 1h")).await;
+    let attributes = [("email", "ana@customers.example"), ("timezone", "America/New_York")];
+    shop.arrive(vec![shop.profile("ana", &attributes, Some(true)), shop.order("ana", "1")]).await;
+    shop.fire().await;
+    // In New York it is still earlier than the clock of the business said at the last enrollment.
+    shop.pass(Span::hours(2)).await;
+    let request = PlanRequest { at: None, rule: None, customers: false };
+    let plan = shop.operations().plan(request).await.unwrap().rules.remove(0);
+    assert_eq!((plan.enroll, plan.hold.get(&Reason::AgainAfter)), (1, None));
+}
+
+#[tokio::test]
+async fn a_plan_counts_each_of_whom_it_holds_under_one_reason() {
+    let shop = Shop::with(LETTER).await;
+    shop.customer("ana").await;
+    shop.arrive(vec![shop.profile("mute", &[], Some(true)), shop.order("mute", "1")]).await;
+    let at = shop.clock.now().plus(Span::hours(12));
+    let request = PlanRequest { at: Some(at), rule: None, customers: false };
+    let plan = shop.operations().plan(request).await.unwrap().rules.remove(0);
+    assert_eq!(plan.hold, [(Reason::QuietHours, 1), (Reason::NoAddress, 1)].into());
 }
 
 #[tokio::test]

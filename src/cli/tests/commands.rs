@@ -208,6 +208,10 @@ async fn tables_are_for_people() {
     deliveries
     DUE                   RULE      CHANNEL  STATE   REASON
     2026-11-22T10:00:00Z  win-back  webhook  failed  -
+
+    if each rule fired now
+    RULE      DECISION  WHY
+    win-back  hold      no_consent
     "#);
 }
 

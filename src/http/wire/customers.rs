@@ -1,7 +1,9 @@
 //! Customers: lists, and all that is known of one.
 
 use super::DeliveryView;
-use crate::domain::{Activity, Consent, Customer, DeliveryId, Enrollment, Event, RuleMemory, Suppression, Time, Value};
+use crate::domain::{
+    Activity, Consent, Customer, DeliveryId, Enrollment, Event, Reason, RuleMemory, Suppression, Time, Value,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -62,6 +64,8 @@ pub struct CustomerDetail {
     pub events: Vec<EventView>,
     /// Deliveries.
     pub deliveries: Vec<DeliveryView>,
+    /// What each rule would do with them if its trigger fired now, and what keeps it from it.
+    pub standing: Vec<StandingView>,
 }
 
 impl CustomerDetail {
@@ -77,6 +81,43 @@ impl CustomerDetail {
             enrollments: Vec::new(),
             events: Vec::new(),
             deliveries: Vec::new(),
+            standing: Vec::new(),
+        }
+    }
+}
+
+/// How a customer stands with one rule, were its trigger to fire now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingView {
+    /// The rule.
+    pub rule: String,
+    /// What it would decide.
+    pub decision: RuleDecision,
+    /// Everything that keeps the customer from it or a mail from going out at once; why nobody can tell whether the
+    /// condition holds.
+    pub reasons: Vec<Reason>,
+}
+
+/// What a rule decides for one customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleDecision {
+    /// Something goes out.
+    Fire,
+    /// The condition holds, and something keeps the customer out or the message back.
+    Hold,
+    /// The condition does not hold, or nobody can tell.
+    NoMatch,
+}
+
+impl RuleDecision {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Fire => "fire",
+            Self::Hold => "hold",
+            Self::NoMatch => "no_match",
         }
     }
 }

@@ -9,6 +9,7 @@ mod status;
 
 pub use customers::{
     ConsentView, CustomerDetail, CustomerLine, CustomerQuery, EnrollmentView, EventView, MemoryView, OrdersView,
+    RuleDecision, StandingView,
 };
 pub use deliveries::{Changed, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, Unchanged};
 pub use import::{ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest, RefusedRow};

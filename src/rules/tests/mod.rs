@@ -92,6 +92,17 @@ fn two_rules_of_one_name_are_refused() {
 }
 
 #[test]
+fn a_name_that_is_taken_is_told_beside_all_else_that_is_wrong_with_the_file() {
+    let copy = GOOD.replace("again_after: 180d\n", "");
+    let codes: Vec<&str> = compiled(&[file("rules/a.yaml", GOOD), file("rules/b.yaml", &copy)], true)
+        .1
+        .iter()
+        .map(|problem| problem.code)
+        .collect();
+    assert_eq!(codes, ["missing-key", "file-name", "duplicate-rule"]);
+}
+
+#[test]
 fn segments_are_not_supported_and_tests_of_rules_are_passed_over() {
     assert_eq!(
         problems(&[file("rules/segments.yaml", "vip: {when: everyone}\n"), file("rules/a.test.yaml", "x")]),

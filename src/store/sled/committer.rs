@@ -12,8 +12,9 @@ use super::reader::Reader;
 use super::shared::{Shared, Shown};
 use super::{lock, open, rows};
 use ::sled::IVec;
-use std::collections::hash_map::RandomState;
-use std::collections::{HashMap, VecDeque};
+use foldhash::HashMap;
+use foldhash::fast::RandomState;
+use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -299,7 +300,7 @@ struct Recent {
 
 impl Recent {
     fn new(forgotten: u64) -> Self {
-        Self { hasher: RandomState::new(), written: HashMap::new(), rounds: VecDeque::new(), forgotten }
+        Self { hasher: RandomState::default(), written: HashMap::default(), rounds: VecDeque::new(), forgotten }
     }
 
     fn remember<'k>(&mut self, round: u64, keys: impl Iterator<Item = &'k IVec>) {

@@ -10,7 +10,8 @@ use super::rows;
 use crate::domain::CustomerNumber;
 use crate::store::DuplicateKey;
 use ::sled::IVec;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use foldhash::{HashMap, HashSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -180,8 +181,8 @@ impl<'t> Draft<'t> {
             overlay: None,
             fetched: None,
             read_at,
-            reads: HashMap::new(),
-            leaning_on: HashSet::new(),
+            reads: HashMap::default(),
+            leaning_on: HashSet::default(),
             rows: BTreeMap::new(),
             effects: Vec::new(),
         }

@@ -12,7 +12,7 @@ use super::shared::Shared;
 use crate::domain::{Arrival, CustomerNumber, Purchase, purchase_id};
 use crate::store::Urgency;
 use ::sled::IVec;
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 use std::sync::Arc;
 
 /// Rows as they were read; `None` where there was none.

@@ -17,7 +17,8 @@ use super::totals::{self, Wanted};
 use super::{lock, rows};
 use crate::domain::{Arrival, Customer, CustomerNumber, Event, ProfileRow, Time};
 use crate::store::{Marking, Urgency, Verdict, derive};
-use std::collections::{HashMap, VecDeque};
+use foldhash::HashMap;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -234,7 +235,7 @@ fn prepare(
         Urgency::Background => BACKGROUND_ROWS,
     };
     let (wanted, marking) = (&input.wanted, input.marking);
-    let mut work = Work { shared, draft, wanted, marking, names: HashMap::new(), customers: HashMap::new() };
+    let mut work = Work { shared, draft, wanted, marking, names: HashMap::default(), customers: HashMap::default() };
     let mut verdicts = Vec::new();
     for arrival in &input.arrivals[range] {
         if work.rows() + ROWS_EACH > most && !verdicts.is_empty() {

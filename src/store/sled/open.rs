@@ -320,3 +320,19 @@ pub(super) fn again(shared: &Shared, unfinished: &committer::Rows) -> std::resul
     *db = Some(opened);
     Ok(disk)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Cache;
+
+    #[test]
+    fn a_daemons_cache_is_a_tenth_of_its_store_within_bounds() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |size: u64| {
+            std::fs::File::create(folder.path().join("db")).unwrap().set_len(size).unwrap();
+            Cache::OfStore.bytes(folder.path())
+        };
+        assert_eq!(Cache::OfStore.bytes(folder.path()), 48 << 20, "nothing is there yet");
+        assert_eq!([of(100 << 20), of(5000 << 20), of(40 << 30)], [48 << 20, 500 << 20, 1 << 30]);
+    }
+}

@@ -9,7 +9,7 @@ use super::reader::Reader;
 use crate::domain::DeliveryKey;
 use crate::store::{StoreError, Urgency};
 use ::sled::IVec;
-use std::collections::HashSet;
+use foldhash::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -43,6 +43,14 @@ fn a_value_that_is_one_tag_keeps_its_type() {
 }
 
 #[test]
+fn a_number_of_many_digits_stays_a_number_for_the_receiver() {
+    let mut world = World::new();
+    world.set("score", Value::Number("123456789012345.678901".parse().unwrap()));
+    let data = render(&world, "a: 123456789012345.678901\nb: '{{ customer.score }}'\n");
+    assert!(data["a"].is_f64() && data["b"].is_f64(), "{data}");
+}
+
+#[test]
 fn mixed_text_is_text_and_what_has_no_tags_stands_as_it_is() {
     let data = render(
         &World::named("\"<b>\\"),
