@@ -165,7 +165,9 @@ impl Predicate {
                 }
             }
             Shape::All(parts) | Shape::Any(parts) | Shape::None(parts) => {
-                parts.iter().for_each(|part| part.at_entry_into(paths));
+                for part in parts {
+                    part.at_entry_into(paths);
+                }
             }
         }
     }

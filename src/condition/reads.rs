@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What a condition depends on: only when something of this changes can its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each says of another thing whether it is read")]
 pub struct Reads {
     /// Attributes of the customer, by name.
     pub attributes: BTreeSet<String>,

@@ -295,7 +295,7 @@ impl Kind for Flag {
             }
             Self::Has(path) => Ok((path.is_set(facts), path.motion(facts))),
             Self::Consent(name) => Ok((facts.customer.consents_to(name), M::FIXED)),
-            Self::InSegment(segment) => segment.observe(facts),
+            Self::InSegment(segment) => Ok(segment.observe(facts)),
             Self::Sent(sent) => Ok(sent.observe(facts)),
         }
     }

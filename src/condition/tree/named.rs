@@ -1,7 +1,7 @@
 //! Tests that other files define: who is in a segment, what a rule sent.
 
 use super::super::{Facts, Predicate};
-use super::{Motion, Moving, Seen};
+use super::{Motion, Moving};
 use crate::domain::{Span, Time};
 
 /// `in_segment(name)`
@@ -20,11 +20,11 @@ pub(in super::super) struct Sent {
 
 impl Segment {
     /// Whether the customer is inside: who is not known to be is outside.
-    pub(super) fn observe<M: Motion>(&self, facts: &Facts<'_>) -> Seen<bool, M> {
+    pub(super) fn observe<M: Motion>(&self, facts: &Facts<'_>) -> (bool, M) {
         match self.predicate.observe::<M>(facts) {
-            Ok((true, motion)) => Ok((true, motion)),
+            Ok((true, motion)) => (true, motion),
             // Of false and unknown the one may follow upon the other, which is no change here.
-            Ok((false, motion)) | Err(motion) => Ok((false, motion.then(Moving::perhaps_longer))),
+            Ok((false, motion)) | Err(motion) => (false, motion.then(Moving::perhaps_longer)),
         }
     }
 }
