@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What a condition depends on: only when something of this changes can its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each says of another thing whether it is read")]
 pub struct Reads {
     /// Attributes of the customer, by name.
     pub attributes: BTreeSet<String>,
@@ -16,6 +17,10 @@ pub struct Reads {
     pub events: BTreeMap<String, Option<Span>>,
     /// Whether it names `orders.*`.
     pub orders: bool,
+    /// Whether it names a property of the event that started the enrollment.
+    pub event: bool,
+    /// Rules of which it asks whether they sent something.
+    pub sent: BTreeSet<String>,
     /// Whether it counts days or hours on the customer's clock, so that another time zone may change it.
     pub local_time: bool,
     /// Whether it may change by time alone.
@@ -27,7 +32,8 @@ impl Reads {
         let mut reads = Self::default();
         for leaf in leaves {
             match leaf {
-                Leaf::Id => {}
+                // What was kept does not change.
+                Leaf::Id | Leaf::AtEntry(_) => {}
                 Leaf::Attribute(name) => {
                     reads.attributes.insert((*name).to_owned());
                 }
@@ -35,6 +41,12 @@ impl Reads {
                     reads.consents.insert((*name).to_owned());
                 }
                 Leaf::Orders(_) => reads.orders = true,
+                Leaf::Property(_) => reads.event = true,
+                Leaf::Segment(segment) => reads.merge(segment.predicate.reads()),
+                Leaf::Sent(sent) => {
+                    reads.sent.insert(sent.rule.to_string());
+                    reads.now |= sent.window.is_some();
+                }
                 Leaf::Event(event, role) => {
                     let (EventRole::Count(window) | EventRole::Sum(_, window)) = role else {
                         reads.events.entry((*event).to_owned()).or_default();
@@ -60,6 +72,8 @@ impl Reads {
             *longest = (*longest).max(*window);
         }
         self.orders |= other.orders;
+        self.event |= other.event;
+        self.sent.extend(other.sent.iter().cloned());
         self.local_time |= other.local_time;
         self.now |= other.now;
     }

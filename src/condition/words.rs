@@ -1,7 +1,7 @@
 //! Days, instants, spans and what was read, in plain words.
 
 use super::Facts;
-use super::tree::{EventRole, Leaf, OrderField};
+use super::tree::{self, EventRole, Leaf, OrderField, Sent};
 use crate::domain::{Span, Time, Value};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -55,6 +55,8 @@ pub(super) fn missing(leaf: &Leaf<'_>) -> String {
         Leaf::Orders(_) => "no order yet".into(),
         Leaf::Event(event, EventRole::LastValue(property, _)) => format!("no `{event}` with `{property}` yet"),
         Leaf::Event(event, _) => format!("no `{event}` yet"),
+        Leaf::Property(name) => format!("the event has no `{name}`"),
+        Leaf::AtEntry(path) => format!("{} had no value at entry", path.text()),
         leaf => format!("{} was never set", leaf.path()),
     }
 }
@@ -64,13 +66,20 @@ pub(super) fn note(leaf: &Leaf<'_>, facts: &Facts<'_>) -> Option<String> {
     let activity = &facts.customer.activity;
     let day = |at: Option<Time>| at.map(|at| date(crate::calendar::day_of(facts.zone, at)));
     let known = match leaf {
-        Leaf::Now | Leaf::Zone => return None,
+        Leaf::Now | Leaf::Zone | Leaf::Segment(_) => return None,
+        Leaf::Sent(asked) => Some(sent(asked, facts)),
         Leaf::Id => Some(format!("customer {}", facts.customer.id)),
         Leaf::Attribute(name) => {
             facts.customer.attributes.get(*name).map(|value| format!("customer.{name} {}", stored(value, facts)))
         }
         Leaf::Consent(name) => Some(consent(name, facts)),
         Leaf::Orders(field) => orders(*field, facts),
+        Leaf::Property(name) => {
+            tree::property(name, facts).map(|value| format!("event.{name} {}", stored(value, facts)))
+        }
+        Leaf::AtEntry(path) => {
+            tree::at_entry(path, facts).map(|value| format!("{} at entry {}", path.text(), stored(value, facts)))
+        }
         Leaf::Event(event, role) => {
             let totals = activity.totals(event);
             match role {
@@ -111,6 +120,11 @@ pub(super) fn consent(name: &str, facts: &Facts<'_>) -> String {
             if consent.granted { format!("given on {since}") } else { format!("withdrawn on {since}") }
         }
     }
+}
+
+/// Whether a rule sent something, and when.
+pub(super) fn sent(sent: &Sent, facts: &Facts<'_>) -> String {
+    sent.last_at(facts).map_or_else(|| "never sent".into(), |at| format!("sent {}", time(at, facts.zone)))
 }
 
 fn stored(value: &Value, facts: &Facts<'_>) -> String {

@@ -1,8 +1,10 @@
 //! Tests of the whole room: a schema, a customer, and what conditions come to.
 
+mod entry;
 mod explaining;
 mod following;
 mod holding;
+mod named;
 mod oracle;
 mod problems;
 mod values;

@@ -1,11 +1,11 @@
 //! Tests: what is true, false or unknown.
 
-use super::super::Facts;
 use super::super::source::Comparison;
+use super::super::{Facts, Path};
 use super::leaf::OrderField;
 use super::{
-    Change, Day, Items, Kind, Leaf, Length, Moment, Motion, Moving, Num, Ordered, Seen, Term, Text, Walk, both,
-    change_of, conjunction, disjunction, negated, order, walk_both,
+    Change, Day, Items, Kind, Leaf, Length, Moment, Motion, Moving, Num, Ordered, Seen, Segment, Sent, Term, Text,
+    Walk, at_entry, both, change_of, conjunction, disjunction, negated, order, property, walk_both,
 };
 use crate::domain::{Number, Value, ValueType};
 use std::cmp::Ordering;
@@ -27,8 +27,10 @@ pub(in super::super) enum Flag {
     Compare(Comparison, Compared),
     In(Membership),
     Text(TextTest, Box<(Term<Text>, Term<Text>)>),
-    Has(Path),
+    Has(Asked),
     Consent(Box<str>),
+    InSegment(Box<Segment>),
+    Sent(Box<Sent>),
 }
 
 /// Two terms of one type that are compared.
@@ -64,9 +66,11 @@ pub(in super::super) enum TextTest {
 
 /// What `has` asks for.
 #[derive(Debug)]
-pub(in super::super) enum Path {
+pub(in super::super) enum Asked {
     Attribute(Box<str>, ValueType),
     Orders(OrderField),
+    Property(Box<str>, ValueType),
+    AtEntry(Box<Path>),
 }
 
 impl Clause {
@@ -196,23 +200,19 @@ impl Membership {
     }
 }
 
-impl Path {
+impl Asked {
     pub(in super::super) fn is_set(&self, facts: &Facts<'_>) -> bool {
         match self {
-            Self::Attribute(name, kind) => {
-                let readable = |value: &Value| match kind {
-                    ValueType::Text => Text::read(value).is_some(),
-                    kind => value.kind() == Some(*kind) || value.to_kind(*kind).is_some(),
-                };
-                facts.customer.attributes.get(&**name).is_some_and(readable)
-            }
+            Self::Attribute(name, kind) => readable(facts.customer.attributes.get(&**name), *kind),
             Self::Orders(field) => !Leaf::Orders(*field).is_unknown(facts),
+            Self::Property(name, kind) => readable(property(name, facts), *kind),
+            Self::AtEntry(path) => readable(at_entry(path, facts), path.kind()),
         }
     }
 
     fn motion<M: Motion>(&self, facts: &Facts<'_>) -> M {
         match self {
-            Self::Attribute(..) => M::FIXED,
+            Self::Attribute(..) | Self::Property(..) | Self::AtEntry(_) => M::FIXED,
             Self::Orders(_) => M::of(|| Moving::of_events(facts)),
         }
     }
@@ -221,8 +221,18 @@ impl Path {
         match self {
             Self::Attribute(name, _) => Leaf::Attribute(name),
             Self::Orders(field) => Leaf::Orders(*field),
+            Self::Property(name, _) => Leaf::Property(name),
+            Self::AtEntry(path) => Leaf::AtEntry(path),
         }
     }
+}
+
+/// Whether a stored value is there and can be read as that type.
+fn readable(value: Option<&Value>, kind: ValueType) -> bool {
+    value.is_some_and(|value| match kind {
+        ValueType::Text => Text::read(value).is_some(),
+        kind => value.kind() == Some(kind) || value.to_kind(kind).is_some(),
+    })
 }
 
 /// Whether two values are the same, and how long that stays.
@@ -285,6 +295,8 @@ impl Kind for Flag {
             }
             Self::Has(path) => Ok((path.is_set(facts), path.motion(facts))),
             Self::Consent(name) => Ok((facts.customer.consents_to(name), M::FIXED)),
+            Self::InSegment(segment) => Ok(segment.observe(facts)),
+            Self::Sent(sent) => Ok(sent.observe(facts)),
         }
     }
 
@@ -297,6 +309,8 @@ impl Kind for Flag {
             Self::Text(_, terms) => walk_both(terms, walk),
             Self::Has(path) => walk.leaf(path.leaf()),
             Self::Consent(name) => walk.leaf(Leaf::Consent(name)),
+            Self::InSegment(segment) => walk.leaf(Leaf::Segment(segment)),
+            Self::Sent(sent) => walk.leaf(Leaf::Sent(sent)),
         }
     }
 
@@ -310,6 +324,9 @@ impl Kind for Flag {
             Self::In(membership) => membership.change(),
             Self::Text(_, terms) => change_of(terms),
             Self::Has(_) | Self::Consent(_) => Change::Fixed,
+            Self::InSegment(segment) if !segment.predicate.reads().now => Change::Fixed,
+            Self::Sent(sent) if sent.window.is_none() => Change::Fixed,
+            Self::InSegment(_) | Self::Sent(_) => Change::Steps,
         }
         .min(Change::Steps)
     }
