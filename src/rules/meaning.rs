@@ -6,8 +6,9 @@ use crate::yaml::{Kind, Node};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// The meaning of a condition whose `parts` are the segments that it names with their meanings: the first 64 bits of a hash over its text, without
-/// the blanks that say nothing, the meanings of the segments, and what the settings and the schema make of its names.
+/// The meaning of a condition whose `parts` are the segments that it names with their meanings: the first 64 bits of a
+/// hash over its text, without the blanks that say nothing, those meanings, and what the settings and the schema make of
+/// its names.
 pub(super) fn meaning(node: &Node, when: &Predicate, parts: &BTreeMap<&str, u64>, names: &Names<'_>) -> u64 {
     let mut hash = Sha256::new();
     let mut part = |text: &str| {
