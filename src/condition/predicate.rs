@@ -116,7 +116,7 @@ impl Predicate {
         self.observe::<()>(facts).ok().map(|(value, ())| value)
     }
 
-    fn observe<M: Motion>(&self, facts: &Facts<'_>) -> Seen<bool, M> {
+    pub(super) fn observe<M: Motion>(&self, facts: &Facts<'_>) -> Seen<bool, M> {
         match &self.0.shape {
             Shape::Everyone => Ok((true, M::FIXED)),
             Shape::Line(line) => line.root.observe(facts),

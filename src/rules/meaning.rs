@@ -23,7 +23,9 @@ pub(super) fn meaning(node: &Node, when: &Predicate, parts: &BTreeMap<&str, u64>
     let reads = when.reads();
     if reads.orders {
         let purchase = &names.schema.purchase;
-        [&purchase.event, &purchase.value, &purchase.id].into_iter().for_each(|text| part(text));
+        for text in [&purchase.event, &purchase.value, &purchase.id] {
+            part(text);
+        }
     }
     for name in &reads.attributes {
         let attribute = names.schema.customer.get(name);
