@@ -1,22 +1,30 @@
 //! From the files of the folder to the set.
 
-use super::{Names, Rule, RuleSet, SourceFile, rule};
+use super::known::Known;
+use super::segments::{self, Segments};
+use super::{Names, Rule, RuleSet, Segment, SourceFile, Trigger, rule};
+use crate::condition::Predicate;
 use crate::domain::{Diagnostic, Interest, Place};
-use crate::yaml::{Map, Reader, parse};
-use std::collections::BTreeMap;
+use crate::yaml::{Document, Map, Reader, parse};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The name of the file that holds named conditions.
 const SEGMENTS: &str = "segments.yaml";
 
-/// Compiles all files. The set holds every rule without an error; a caller that means to run it refuses it when any
-/// diagnostic is an error. Files that end in `.test.yaml` are no rules and are passed over.
+/// Compiles all files. The set holds every rule and segment without an error; a caller that means to run it refuses it
+/// when any diagnostic is an error. Files that end in `.test.yaml` are no rules and are passed over.
 #[must_use]
 pub fn compile(files: &[SourceFile], names: &Names<'_>) -> (RuleSet, Vec<Diagnostic>) {
-    let (mut rules, mut first, mut problems) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-    for file in files.iter().filter(|file| !is_test(&file.path)) {
-        let One { id, rule, problems: found } = one(file, names);
+    let files = files.iter().filter(|file| !is_test(&file.path));
+    let (of_segments, of_rules): (Vec<_>, Vec<_>) = files.partition(|file| is_segments(&file.path));
+    let ids = of_rules.iter().filter_map(|file| Some(file.path.file_stem()?.to_string_lossy().into_owned())).collect();
+    let (segments, mut problems) = read_segments(&of_segments, names, &ids);
+    let (mut rules, mut first) = (BTreeMap::new(), BTreeMap::new());
+    let known = Known::of(names, &segments, &ids);
+    for file in of_rules {
+        let One { id, rule, problems: found } = read_rule(file, &known);
         problems.extend(found);
         // A name that is taken is told even where the rule has other errors.
         let taken = id.and_then(|(id, place)| taken(&mut first, id, place));
@@ -25,7 +33,7 @@ pub fn compile(files: &[SourceFile], names: &Names<'_>) -> (RuleSet, Vec<Diagnos
         }
         problems.extend(taken);
     }
-    (set(rules, names), problems)
+    (set(rules, segments.sound, names), problems)
 }
 
 fn is_test(path: &Path) -> bool {
@@ -43,28 +51,51 @@ struct One {
     problems: Vec<Diagnostic>,
 }
 
-fn one(file: &SourceFile, names: &Names<'_>) -> One {
-    let only = |problems| One { problems, ..One::default() };
-    let nowhere = || Place { file: file.path.clone(), text: "".into(), span: 0..0 };
-    let bytes = match &file.content {
-        Ok(bytes) => bytes,
+fn is_segments(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == SEGMENTS)
+}
+
+fn nowhere(file: &SourceFile) -> Place {
+    Place { file: file.path.clone(), text: "".into(), span: 0..0 }
+}
+
+/// The file as a document, or why it is none.
+fn document(file: &SourceFile) -> Result<Arc<Document>, Vec<Diagnostic>> {
+    match &file.content {
+        Ok(bytes) => parse(&file.path, bytes).map(Arc::new),
         Err(why) => {
-            let problem = Diagnostic::error("unreadable", nowhere(), format!("the file cannot be read: {why}"));
-            return only(vec![problem]);
+            Err(vec![Diagnostic::error("unreadable", nowhere(file), format!("the file cannot be read: {why}"))])
         }
-    };
-    if file.path.file_name().is_some_and(|name| name == SEGMENTS) {
-        let problem = Diagnostic::error("not-supported", nowhere(), "segments are not supported in this version");
-        return only(vec![problem.help("remove the file, and write its conditions into the rules")]);
     }
-    let document = match parse(&file.path, bytes) {
-        Ok(document) => Arc::new(document),
-        Err(problems) => return only(problems),
+}
+
+/// The segments of the one file that may hold them, and all that is wrong with it.
+fn read_segments(files: &[&SourceFile], names: &Names<'_>, rules: &BTreeSet<String>) -> (Segments, Vec<Diagnostic>) {
+    let [file, others @ ..] = files else { return Default::default() };
+    let another = |file: &&SourceFile| {
+        let problem = Diagnostic::error("duplicate-file", nowhere(file), "there is another file of segments");
+        problem.help("write all segments into one file")
+    };
+    let (segments, mut problems) = match document(file) {
+        Ok(document) => {
+            let reader = Reader::new(&document);
+            (segments::read(&reader, names, rules), reader.finish())
+        }
+        Err(problems) => (Segments::default(), problems),
+    };
+    problems.extend(others.iter().map(another));
+    (segments, problems)
+}
+
+fn read_rule(file: &SourceFile, known: &Known<'_>) -> One {
+    let document = match document(file) {
+        Ok(document) => document,
+        Err(problems) => return One { problems, ..One::default() },
     };
     let reader = Reader::new(&document);
     let map = reader.root().map();
     let id = map.as_ref().and_then(named);
-    let rule = map.and_then(|map| rule::read(map, &document, names));
+    let rule = map.and_then(|map| rule::read(map, &document, known));
     let usable = !reader.has_errors();
     One { id, rule: rule.filter(|_| usable), problems: reader.finish() }
 }
@@ -85,14 +116,26 @@ fn taken(first: &mut BTreeMap<String, PathBuf>, id: String, place: Place) -> Opt
     None
 }
 
-fn set(rules: BTreeMap<String, Rule>, names: &Names<'_>) -> RuleSet {
+fn set(rules: BTreeMap<String, Rule>, segments: Vec<Segment>, names: &Names<'_>) -> RuleSet {
     let mut rules: Vec<Arc<Rule>> = rules.into_values().map(Arc::new).collect();
     // They come by id, and the sort is stable.
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
     let mut interest = Interest { purchase: names.schema.purchase.clone(), ..Interest::default() };
-    for rule in &rules {
-        interest.merge(rule.when.interest());
-        rule.steps.iter().filter_map(|step| step.when.as_ref()).for_each(|when| interest.merge(when.interest()));
+    for segment in &segments {
+        interest.merge(segment.when.interest());
     }
-    RuleSet { rules, segments: Vec::new(), interest }
+    for rule in &rules {
+        // What `at_entry.` stands before is read of what is kept of every customer.
+        conditions(rule).for_each(|condition| interest.merge(condition.interest()));
+        interest.triggers.extend(rule.goal.iter().map(|goal| goal.event.clone()));
+        if let Trigger::Event { name, .. } = &rule.trigger {
+            interest.triggers.insert(name.clone());
+        }
+    }
+    RuleSet { rules, segments, interest }
+}
+
+fn conditions(rule: &Rule) -> impl Iterator<Item = &Predicate> {
+    let of_steps = rule.steps.iter().filter_map(|step| step.when.as_ref());
+    std::iter::once(&rule.when).chain(&rule.stays).chain(of_steps)
 }

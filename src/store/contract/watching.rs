@@ -276,6 +276,7 @@ pub(super) async fn when_a_rule_sent_something_is_remembered_with_the_record(sto
     assert_eq!(sent_at("a").await, Some(None), "nobody asks for it");
     sent(2, 5, true).await;
     assert_eq!(sent_at("a").await, Some(Some(day(5))));
+    assert_eq!(customer(store, "a", 9).await.customer.wake, Some(day(5)), "who asks is to look");
     let decided = store.decide(batch(vec![nothing(&stale)])).await;
     assert!(matches!(decided, Err(StoreError::Conflict)), "what was decided without it is void");
     sent(3, 3, true).await;

@@ -9,7 +9,7 @@ use super::live::{Effect, Live};
 use super::logs::Logs;
 use super::reader::Reader;
 use super::shared::Shared;
-use super::{lock, rows};
+use super::{dirty, lock, rows};
 use crate::domain::{CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, Lane, Span, State, Tick, Time};
 use crate::store::{DeliveryChange, DeliveryFilter, LaneStatus, SlotChange};
 
@@ -142,8 +142,12 @@ fn remember(shared: &Shared, draft: &mut Draft<'_>, change: &DeliveryChange) -> 
         SlotChange::Move(at) => customer.reserve(CapSlot { class: delivery.class, at, delivery: delivery.id }),
     }
     draft.rely(key.clone(), Was::Version(version));
-    let is_news = sent_at.is_some_and(|at| customer.note_sent(&delivery.rule, at));
-    if is_news || customer.slots != before {
+    let news = sent_at.filter(|at| customer.note_sent(&delivery.rule, *at));
+    if let Some(at) = news {
+        // Some condition asks for it.
+        dirty::wake_by(draft, number, &mut customer, at);
+    }
+    if news.is_some() || customer.slots != before {
         draft.put(key, rows::write_versioned(shared.next_version(), &customer)?);
     }
     Ok(())
