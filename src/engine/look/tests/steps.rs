@@ -173,6 +173,48 @@ fn a_tick_makes_enrollments_that_go_on() {
     assert!(world.customer.watch.active.is_empty() && world.wake.is_none(), "over at once");
 }
 
+const ASKS_BACK: &str = "rule: ask-back
+class: service
+trigger: {event: Order Completed, delay: 1h}
+when: event.revenue > 10
+steps:
+- email: hello
+- {day: 10, email: bye, when: orders.count == at_entry.orders.count}
+";
+
+fn asking_back() -> World {
+    let mut rule = crate::engine::tests::rules(&[ASKS_BACK]).rules.remove(0).as_ref().clone();
+    rule.at_entry = rule.steps[1].when.as_ref().unwrap().at_entry();
+    let mut world = World::new("UTC", START, vec![rule]);
+    buy(&mut world, "2026-05-02T09:00:00Z");
+    world.at("2026-05-03T00:00:00Z");
+    world
+}
+
+#[test]
+fn an_enrollment_remembers_its_event_and_what_its_rule_names_of_entry() {
+    let mut world = asking_back();
+    let entry = &world.customer.watch.active[0].entry;
+    assert_eq!(entry.values, [("orders.count".to_owned(), Value::Number(1.into()))].into());
+    assert_eq!(entry.event.as_ref(), Some(&world.events[0]));
+    world.at("2026-06-01T00:00:00Z");
+    assert_eq!(world.sent(), ["hello 2026-05-02T10:00:00Z", "bye 2026-05-12T10:00:00Z"]);
+    let later = world.deliveries[1].clone();
+    assert!(world.deliveries.iter().all(|delivery| delivery.entry.as_ref().unwrap().event.is_some()));
+    world.now = later.due_at;
+    assert_eq!(ask(&world, &later), Gate::Go);
+    world.customer.activity.orders.count = 2;
+    assert_eq!(ask(&world, &later), Gate::Cancel(Reason::NotWanted), "asked again before it is sent");
+}
+
+#[test]
+fn a_step_whose_condition_compares_with_entry_is_skipped_when_things_changed() {
+    let mut world = asking_back();
+    world.event("Order Completed", "2026-05-05T09:00:00Z");
+    world.at("2026-06-01T00:00:00Z");
+    assert_eq!(world.sent(), ["hello 2026-05-02T10:00:00Z"], "the second order had no revenue");
+}
+
 #[test]
 fn enrollments_of_a_rule_that_is_gone_end() {
     let mut world = begun(course());
