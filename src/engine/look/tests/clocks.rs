@@ -21,7 +21,10 @@ fn with_steps(trigger: Trigger, offsets: &[i32]) -> Rule {
     Rule { steps: days(offsets), ..rule("r", trigger) }
 }
 
-/// A month before that day.
+/// Makes a rule begin with the customer at an instant.
+type Begin = fn(&mut World, &str);
+
+/// Well before that instant.
 fn long_before(instant: &str) -> String {
     t(instant).minus(Span::days(20)).to_string()
 }
@@ -43,7 +46,7 @@ fn the_days_of_a_date_keep_their_time_of_day() {
 fn the_days_from_entry_keep_its_time_of_day_whatever_began_it() {
     for (zone, day, [before, on_day, after]) in DAYS {
         let expected = [format!("d0 {before}"), format!("d1 {on_day}"), format!("d2 {after}")];
-        let begin: [(Trigger, fn(&mut World, &str)); 4] = [
+        let begin: [(Trigger, Begin); 4] = [
             (on("Signed Up", Span(0)), |world, at| drop(world.event("Signed Up", at))),
             (crossing(Direction::Enters), |world, at| world.score(10, at)),
             (crossing(Direction::Leaves), |world, at| {

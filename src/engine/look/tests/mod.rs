@@ -170,7 +170,9 @@ impl World {
             let steps = rule.steps.iter().filter_map(|step| step.when.as_ref());
             steps.chain([&rule.when]).chain(&rule.stays).for_each(|condition| interest.merge(condition.interest()));
         }
-        segments.iter().for_each(|segment| interest.merge(segment.when.interest()));
+        for segment in &segments {
+            interest.merge(segment.when.interest());
+        }
         let same = |rule: &Rule| self.set.get(&rule.id).is_some_and(|old| old.trigger.text() == rule.trigger.text());
         let live = |rule: &Rule| self.live.get(&rule.id).copied().filter(|_| same(rule)).unwrap_or(self.now);
         self.live = rules.iter().map(|rule| (rule.id.clone(), live(rule))).collect();
