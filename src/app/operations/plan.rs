@@ -220,7 +220,7 @@ impl Judge {
 
     /// The occurrence, where it is the same for all customers.
     fn fixed_occurrence(&self, rule: &Rule) -> Option<String> {
-        let Trigger::Schedule { zone, .. } = &rule.trigger;
+        let Trigger::Schedule { zone, .. } = &rule.trigger else { return None };
         match zone {
             TriggerZone::Business => Some(calendar::occurrence_at(&self.world.zone, self.at)),
             TriggerZone::Named(_, zone) => Some(calendar::occurrence_at(zone, self.at)),
