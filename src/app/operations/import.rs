@@ -5,6 +5,7 @@
 
 use super::failure;
 use super::suppressions::is_address;
+use crate::app::intake::marking;
 use crate::app::shared::Shared;
 use crate::domain::{Arrival, Schema, Suppression, Time, normalized_address};
 use crate::http::{
@@ -51,6 +52,10 @@ pub(super) async fn import(
     let world = core.world.load_full();
     let schema = Arc::new(world.schema.clone());
     let options = ImportOptions { ignore_unknown: request.ignore_unknown, received_at: core.clock.now() };
+    let marking = match marking(&world) {
+        Marking::Dirty if !request.live => Marking::Quiet,
+        other => other,
+    };
     match request.kind {
         ImportKind::Suppressions => suppressions(core, reader, sink, &bytes).await,
         kind => {
@@ -59,7 +64,7 @@ pub(super) async fn import(
             let parser = tokio::task::spawn_blocking(move || parse(kind, reader, schema, options, &refusals, &batches));
             let mut report = ImportReport::default();
             while let Some(batch) = parsed.recv().await {
-                let stored = core.store.ingest(batch.items, &world.interest, Urgency::Background, Marking::Leave);
+                let stored = core.store.ingest(batch.items, &world.interest, Urgency::Background, marking);
                 for (place, verdict) in stored.await.map_err(failure)?.into_iter().enumerate() {
                     match verdict {
                         _ if batch.parts.contains(&place) => {}
@@ -67,6 +72,7 @@ pub(super) async fn import(
                         Verdict::Duplicate => report.duplicates += 1,
                     }
                 }
+                core.ring();
                 // Only what is durable counts as progress.
                 sink.progress(ImportProgress { rows: batch.rows, bytes: bytes.load(Ordering::Relaxed) }).await?;
             }

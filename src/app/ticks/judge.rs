@@ -1,5 +1,6 @@
 //! Judging a page of customers for one tick.
 
+use crate::app::proposal::Proposal;
 use crate::app::webhook_body;
 use crate::app::zones::Zones;
 use crate::delivery::{Pauses, World};
@@ -23,7 +24,7 @@ pub(super) struct Part {
     /// By member of the tick.
     pub(super) counts: Vec<TickCounts>,
     /// The decisions.
-    pub(super) decisions: Vec<Decision>,
+    pub(super) decisions: Vec<Proposal>,
 }
 
 /// Judges customers for one tick.
@@ -61,7 +62,7 @@ impl Judge {
             // One customer whose record or rule makes the evaluator panic must not stop all others, now and at each
             // start again.
             match catch_unwind(AssertUnwindSafe(|| self.customer(&stored, &paused, &mut zones, &mut part.counts))) {
-                Ok(Some(decision)) => part.decisions.push(decision),
+                Ok(Some(decision)) => part.decisions.push(Proposal::new(decision, &stored.customer.watch.active)),
                 Ok(None) => {}
                 Err(_) => {
                     metrics::counter!(names::PANICS, label::PART => "tick").increment(1);
@@ -174,28 +175,10 @@ pub(super) fn add(total: &mut TickCounts, more: &TickCounts) {
     }
 }
 
-/// Leaves out of a part what exists already: those enrollments, their deliveries, memories and places.
-pub(super) fn leave_out(decisions: &mut Vec<Decision>, existing: &[crate::store::DuplicateKey]) {
-    use crate::store::DuplicateKey;
-    for decision in decisions.iter_mut() {
-        let number = decision.customer.0;
-        let mut gone: Vec<String> = Vec::new();
-        decision.enrollments.retain(|enrollment| {
-            let exists = existing.iter().any(|key| match key {
-                DuplicateKey::Enrollment(rule, customer, occurrence) => {
-                    *customer == number && *rule == enrollment.rule && *occurrence == enrollment.occurrence
-                }
-                DuplicateKey::Delivery(id) => enrollment.deliveries.contains(id),
-            });
-            if exists {
-                gone.push(enrollment.rule.clone());
-            }
-            !exists
-        });
-        decision.memories.retain(|(rule, _)| !gone.contains(rule));
-        let removed: Vec<_> = decision.deliveries.iter().filter(|d| gone.contains(&d.rule)).map(|d| d.id).collect();
-        decision.slots.retain(|slot| !removed.contains(&slot.delivery));
-        decision.deliveries.retain(|delivery| !removed.contains(&delivery.id));
+/// Leaves out of a part what exists already.
+pub(super) fn leave_out(decisions: &mut Vec<Proposal>, existing: &[crate::store::DuplicateKey]) {
+    for proposal in decisions.iter_mut() {
+        proposal.leave_out(existing);
     }
-    decisions.retain(|decision| !decision.enrollments.is_empty());
+    decisions.retain(|proposal| !proposal.is_empty());
 }

@@ -120,7 +120,7 @@ impl TickRunner {
                 let batch = DecisionBatch {
                     tick: Some(next.clone()),
                     rules: Vec::new(),
-                    decisions: part.decisions.clone(),
+                    decisions: part.decisions.iter().map(|proposal| proposal.decision.clone()).collect(),
                     urgency: Urgency::Background,
                 };
                 match self.store.decide(batch).await {
