@@ -167,7 +167,7 @@ async fn tick_loop(core: Arc<Shared>, worker: Worker, mut stop: watch::Receiver<
         }
     };
     let mut planner = Planner::default();
-    let runner = TickRunner::new(Arc::clone(&core.store), Arc::clone(&core.pauses));
+    let runner = TickRunner::new(&core);
     let pages = Pages { stop: stop.clone(), core: Arc::clone(&core) };
     let mut upkeep = Upkeep::default();
     while !*stop.borrow() {

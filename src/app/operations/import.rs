@@ -7,6 +7,7 @@ use super::failure;
 use super::suppressions::is_address;
 use crate::app::intake::marking;
 use crate::app::shared::Shared;
+use crate::delivery::World;
 use crate::domain::{Arrival, Schema, Suppression, Time, normalized_address};
 use crate::http::{
     Failure, FailureKind, Gone, ImportKind, ImportProgress, ImportReport, ImportRequest, ImportSink, ImportSource,
@@ -52,10 +53,7 @@ pub(super) async fn import(
     let world = core.world.load_full();
     let schema = Arc::new(world.schema.clone());
     let options = ImportOptions { ignore_unknown: request.ignore_unknown, received_at: core.clock.now() };
-    let marking = match marking(&world) {
-        Marking::Dirty if !request.live => Marking::Quiet,
-        other => other,
-    };
+    let marking = marking_of(core, &world, request.live);
     match request.kind {
         ImportKind::Suppressions => suppressions(core, reader, sink, &bytes).await,
         kind => {
@@ -82,6 +80,16 @@ pub(super) async fn import(
             core.wake();
             Ok(report)
         }
+    }
+}
+
+/// What is imported starts nothing, unless it is to be taken as if it came in now. Without a daemon customers are marked
+/// whatever the rules are: those that the daemon was stopped with may have errors now.
+fn marking_of(core: &Shared, world: &World, live: bool) -> Marking {
+    match marking(world) {
+        Marking::Leave if core.daemon.is_some() => Marking::Leave,
+        _ if live => Marking::Dirty,
+        _ => Marking::Quiet,
     }
 }
 

@@ -208,7 +208,8 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
 
     pub(super) async fn arrive(&self, arrivals: Vec<Arrival>) {
         let interest = Arc::clone(&self.daemon.as_ref().unwrap().shared().world.load().interest);
-        self.store().ingest(arrivals, &interest, Urgency::Interactive, Marking::Leave).await.unwrap();
+        self.store().ingest(arrivals, &interest, Urgency::Interactive, Marking::Dirty).await.unwrap();
+        self.daemon.as_ref().unwrap().shared().ring();
     }
 
     /// A customer with an address, consent and one purchase.

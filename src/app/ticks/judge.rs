@@ -4,11 +4,12 @@ use crate::app::proposal::Proposal;
 use crate::app::webhook_body;
 use crate::app::zones::Zones;
 use crate::delivery::{Pauses, World};
-use crate::domain::{CustomerNumber, DeliveryKey, Reason, State, Tick, TickCounts};
+use crate::domain::{CustomerNumber, DeliveryKey, Reason, State, Tick, TickCounts, Watch};
 use crate::engine::{self, Decided, Firing, Moment, Verdict};
 use crate::rules::Rule;
-use crate::store::{Decision, StoredCustomer};
+use crate::store::{Decision, StoredCustomer, WakeChange};
 use crate::telemetry::names::{self, label};
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -122,13 +123,36 @@ impl Judge {
         if decided.is_empty() {
             return None;
         }
+        let (watch, wake) = self.still_to_come(stored, zone, &decided);
         Some(Decision {
+            watch,
+            wake,
             memories: decided.memories,
             slots: decided.slots,
             enrollments: decided.enrollments,
             deliveries: decided.deliveries,
             ..Decision::none(stored.number, stored.version)
         })
+    }
+}
+
+impl Judge {
+    /// What is kept of enrollments that go on, and when to look at the customer for them.
+    fn still_to_come(
+        &self,
+        stored: &StoredCustomer,
+        zone: &TimeZone,
+        decided: &Decided,
+    ) -> (Option<Watch>, WakeChange) {
+        let customer = &stored.customer;
+        match engine::after_tick(customer, zone, &self.world.rules, decided, self.tick.at) {
+            None => (None, WakeChange::Keep),
+            Some((watch, None)) => (Some(watch), WakeChange::Keep),
+            Some((watch, Some(wake))) => {
+                let earlier = customer.wake.map_or(wake, |before| before.min(wake));
+                (Some(watch), WakeChange::Set(Some(earlier)))
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the rest of the daemon and the watcher know of each other.
 
+use super::meaning::Meanings;
 use crate::app::live::Live;
 use crate::domain::{CustomerNumber, Time};
 use arc_swap::ArcSwap;
@@ -19,6 +20,8 @@ pub(crate) struct Progress {
     pub(crate) alive_at: Time,
     /// Whether it has customers in hand.
     pub(crate) busy: bool,
+    /// Grows with every look for them.
+    pub(crate) passes: u64,
     /// Grows whenever it takes customers.
     pub(crate) rounds: u64,
     /// Whether every customer was looked at under the rules in use.
@@ -31,6 +34,7 @@ pub(crate) struct Bell {
     ring: Notify,
     progress: watch::Sender<Progress>,
     live: ArcSwap<Live>,
+    covered: ArcSwap<Meanings>,
     ceased: Mutex<Ceased>,
 }
 
@@ -54,10 +58,12 @@ impl Bell {
                 last_pass: now,
                 alive_at: now,
                 busy: false,
+                passes: 0,
                 rounds: 0,
                 scanned: false,
             }),
             live: ArcSwap::from_pointee(live),
+            covered: ArcSwap::default(),
             ceased: Mutex::new(ceased),
         }
     }
@@ -94,6 +100,15 @@ impl Bell {
     /// Rules went live, or are gone.
     pub(crate) fn set_live(&self, live: Live) {
         self.live.store(Arc::new(live));
+    }
+
+    /// Under which meanings everybody was looked at.
+    pub(super) fn covered(&self) -> Arc<Meanings> {
+        self.covered.load_full()
+    }
+
+    pub(super) fn set_covered(&self, covered: Meanings) {
+        self.covered.store(Arc::new(covered));
     }
 
     /// The rules were replaced: whether everybody was looked at under them is not known yet.
@@ -135,12 +150,12 @@ impl Bell {
 
     /// Who ceased to be a member of these rules at `since` or later; `None` when that is not known any more. A tick of that
     /// instant looks at them besides the members, for they may have been members at its instant.
-    pub(crate) fn ceased_since(&self, rules: &BTreeSet<&str>, since: Time) -> Option<BTreeSet<CustomerNumber>> {
+    pub(crate) fn ceased_since(&self, rules: &BTreeSet<String>, since: Time) -> Option<BTreeSet<CustomerNumber>> {
         let ceased = self.ceased.lock().unwrap_or_else(PoisonError::into_inner);
         if since < ceased.since {
             return None;
         }
-        let of = |rule: &&str| ceased.by_rule.get(*rule).into_iter().flatten().map(|(number, _)| *number);
+        let of = |rule: &String| ceased.by_rule.get(rule).into_iter().flatten().map(|(number, _)| *number);
         Some(rules.iter().flat_map(of).collect())
     }
 }

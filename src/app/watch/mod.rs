@@ -15,10 +15,12 @@ mod scan;
 pub(super) use bell::Bell;
 
 use super::shared::Shared;
+use crate::delivery::World;
 use crate::domain::{Span, Time};
 use crate::store::{Result, StoreError};
 use round::Round;
 use scan::{Scan, Step};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -67,6 +69,13 @@ pub(super) async fn run(core: Arc<Shared>, mut stop: watch::Receiver<bool>) -> R
     Ok(())
 }
 
+/// Whether everybody was looked at under what these rules mean now, so that their members are known.
+pub(super) fn covers(bell: &Bell, world: &World, rules: &BTreeSet<String>) -> bool {
+    let (covered, wanted) = (bell.covered(), meaning::of_all(world));
+    let mut names = rules.iter().map(|rule| meaning::name_of(rule));
+    names.all(|name| wanted.contains_key(&name) && covered.get(&name) == wanted.get(&name))
+}
+
 /// Looks at those whose time has come, or goes a step further with the scan. `None` when there may be more to do at once,
 /// else how long there is nothing.
 async fn pass(core: &Shared, bell: &Bell, scan: &mut Scan) -> Result<Option<Duration>> {
@@ -75,6 +84,7 @@ async fn pass(core: &Shared, bell: &Bell, scan: &mut Scan) -> Result<Option<Dura
     bell.note(|progress| {
         progress.busy = true;
         progress.alive_at = now;
+        progress.passes += 1;
     });
     let taken = core.store.take_dirty(now, TAKEN, LEASE).await?;
     if !taken.is_empty() {
@@ -82,7 +92,7 @@ async fn pass(core: &Shared, bell: &Bell, scan: &mut Scan) -> Result<Option<Dura
         Round::of(core, bell, taken.len()).work_off(&taken).await?;
         return Ok(None);
     }
-    let step = scan.step(core, now).await?;
+    let step = scan.step(core, bell, now).await?;
     if step == Step::More {
         return Ok(None);
     }

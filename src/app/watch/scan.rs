@@ -3,6 +3,7 @@
 //! Customers are marked page by page, and looked at as any who changed. How far that is stands in two flags of the store,
 //! so that a restart goes on with it; what was not changed is not looked at again.
 
+use super::Bell;
 use super::meaning::{self, Meanings};
 use crate::app::shared::Shared;
 use crate::delivery::World;
@@ -59,15 +60,15 @@ pub(super) enum Step {
 
 impl Scan {
     /// Goes a step further. To be called when nobody waits to be looked at.
-    pub(super) async fn step(&mut self, core: &Shared, now: Time) -> Result<Step> {
+    pub(super) async fn step(&mut self, core: &Shared, bell: &Bell, now: Time) -> Result<Step> {
         let world = core.world.load_full();
         if !self.world.as_ref().is_some_and(|known| Arc::ptr_eq(known, &world)) {
-            self.begin(core, &world, now).await?;
+            self.begin(core, bell, &world, now).await?;
             self.world = Some(world);
         }
         let Some(scanning) = &mut self.going_on else { return Ok(Step::Done) };
         if scanning.marked {
-            return self.finish(core).await;
+            return self.finish(core, bell).await;
         }
         let after = core.store.mark_dirty(scanning.after.map(CustomerNumber), PAGE, Time(scanning.at)).await?;
         scanning.marked = after.is_none();
@@ -80,7 +81,7 @@ impl Scan {
     }
 
     /// Compares what is in use with what everybody was looked at under.
-    async fn begin(&mut self, core: &Shared, world: &World, now: Time) -> Result<()> {
+    async fn begin(&mut self, core: &Shared, bell: &Bell, world: &World, now: Time) -> Result<()> {
         self.wanted = meaning::of_all(world);
         self.going_on = None;
         self.pages = 0;
@@ -94,15 +95,17 @@ impl Scan {
             if begun.is_some() {
                 core.store.set_flag(SCANNING, None).await?;
             }
+            bell.set_covered(self.wanted.clone());
             return Ok(());
         }
         let set = meaning::of_set(&self.wanted);
+        // Of what changed or is gone it is forgotten at once that everybody was looked at.
+        let still: Meanings =
+            scanned.into_iter().filter(|(name, meaning)| self.wanted.get(name) == Some(meaning)).collect();
+        bell.set_covered(still.clone());
         let scanning = match begun {
             Some(begun) if begun.set == set => begun,
             _ => {
-                // Of what changed or is gone it is forgotten at once that everybody was looked at.
-                let still: Meanings =
-                    scanned.into_iter().filter(|(name, meaning)| self.wanted.get(name) == Some(meaning)).collect();
                 write_down(core, SCANNED, &still).await?;
                 let begun = Scanning { set, at: now.0, after: None, marked: core.store.last_customer().0 == 0 };
                 write_down(core, SCANNING, &begun).await?;
@@ -117,13 +120,14 @@ impl Scan {
     }
 
     /// All are marked: it is done when they were looked at.
-    async fn finish(&mut self, core: &Shared) -> Result<Step> {
+    async fn finish(&mut self, core: &Shared, bell: &Bell) -> Result<Step> {
         let Some(scanning) = &self.going_on else { return Ok(Step::Done) };
         if core.store.next_wake().await?.is_some_and(|wake| wake <= Time(scanning.at)) {
             return Ok(Step::Waits);
         }
         write_down(core, SCANNED, &self.wanted).await?;
         core.store.set_flag(SCANNING, None).await?;
+        bell.set_covered(self.wanted.clone());
         self.going_on = None;
         if self.pages > 0 {
             tracing::info!("everybody was looked at under the rules in use");
