@@ -26,6 +26,7 @@
 
 mod check;
 mod explain;
+mod named;
 mod path;
 mod predicate;
 mod reads;
@@ -33,6 +34,7 @@ mod source;
 mod tree;
 mod words;
 
+pub use named::segments_named;
 pub use path::Path;
 pub use predicate::Predicate;
 pub use reads::Reads;
