@@ -263,7 +263,9 @@ pub(super) const PARTS: &[(&str, &str, &[&str])] = &[
     (
         "when: orders.count >= 2",
         "when: at_entry.orders.count == 1",
-        &["rules/a.yaml:5:7: error[not-supported]: `at_entry.` is not supported in this version"],
+        &[
+            "rules/a.yaml:5:7: error[out-of-place]: `at_entry.` means nothing here: only the `when` of a step and `while` have it; help: name the present value alone, such as `orders.count`",
+        ],
     ),
     (
         "again_after: 180d\n",
