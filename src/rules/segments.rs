@@ -47,8 +47,8 @@ pub(super) fn read(reader: &Reader<'_>, names: &Names<'_>, rules: &BTreeSet<Stri
         }
         let Some(item) = draft.when.filter(|_| draft.is_sound) else { continue };
         let meaning_of = |name: &str| segments.sound.iter().find(|one| one.name == name).map(|one| one.meaning);
-        let named = draft.named.iter().filter_map(|(name, _)| Some((name.as_str(), meaning_of(name)?))).collect();
-        let meaning = meaning(item.node(), &when, &named, names);
+        let parts = draft.named.iter().filter_map(|(name, _)| Some((name.as_str(), meaning_of(name)?))).collect();
+        let meaning = meaning(item.node(), &when, &parts, names);
         segments.known.insert(draft.name.to_owned(), when.clone());
         let description = draft.description.to_owned();
         segments.sound.push(Segment { name: draft.name.to_owned(), description, when, meaning });
