@@ -29,7 +29,6 @@
 
 mod check;
 mod explain;
-mod named;
 mod path;
 mod predicate;
 mod reads;
@@ -37,7 +36,6 @@ mod source;
 mod tree;
 mod words;
 
-pub use named::segments_named;
 pub use path::Path;
 pub use predicate::Predicate;
 pub use reads::Reads;

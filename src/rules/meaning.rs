@@ -6,8 +6,9 @@ use crate::yaml::{Kind, Node};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// The meaning of a condition whose `parts` are the segments that it names with their meanings: the first 64 bits of a hash over its text, without
-/// the blanks that say nothing, the meanings of the segments, and what the settings and the schema make of its names.
+/// The meaning of a condition whose `parts` are the segments that it names with their meanings: the first 64 bits of a
+/// hash over its text, without the blanks that say nothing, those meanings, and what the settings and the schema make of
+/// its names.
 pub(super) fn meaning(node: &Node, when: &Predicate, parts: &BTreeMap<&str, u64>, names: &Names<'_>) -> u64 {
     let mut hash = Sha256::new();
     let mut part = |text: &str| {
@@ -22,7 +23,9 @@ pub(super) fn meaning(node: &Node, when: &Predicate, parts: &BTreeMap<&str, u64>
     let reads = when.reads();
     if reads.orders {
         let purchase = &names.schema.purchase;
-        [&purchase.event, &purchase.value, &purchase.id].into_iter().for_each(|text| part(text));
+        for text in [&purchase.event, &purchase.value, &purchase.id] {
+            part(text);
+        }
     }
     for name in &reads.attributes {
         let attribute = names.schema.customer.get(name);
