@@ -178,6 +178,7 @@ pub struct DeliveryChange {
     pub suppress: Option<Suppression>,
     /// Whether the customer is to remember that the rule sent something: [`RuleMemory::sent_at`] becomes the later of what
     /// it is and the delivery's `sent_at`. Without a memory of the rule, nothing is remembered.
+    /// They are to be looked at for it: the wake becomes the earlier of what it is and `sent_at`.
     pub remember: bool,
 }
 

@@ -316,3 +316,17 @@ async fn a_step_of_a_schedule_that_comes_days_later_is_stopped_by_the_goal() {
     let endings = shop.store().enrollments(crate::domain::CustomerNumber(1), 10).await.unwrap();
     assert_eq!(endings[0].ending.as_ref().and_then(|ending| ending.reason), Some(Reason::GoalReached));
 }
+
+#[tokio::test]
+async fn what_a_rule_sent_is_remembered_and_starts_another() {
+    let thanked = "thanked: {when: \"sent('thanks')\"}\n".to_owned();
+    let follow = GOLD.replace("rule: gold", "rule: follow").replace("enters: gold", "enters: thanked");
+    let rules = vec![("thanks", THANKS.to_owned()), ("follow", follow), ("segments", thanked)];
+    let shop = Shop::new(Plan { rules, ..Plan::default() }).await;
+    shop.pass(Span::hours(1)).await;
+    shop.arrive(vec![shop.profile("ana", &[("email", "ana@customers.example")], None)]).await;
+    shop.pass(Span::hours(1)).await;
+    buys(&shop, "1").await;
+    shop.settle().await;
+    assert_eq!((shop.hooks.count(), shop.mails.count()), (1, 1));
+}

@@ -66,16 +66,18 @@ impl Model {
     fn remember(&mut self, delivery: &Delivery, slot: SlotChange, sent_at: Option<Time>) {
         let number = self.survivor(delivery.customer);
         let Some(person) = self.people.get_mut(&number) else { return };
+        let mut news = None;
         let changed = person.change_remembered(|customer| {
             match slot {
                 SlotChange::Keep => {}
                 SlotChange::Free => customer.release(delivery.id),
                 SlotChange::Move(at) => customer.reserve(CapSlot { class: delivery.class, at, delivery: delivery.id }),
             }
-            if let Some(at) = sent_at {
-                customer.note_sent(&delivery.rule, at);
-            }
+            news = sent_at.filter(|at| customer.note_sent(&delivery.rule, *at));
         });
+        if let Some(at) = news {
+            person.wake_by(at);
+        }
         if changed {
             self.change(number);
         }

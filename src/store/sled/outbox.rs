@@ -1,6 +1,7 @@
 //! Deliveries: claiming, recording, recovering, listing, pruning.
 
 use super::decide::{put_delivery, suppress};
+use super::dirty::wake_by;
 use super::draft::{Change, Draft, Was};
 use super::due::Claim;
 use super::fault::Fault;
@@ -143,6 +144,10 @@ fn remember(shared: &Shared, draft: &mut Draft<'_>, change: &DeliveryChange) -> 
     }
     draft.rely(key.clone(), Was::Version(version));
     let is_news = sent_at.is_some_and(|at| customer.note_sent(&delivery.rule, at));
+    if let Some(at) = sent_at.filter(|_| is_news) {
+        // Conditions may ask for it.
+        wake_by(draft, number, &mut customer, at);
+    }
     if is_news || customer.slots != before {
         draft.put(key, rows::write_versioned(shared.next_version(), &customer)?);
     }
