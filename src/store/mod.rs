@@ -177,7 +177,8 @@ pub struct DeliveryChange {
     /// An address to be suppressed with it.
     pub suppress: Option<Suppression>,
     /// Whether the customer is to remember that the rule sent something: [`RuleMemory::sent_at`] becomes the later of what
-    /// it is and the delivery's `sent_at`, and if that changes it, the customer is dirty from that instant. Without a memory of the rule, nothing is remembered.
+    /// it is and the delivery's `sent_at`. Without a memory of the rule, nothing is remembered.
+    /// They are to be looked at for it: the wake becomes the earlier of what it is and `sent_at`.
     pub remember: bool,
 }
 

@@ -89,6 +89,10 @@ pub(super) async fn metrics(core: &Shared) -> String {
         }
     }
     set_gauges_of_work(core).await;
+    if let Ok(next) = core.store.next_wake().await {
+        let late = next.map_or(0, |wake| core.clock.now().since(wake).0.max(0));
+        metrics::gauge!(names::LOOK_LAG).set(late as f64 / 1000.0);
+    }
     core.daemon.as_ref().and_then(|daemon| daemon.metrics.as_ref()).map_or_else(String::new, Metrics::render)
 }
 

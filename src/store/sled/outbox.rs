@@ -1,6 +1,7 @@
 //! Deliveries: claiming, recording, recovering, listing, pruning.
 
 use super::decide::{put_delivery, suppress};
+use super::dirty::wake_by;
 use super::draft::{Change, Draft, Was};
 use super::due::Claim;
 use super::fault::Fault;
@@ -9,7 +10,7 @@ use super::live::{Effect, Live};
 use super::logs::Logs;
 use super::reader::Reader;
 use super::shared::Shared;
-use super::{dirty, lock, rows};
+use super::{lock, rows};
 use crate::domain::{CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, Lane, Span, State, Tick, Time};
 use crate::store::{DeliveryChange, DeliveryFilter, LaneStatus, SlotChange};
 
@@ -142,12 +143,12 @@ fn remember(shared: &Shared, draft: &mut Draft<'_>, change: &DeliveryChange) -> 
         SlotChange::Move(at) => customer.reserve(CapSlot { class: delivery.class, at, delivery: delivery.id }),
     }
     draft.rely(key.clone(), Was::Version(version));
-    let news = sent_at.filter(|at| customer.note_sent(&delivery.rule, *at));
-    if let Some(at) = news {
-        // Some condition asks for it.
-        dirty::wake_by(draft, number, &mut customer, at);
+    let is_news = sent_at.is_some_and(|at| customer.note_sent(&delivery.rule, at));
+    if let Some(at) = sent_at.filter(|_| is_news) {
+        // Conditions may ask for it.
+        wake_by(draft, number, &mut customer, at);
     }
-    if news.is_some() || customer.slots != before {
+    if is_news || customer.slots != before {
         draft.put(key, rows::write_versioned(shared.next_version(), &customer)?);
     }
     Ok(())
