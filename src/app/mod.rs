@@ -10,6 +10,7 @@ mod build;
 
 mod daemon;
 mod demo;
+mod due;
 mod intake;
 mod operations;
 mod pages;

@@ -1,10 +1,18 @@
 //! `customers list`, `show`.
 
 use super::{failure, page_size};
+use crate::app::due;
 use crate::app::shared::Shared;
-use crate::domain::CustomerNumber;
-use crate::http::{CustomerDetail, CustomerLine, CustomerQuery, DeliveryView, Failure, FailureKind, Page, Result};
+use crate::delivery::World;
+use crate::domain::Time;
+use crate::domain::{Active, CustomerNumber};
+use crate::http::{
+    ActiveView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryView, Failure, FailureKind, GoalView, Page,
+    PlannedDelivery, Result,
+};
+use crate::rules::{Action, Rule, Step};
 use crate::store::View;
+use jiff::tz::TimeZone;
 use std::sync::Arc;
 
 /// How much of a customer's history `show` gives.
@@ -36,6 +44,12 @@ pub(super) async fn show(core: &Shared, id: &str) -> Result<CustomerDetail> {
     if let Some(address) = stored.customer.email() {
         detail.suppression = core.store.suppression(address).await.map_err(failure)?;
     }
+    let world = core.world.load_full();
+    let watch = &stored.customer.watch;
+    let inside = watch.segments.iter().filter(|(_, membership)| membership.inside);
+    detail.segments = inside.map(|(name, _)| name.clone()).collect();
+    let zone = world.zone_of(&stored.customer);
+    detail.active = watch.active.iter().map(|active| goes_on(&world, active, &zone)).collect();
     let enrollments = core.store.enrollments(stored.number, HISTORY).await.map_err(failure)?;
     for id in enrollments.iter().flat_map(|enrollment| &enrollment.deliveries) {
         if let Some(delivery) = core.store.delivery(*id).await.map_err(failure)? {
@@ -46,4 +60,32 @@ pub(super) async fn show(core: &Shared, id: &str) -> Result<CustomerDetail> {
     let events = core.store.events(stored.number, None, HISTORY).await.map_err(failure)?;
     detail.events = events.iter().map(Into::into).collect();
     Ok(detail)
+}
+
+/// An enrollment that goes on; of a rule that is gone nothing waits.
+fn goes_on(world: &World, active: &Active, zone: &TimeZone) -> ActiveView {
+    let rule = world.rules.get(&active.rule);
+    ActiveView {
+        rule: active.rule.clone(),
+        occurrence: active.occurrence.clone(),
+        since: active.entered_at,
+        held_out: active.held_out,
+        waiting: rule.map(|rule| waiting(rule, active, zone)).unwrap_or_default(),
+        goal: rule
+            .and_then(|rule| rule.goal.as_ref())
+            .map(|goal| GoalView { event: goal.event.clone(), until: active.entered_at.plus(goal.within) }),
+    }
+}
+
+/// The steps of an enrollment that wait.
+pub(super) fn waiting(rule: &Rule, active: &Active, zone: &TimeZone) -> Vec<PlannedDelivery> {
+    due::waiting(rule, active, zone).into_iter().map(|(step, due_at)| planned(step, due_at)).collect()
+}
+
+fn planned(step: &Step, due_at: Time) -> PlannedDelivery {
+    let channel = match &step.action {
+        Action::Email { .. } => "email",
+        Action::Webhook { .. } => "webhook",
+    };
+    PlannedDelivery { step: step.id.clone(), channel: channel.to_owned(), due_at }
 }

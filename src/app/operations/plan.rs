@@ -194,12 +194,17 @@ impl Judge {
     }
 
     fn address_stops(&self, customer: &Customer) -> Option<Reason> {
-        let Some(address) = customer.email() else { return Some(Reason::NoAddress) };
-        if self.suppressed.contains(&normalized_address(address)) {
-            Some(Reason::Suppressed)
-        } else {
-            (!engine::is_listed(address, &self.world.only_to)).then_some(Reason::OnlyTo)
-        }
+        let is_suppressed = |address| self.suppressed.contains(&normalized_address(address));
+        mail_stops(&self.world, customer.email().is_some_and(is_suppressed), customer)
+    }
+}
+
+/// Why no mail would go out to the customer as things are.
+pub(super) fn mail_stops(world: &World, is_suppressed: bool, customer: &Customer) -> Option<Reason> {
+    match customer.email() {
+        None => Some(Reason::NoAddress),
+        Some(_) if is_suppressed => Some(Reason::Suppressed),
+        Some(address) => (!engine::is_listed(address, &world.only_to)).then_some(Reason::OnlyTo),
     }
 }
 
