@@ -106,6 +106,22 @@ pub fn day_number(date: Date) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// The day so many days later, or earlier; the last or first there is where the calendar ends.
+#[must_use]
+pub fn days_after(date: Date, days: i32) -> Date {
+    match jiff::Span::new().try_days(days) {
+        Ok(span) => date.saturating_add(span),
+        Err(_) if days < 0 => Date::MIN,
+        Err(_) => Date::MAX,
+    }
+}
+
+/// The same day of another year; 29 February falls on 28 February where there is none. `None` beyond the calendar.
+#[must_use]
+pub fn in_year(date: Date, year: i16) -> Option<Date> {
+    Date::new(year, date.month(), date.day()).or_else(|_| Date::new(year, date.month(), date.day() - 1)).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{at_local, day_number, day_of, day_start, days_between, zone};
@@ -175,6 +191,22 @@ mod tests {
         assert_eq!(days_between(&nairobi, t("2026-03-01T21:30:00Z"), t("2026-03-01T20:30:00Z")), -1);
         let kolkata = zone("Asia/Kolkata").unwrap();
         assert_eq!(day_start(&kolkata, date(2026, 3, 1)), t("2026-02-28T18:30:00Z"));
+    }
+
+    #[test]
+    fn days_are_counted_over_the_ends_of_years_and_of_the_calendar() {
+        assert_eq!(super::days_after(date(2026, 12, 31), 1), date(2027, 1, 1));
+        assert_eq!(super::days_after(date(2024, 3, 1), -1), date(2024, 2, 29));
+        assert_eq!(super::days_after(date(2024, 3, 1), i32::MAX), jiff::civil::Date::MAX);
+        assert_eq!(super::days_after(date(2024, 3, 1), i32::MIN), jiff::civil::Date::MIN);
+    }
+
+    #[test]
+    fn a_leap_day_has_its_anniversary_on_the_28th() {
+        assert_eq!(super::in_year(date(2024, 2, 29), 2027), Some(date(2027, 2, 28)));
+        assert_eq!(super::in_year(date(2024, 2, 29), 2028), Some(date(2028, 2, 29)));
+        assert_eq!(super::in_year(date(2024, 12, 31), 2026), Some(date(2026, 12, 31)));
+        assert_eq!(super::in_year(date(2024, 12, 31), 10_000), None);
     }
 
     #[test]

@@ -12,6 +12,9 @@ mod gate;
 mod plan;
 
 pub use cron::{Cron, CronError, Occurrence, occurrence_at};
-pub use day::{at_local, day_number, day_of, day_start, days_between, last_shift, local, offset, shift_between, zone};
+pub use day::{
+    at_local, day_number, day_of, day_start, days_after, days_between, in_year, last_shift, local, offset,
+    shift_between, zone,
+};
 pub use gate::{cap_reached, quiet_until};
 pub use plan::{AHEAD, FIRED_AT_ONCE, GRACE, Plan, plan};

@@ -1,6 +1,5 @@
 //! The gates that a delivery passes immediately before it is sent.
 
-use super::decide::may_be_written_to;
 use crate::calendar;
 use crate::condition::{Facts, Truth};
 use crate::domain::{Class, Customer, Delivery, Payload, Policy, Reason, Time, normalized_address};
@@ -45,8 +44,9 @@ pub enum Gate {
     Hold(Reason),
 }
 
-/// The first gate that stops the delivery, in the order of the design: rule gone, paused, still wanted, address and
-/// suppression, consent, quiet hours, cap, expiry. Webhooks obey the first three and expiry.
+/// The first gate that stops the delivery, in the order of the design: rule gone, paused, still wanted (the enrollment
+/// goes on, `while`, the rule's `when` for steps due at entry, the step's `when`), address and suppression, consent,
+/// quiet hours, cap, expiry. Webhooks obey the first three and expiry.
 #[must_use]
 pub fn gate(input: &GateInput<'_>) -> Gate {
     let delivery = input.delivery;
@@ -59,7 +59,15 @@ pub fn gate(input: &GateInput<'_>) -> Gate {
     }
     let facts =
         Facts { customer: input.customer, now: input.now, zone: input.zone, entry: input.delivery.entry.as_deref() };
-    for condition in [Some(&rule.when), step.when.as_ref()].into_iter().flatten() {
+    if let Some(reason) = input.customer.watch.stopped(&delivery.rule, &delivery.occurrence) {
+        return Gate::Cancel(reason);
+    }
+    if rule.stays.as_ref().is_some_and(|stays| stays.evaluate(&facts) == Truth::False) {
+        return Gate::Cancel(Reason::Stopped);
+    }
+    // What was true at entry need not be so when a later step falls due.
+    let entry = Some(&rule.when).filter(|_| !delivery.later);
+    for condition in [entry, step.when.as_ref()].into_iter().flatten() {
         match condition.evaluate(&facts) {
             Truth::True => {}
             Truth::False => return Gate::Cancel(Reason::NotWanted),
@@ -70,6 +78,14 @@ pub fn gate(input: &GateInput<'_>) -> Gate {
         return stop;
     }
     if input.now >= delivery.expires_at { Gate::Cancel(Reason::Expired) } else { Gate::Go }
+}
+
+/// Whether consent allows messages of the rule: a service rule's always, a marketing rule's with consent to the class
+/// and no withdrawal for its topic.
+pub(super) fn may_be_written_to(customer: &Customer, rule: &Rule) -> bool {
+    rule.class == Class::Service
+        || customer.consents_to(Class::Marketing.word())
+            && rule.topic.as_ref().and_then(|topic| customer.consent.get(topic)).is_none_or(|consent| consent.granted)
 }
 
 fn mail_gate(input: &GateInput<'_>, rule: &Rule) -> Option<Gate> {

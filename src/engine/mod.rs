@@ -1,20 +1,25 @@
 //! Who gets what, when, and why not.
 //!
 //! What it is for: [`decide`] turns a customer, the rules that fire and an instant into effects (enrollments, deliveries,
-//! reserved places under the caps) and verdicts; [`gate`] says immediately before sending whether a delivery may still go
+//! reserved places under the caps) and verdicts; [`look`] finds what fires because a customer changed or something fell
+//! due, and when to look again; [`gate`] says immediately before sending whether a delivery may still go
 //! out; [`over_brake`] says whether a tick is too large to be true.
 //! Invariants: pure functions of their arguments; the same arguments give the same effects on every run, so that a
-//! decision interrupted by a crash can be made again.
+//! decision interrupted by a crash can be made again; looking only when something arrives and when the wake comes gives
+//! what looking all the time would.
 //! Deliberately not here: reading customers, rendering, committing, sending, retrying.
 
 mod brake;
 mod decide;
+mod due;
+mod enroll;
 mod gate;
 mod look;
 #[cfg(test)]
 mod tests;
 
 pub use brake::{add_volume, limit, over_brake};
-pub use decide::{Decided, Firing, Moment, Verdict, decide, is_held_out};
+pub use decide::{Decided, Firing, Moment, Verdict, decide};
+pub use enroll::is_held_out;
 pub use gate::{Gate, GateInput, gate, is_listed};
-pub use look::{Looked, Looking, look};
+pub use look::{Looked, Looking, after_tick, look};

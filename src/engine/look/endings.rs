@@ -1,0 +1,79 @@
+//! How enrollments end early.
+
+use super::Round;
+use super::dates::Course;
+use crate::condition::{Facts, Truth};
+use crate::domain::{Active, Conversion, Ending, EnrollmentChange, Pending, Reason, Stopped, ValueType};
+use crate::engine::due::{self, Base};
+use crate::rules::Rule;
+
+impl Round<'_> {
+    /// Ends what is to end early, and forgets what ended so long ago that nothing of it can go out any more.
+    pub(super) fn end(&mut self) {
+        let now = self.now();
+        self.watch.stopped.retain(|stopped| now < stopped.until);
+        let (mut over, mut stopped) = (Vec::new(), Vec::new());
+        self.watch.active = std::mem::take(&mut self.watch.active)
+            .into_iter()
+            .filter_map(|active| match self.ending(&active) {
+                Some(ending) => {
+                    stopped.extend(stop(&active, &ending));
+                    over.push(ended(active, ending));
+                    None
+                }
+                None => Some(active),
+            })
+            .collect();
+        self.watch.stopped.extend(stopped);
+        self.changes.extend(over);
+    }
+
+    /// How an enrollment ends now, if something ends it before its time. A goal that is reached counts whatever else
+    /// happened.
+    fn ending(&self, active: &Active) -> Option<Ending> {
+        let early = |reason| Some(Ending { at: self.now(), reason: Some(reason), conversion: None });
+        let Some(rule) = self.looking.rules.get(&active.rule) else { return early(Reason::RuleRemoved) };
+        if let Some(conversion) = self.conversion(active, rule) {
+            return Some(Ending { at: self.now(), reason: Some(Reason::GoalReached), conversion: Some(conversion) });
+        }
+        let facts = Facts { customer: self.customer, now: self.now(), zone: self.zone, entry: Some(&active.entry) };
+        let left = rule.stays.as_ref().is_some_and(|stays| stays.evaluate(&facts) == Truth::False);
+        if left || self.has_moved(active, rule) { early(Reason::Stopped) } else { None }
+    }
+
+    /// Whether what its days are counted from is not there any more.
+    fn has_moved(&self, active: &Active, rule: &Rule) -> bool {
+        let Some(date) = active.anchor else { return Base::of(active, rule).is_none() };
+        !Course::of(rule, self.customer, self.zone).is_some_and(|course| course.comes_on(date))
+    }
+
+    /// The first event that has come since the last look and reaches the goal.
+    fn conversion(&self, active: &Active, rule: &Rule) -> Option<Conversion> {
+        let goal = rule.goal.as_ref()?;
+        let until = due::goal_until(active, rule)?.min(self.now());
+        let reaches = |one: &&Pending| {
+            let at = one.event.at;
+            one.waiting.is_none() && one.event.name == goal.event && at > active.entered_at && at <= until
+        };
+        let first = self.customer.watch.pending.iter().filter(reaches).min_by_key(|one| one.event.at)?;
+        let value = goal.value.as_ref().and_then(|property| first.event.properties.get(property));
+        let value = value.and_then(|value| value.to_kind(ValueType::Number)).and_then(|value| value.as_number());
+        Some(Conversion { at: first.event.at, event: first.id.clone(), value })
+    }
+}
+
+/// What keeps the deliveries of an enrollment that ended from going out, if some may still.
+fn stop(active: &Active, ending: &Ending) -> Option<Stopped> {
+    Some(Stopped {
+        rule: active.rule.clone(),
+        occurrence: active.occurrence.clone(),
+        reason: ending.reason?,
+        until: active.unsent_until.filter(|until| *until > ending.at)?,
+    })
+}
+
+/// The change that notes an ending.
+fn ended(active: Active, ending: Ending) -> EnrollmentChange {
+    let Active { rule, occurrence, .. } = active;
+    EnrollmentChange { rule, occurrence, deliveries: Vec::new(), ending: Some(ending) }
+}

@@ -1,0 +1,75 @@
+//! What events start.
+
+use super::Round;
+use crate::domain::{Event, Pending, Span, Time, Value};
+use crate::engine::enroll::Start;
+use crate::rules::{Rule, Trigger};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// How much before the customer's arrival an event may have happened that made the customer known: its message was
+/// under way.
+const UNDER_WAY: Span = Span::minutes(1);
+
+impl<'a> Round<'a> {
+    /// Judges the events that wait; those that some rule is still to judge go on waiting.
+    pub(super) fn take_events(&mut self) {
+        self.watch.pending.clear();
+        let mut pending: Vec<&'a Pending> = self.customer.watch.pending.iter().collect();
+        pending.sort_by_key(|one| one.event.at);
+        for one in pending {
+            if one.event.at > self.now() {
+                self.wake.at(Some(one.event.at));
+                self.watch.pending.push(one.clone());
+                continue;
+            }
+            let waiting = self.take_event(one);
+            if !waiting.is_empty() {
+                self.watch.pending.push(Pending { waiting: Some(waiting), ..one.clone() });
+            }
+        }
+    }
+
+    /// Judges one event that has happened; the rules that are to judge it later.
+    fn take_event(&mut self, one: &'a Pending) -> BTreeSet<String> {
+        let mut waiting = BTreeSet::new();
+        for (place, rule) in self.rules() {
+            let Trigger::Event { name, delay, once_per } = &rule.trigger else { continue };
+            let judged = one.waiting.as_ref().is_some_and(|waiting| !waiting.contains(&rule.id));
+            if *name != one.event.name || judged || !self.counts(&one.event, rule) {
+                continue;
+            }
+            let due = one.event.at.plus(*delay);
+            if due > self.now() {
+                self.wake.at(Some(due));
+                waiting.insert(rule.id.clone());
+                continue;
+            }
+            let occurrence = occurrence(one, once_per.as_deref());
+            if self.is_news(rule, &occurrence) {
+                let start = Start { event: Some(&one.event), ..self.start(rule, occurrence) };
+                self.starts.push((place, start));
+            }
+        }
+        waiting
+    }
+
+    /// Whether the event may start the rule: neither was past for the other, or for us, when it came.
+    fn counts(&self, event: &Event, rule: &Rule) -> bool {
+        let late = event.received_at.since(event.at);
+        self.live(rule).is_some_and(|live: Time| event.at > live)
+            && event.at > self.customer.arrived_at.minus(UNDER_WAY)
+            && late <= self.looking.policy.misfire.within
+    }
+
+    fn is_news(&self, rule: &Rule, occurrence: &str) -> bool {
+        let fires = |(_, start): &(usize, Start<'_>)| start.rule.id == rule.id && start.occurrence == occurrence;
+        !self.is_enrolled(rule, occurrence) && !self.starts.iter().any(fires)
+    }
+}
+
+/// What makes an enrollment by the event unique: the value of the property that the rule names, or the message id.
+fn occurrence<'a>(one: &'a Pending, once_per: Option<&str>) -> Cow<'a, str> {
+    let value = once_per.and_then(|property| one.event.properties.get(property)).map(Value::to_string);
+    value.filter(|text| !text.is_empty()).map_or(Cow::Borrowed(one.id.as_str()), Cow::Owned)
+}
