@@ -111,11 +111,11 @@ pub struct Customer {
     /// Customers who were merged into this one, those who had been merged into them among them: what was stored under
     /// their numbers is this customer's.
     #[n(9)]
-    #[cbor(default)]
+    #[cbor(with = "super::value::sparse", has_nil)]
     pub absorbed: Vec<CustomerNumber>,
     /// What rules and segments last made of the customer, and what is still to come.
     #[n(10)]
-    #[cbor(default)]
+    #[cbor(with = "super::value::sparse", has_nil)]
     pub watch: Watch,
 }
 
@@ -192,8 +192,8 @@ impl Customer {
     }
 
     /// Takes in what the rules remember of another customer, who is this one: of each rule the later enrollment, and the
-    /// count of both; places under the caps of both; the earlier arrival. What follows from profile rows and events, the
-    /// store makes of both's, and it sets the wake.
+    /// count of both; places under the caps of both; the earlier arrival; the watch of both. What follows from profile rows
+    /// and events, the store makes of both's, and it sets the wake and makes the member rows.
     pub fn absorb(&mut self, number: CustomerNumber, other: Self) {
         self.arrived_at = self.arrived_at.min(other.arrived_at);
         for (rule, theirs) in other.memory {
@@ -202,10 +202,18 @@ impl Customer {
                 Entry::Occupied(mut ours) => ours.get_mut().join(theirs),
             }
         }
+        self.watch.join(other.watch);
         self.slots.extend(other.slots);
         self.slots.sort_by_key(|slot| (slot.at, slot.delivery));
         self.absorbed.push(number);
         self.absorbed.extend(other.absorbed);
+    }
+
+    /// Remembers that a rule sent something at that instant, if it is remembered at all; whether that was news.
+    pub fn note_sent(&mut self, rule: &str, at: Time) -> bool {
+        let Some(memory) = self.memory.get_mut(rule).filter(|memory| memory.sent_at < Some(at)) else { return false };
+        memory.sent_at = Some(at);
+        true
     }
 
     /// Reserves a place under the caps and forgets those that no cap can reach any more.
@@ -268,6 +276,39 @@ mod tests {
         assert_eq!(super::normalized_address("@b\u{fc}cher.example"), "@xn--bcher-kva.example");
     }
 
+    /// A memory as stored before it was kept when something was sent.
+    #[derive(minicbor::Encode)]
+    #[cbor(map)]
+    struct WithoutSent {
+        #[n(0)]
+        occurrence: String,
+        #[n(1)]
+        enrolled_at: Time,
+        #[n(2)]
+        enrollments: u32,
+        #[n(3)]
+        held_out: bool,
+    }
+
+    #[test]
+    fn a_memory_from_before_it_knew_of_sending_is_read_as_one_of_which_nothing_was_sent() {
+        let expected = memory("o1", 2, 3);
+        let RuleMemory { occurrence, enrolled_at, enrollments, held_out, sent_at: _ } = expected.clone();
+        let bytes = minicbor::to_vec(WithoutSent { occurrence, enrolled_at, enrollments, held_out }).unwrap();
+        assert_eq!(minicbor::decode::<RuleMemory>(&bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_latest_instant_of_sending_is_remembered_of_rules_that_are() {
+        let mut customer =
+            Customer { memory: [("a".to_owned(), memory("o", 1, 1))].into(), ..Customer::new("c", Time(0)) };
+        let told =
+            [("a", 5), ("a", 4), ("a", 5), ("b", 9), ("a", 6)].map(|(rule, at)| customer.note_sent(rule, Time(at)));
+        assert_eq!(told, [true, false, false, false, true]);
+        let expected = RuleMemory { sent_at: Some(Time(6)), ..memory("o", 1, 1) };
+        assert_eq!(customer.memory, [("a".to_owned(), expected)].into());
+    }
+
     /// A customer as stored before there were wakes.
     #[derive(minicbor::Encode)]
     #[cbor(map)]
@@ -291,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_from_before_there_were_wakes_and_merges_is_read_as_one_without() {
+    fn a_record_from_before_there_were_wakes_and_merges_and_watches_is_read_as_one_without() {
         let expected = Customer::new("c1", Time(5));
         let Customer {
             id,
@@ -309,6 +350,7 @@ mod tests {
         let older = WithoutWake { id, attributes, consent, arrived_at, updated_at, activity, memory, slots };
         let bytes = minicbor::to_vec(older).unwrap();
         assert_eq!(minicbor::decode::<Customer>(&bytes).unwrap(), expected);
+        assert_eq!(minicbor::to_vec(expected).unwrap(), bytes, "what came later takes no room where it is empty");
     }
 
     #[test]

@@ -376,7 +376,7 @@ pub struct Delivery {
     pub entry: Option<Box<super::Entry>>,
     /// Whether its step fell due after entry: then the rule's `when` is not asked again before it is sent.
     #[n(21)]
-    #[cbor(default)]
+    #[cbor(with = "super::value::sparse", has_nil)]
     pub later: bool,
 }
 
@@ -422,7 +422,8 @@ pub enum Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::{DeliveryId, DeliveryKey, Lane, Reason, State};
+    use super::{Class, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Lane, Payload, Reason, State};
+    use crate::domain::{Entry, Time};
 
     #[test]
     fn ids_depend_on_each_part_and_on_where_it_ends() {
@@ -443,6 +444,47 @@ mod tests {
         }
         assert!(!State::Queued.may_become(State::Sent), "sending is committed first");
         assert!(State::Uncertain.may_become(State::Uncertain), "a second repeat keeps its distance");
+    }
+
+    fn delivery() -> Delivery {
+        Delivery {
+            id: DeliveryId([1; 16]),
+            rule: "r".into(),
+            step: "s".into(),
+            customer: CustomerNumber(1),
+            customer_id: "c".into(),
+            occurrence: "o".into(),
+            payload: Payload::Email { template: "t".into() },
+            class: Class::Service,
+            topic: None,
+            state: State::Queued,
+            created_at: Time(1),
+            due_at: Time(2),
+            expires_at: Time(3),
+            attempts: 0,
+            sent_at: None,
+            reason: None,
+            last_error: None,
+            tick: None,
+            uncertain: 0,
+            attempted_at: None,
+            entry: None,
+            later: false,
+        }
+    }
+
+    #[test]
+    fn a_delivery_of_a_first_step_is_stored_as_when_there_was_no_other_and_read_back() {
+        let bytes = minicbor::to_vec(delivery()).unwrap();
+        let mut stored = minicbor::Decoder::new(&bytes);
+        for _ in 0..stored.map().unwrap().unwrap() {
+            assert!(stored.u8().unwrap() < 20, "fields that came later are left out");
+            stored.skip().unwrap();
+        }
+        assert_eq!(minicbor::decode::<Delivery>(&bytes).unwrap(), delivery());
+        let later = Delivery { entry: Some(Box::new(Entry::default())), later: true, ..delivery() };
+        let bytes = minicbor::to_vec(&later).unwrap();
+        assert_eq!(minicbor::decode::<Delivery>(&bytes).unwrap(), later);
     }
 
     #[test]

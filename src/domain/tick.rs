@@ -1,6 +1,6 @@
 //! Durable ticks: instants at which schedules fire, worked off page by page.
 
-use super::{Class, CustomerNumber, DeliveryId, Reason, Time};
+use super::{Class, CustomerNumber, DeliveryId, EnrollmentChange, Reason, Time};
 use std::collections::BTreeMap;
 
 /// One schedule that fires at a tick: a rule in one zone.
@@ -135,6 +135,23 @@ pub struct Enrollment {
     pub ending: Option<super::Ending>,
 }
 
+impl Enrollment {
+    /// Takes in how it went on. One that has ended stays as it is; whether it changed.
+    pub fn change(&mut self, change: &EnrollmentChange) -> bool {
+        if self.ending.is_some() {
+            return false;
+        }
+        let known = self.deliveries.len();
+        for delivery in &change.deliveries {
+            if !self.deliveries.contains(delivery) {
+                self.deliveries.push(*delivery);
+            }
+        }
+        self.ending.clone_from(&change.ending);
+        self.deliveries.len() > known || self.ending.is_some()
+    }
+}
+
 /// An address that gets no mail.
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode, serde::Serialize, serde::Deserialize)]
 #[cbor(map)]
@@ -148,4 +165,69 @@ pub struct Suppression {
     /// Since when.
     #[n(2)]
     pub at: Time,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Class, DeliveryId, Enrollment, EnrollmentChange, Time};
+    use crate::domain::{Ending, Reason};
+
+    /// An enrollment as stored before it could end.
+    #[derive(minicbor::Encode)]
+    #[cbor(map)]
+    struct WithoutEnding {
+        #[n(0)]
+        rule: String,
+        #[n(1)]
+        occurrence: String,
+        #[n(2)]
+        entered_at: Time,
+        #[n(3)]
+        held_out: bool,
+        #[n(4)]
+        deliveries: Vec<DeliveryId>,
+        #[n(5)]
+        class: Class,
+    }
+
+    fn enrollment(deliveries: &[u8]) -> Enrollment {
+        Enrollment {
+            rule: "r".into(),
+            occurrence: "o".into(),
+            entered_at: Time(5),
+            held_out: false,
+            deliveries: deliveries.iter().map(|n| DeliveryId([*n; 16])).collect(),
+            class: Class::Service,
+            ending: None,
+        }
+    }
+
+    #[test]
+    fn an_enrollment_from_before_there_were_endings_is_read_as_one_that_goes_on() {
+        let expected = enrollment(&[1]);
+        let Enrollment { rule, occurrence, entered_at, held_out, deliveries, class, ending: _ } = expected.clone();
+        let older = WithoutEnding { rule, occurrence, entered_at, held_out, deliveries, class };
+        let bytes = minicbor::to_vec(older).unwrap();
+        assert_eq!(minicbor::decode::<Enrollment>(&bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn deliveries_are_noted_once_and_nothing_follows_an_ending() {
+        let change = |deliveries: &[u8], ending: Option<Ending>| EnrollmentChange {
+            rule: "r".into(),
+            occurrence: "o".into(),
+            deliveries: enrollment(deliveries).deliveries,
+            ending,
+        };
+        let mut one = enrollment(&[1]);
+        assert!(one.change(&change(&[2, 1], None)));
+        assert!(!one.change(&change(&[2], None)));
+        let ending = Ending { at: Time(7), reason: Some(Reason::Stopped), conversion: None };
+        assert!(one.change(&change(&[3], Some(ending.clone()))));
+        let expected = Enrollment { ending: Some(ending), ..enrollment(&[1, 2, 3]) };
+        let bytes = minicbor::to_vec(&one).unwrap();
+        assert_eq!((&one, minicbor::decode::<Enrollment>(&bytes).unwrap()), (&expected, expected.clone()));
+        assert!(!one.change(&change(&[4], Some(Ending { at: Time(8), reason: None, conversion: None }))));
+        assert_eq!(one, expected);
+    }
 }

@@ -227,6 +227,36 @@ pub(super) mod civil_date {
     }
 }
 
+/// Of what is empty nearly always: its default takes no room in a record, and is what an absent field means.
+pub(super) mod sparse {
+    use minicbor::decode::Error as Unreadable;
+    use minicbor::encode::{Error as Unwritable, Write};
+    use minicbor::{Decode, Decoder, Encode, Encoder};
+
+    pub(in crate::domain) fn encode<C, T: Encode<C>, W: Write>(
+        value: &T,
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), Unwritable<W::Error>> {
+        value.encode(e, ctx)
+    }
+
+    pub(in crate::domain) fn decode<'b, C, T: Decode<'b, C>>(
+        d: &mut Decoder<'b>,
+        ctx: &mut C,
+    ) -> Result<T, Unreadable> {
+        T::decode(d, ctx)
+    }
+
+    pub(in crate::domain) fn is_nil<T: Default + PartialEq>(value: &T) -> bool {
+        *value == T::default()
+    }
+
+    pub(in crate::domain) fn nil<T: Default>() -> Option<T> {
+        Some(T::default())
+    }
+}
+
 /// As [`civil_date`], or null.
 pub(super) mod optional_date {
     use super::civil_date;
@@ -253,6 +283,14 @@ pub(super) mod optional_date {
             return Ok(None);
         }
         civil_date::decode(d, ctx).map(Some)
+    }
+
+    pub(in crate::domain) const fn is_nil(day: &Option<Date>) -> bool {
+        day.is_none()
+    }
+
+    pub(in crate::domain) const fn nil() -> Option<Option<Date>> {
+        Some(None)
     }
 }
 

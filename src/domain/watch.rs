@@ -11,24 +11,31 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Watch {
     /// By segment, for each that was computed.
     #[n(0)]
+    #[cbor(with = "super::value::sparse", has_nil)]
     pub segments: BTreeMap<String, Membership>,
     /// Rules with a schedule whose condition held when it was last looked at; of each there is a member row.
     #[n(1)]
+    #[cbor(with = "super::value::sparse", has_nil)]
     pub holding: BTreeSet<String>,
     /// Events that may start rules or reach goals and that some rule has not judged yet, oldest first.
     #[n(2)]
+    #[cbor(with = "super::value::sparse", has_nil)]
     pub pending: Vec<Pending>,
     /// By rule with a date, the date that is counted from.
     #[n(3)]
+    #[cbor(with = "super::value::sparse", has_nil)]
     pub anchors: BTreeMap<String, Anchor>,
     /// Enrollments that are not over: steps wait, or a goal may still be reached.
     #[n(4)]
+    #[cbor(with = "super::value::sparse", has_nil)]
     pub active: Vec<Active>,
     /// Enrollments that ended before all that they sent for had gone out.
     #[n(5)]
+    #[cbor(with = "super::value::sparse", has_nil)]
     pub stopped: Vec<Stopped>,
     /// Whether something was stored since the last look that sets memberships without a crossing, such as an import.
     #[n(6)]
+    #[cbor(with = "super::value::sparse", has_nil)]
     pub quiet: bool,
 }
 
@@ -93,13 +100,15 @@ pub struct Active {
     pub held_out: bool,
     /// The date that its days are counted from; `None` when that is the day of entry.
     #[n(4)]
-    #[cbor(with = "super::value::optional_date")]
+    #[cbor(with = "super::value::optional_date", has_nil)]
     pub anchor: Option<jiff::civil::Date>,
     /// Ids of the steps that fell due, were skipped, or were past at entry.
     #[n(5)]
+    #[cbor(with = "super::value::sparse", has_nil)]
     pub done: Vec<String>,
     /// What it began with.
     #[n(6)]
+    #[cbor(with = "super::value::sparse", has_nil)]
     pub entry: Entry,
     /// When the last of the deliveries that it asked for expires.
     #[n(7)]
@@ -112,6 +121,7 @@ pub struct Active {
 pub struct Entry {
     /// By path, such as `orders.count`: what `at_entry.…` means. A value that was missing is absent.
     #[n(0)]
+    #[cbor(with = "super::value::sparse", has_nil)]
     pub values: BTreeMap<String, Value>,
     /// The event that started it, if one did.
     #[n(1)]
@@ -136,7 +146,68 @@ pub struct Stopped {
     pub until: Time,
 }
 
+impl Pending {
+    /// An event that nobody has looked at yet. `fingerprint` is [`Event::fingerprint`], which in hexadecimal digits stands
+    /// for a message id where there is none.
+    #[must_use]
+    pub fn new(event: &Event, fingerprint: &[u8; 16]) -> Self {
+        let id = event.message_id.clone();
+        let id = id.unwrap_or_else(|| fingerprint.iter().map(|byte| format!("{byte:02x}")).collect());
+        Self { id, event: event.clone(), waiting: None }
+    }
+
+    fn place(&self) -> (Time, &str) {
+        (self.event.at, &self.id)
+    }
+}
+
+impl Active {
+    /// One enrollment of two customers who are one: the one that entered first. Steps that either sent are done, so that
+    /// nobody gets one twice, and it is unsent as long as anything of either may be.
+    fn join(&mut self, mut other: Self) {
+        if other.entered_at < self.entered_at {
+            std::mem::swap(self, &mut other);
+        }
+        self.unsent_until = self.unsent_until.max(other.unsent_until);
+        if !other.held_out {
+            other.done.retain(|step| !self.done.contains(step));
+            self.done.append(&mut other.done);
+        }
+    }
+}
+
 impl Watch {
+    /// Takes in an event that is to be judged, in the order of times and then of ids.
+    pub fn expect(&mut self, pending: Pending) {
+        let index = self.pending.partition_point(|other| other.place() <= pending.place());
+        self.pending.insert(index, pending);
+    }
+
+    /// Takes in what is kept with another customer, who is this one. Where both have a segment's membership or a rule's
+    /// anchor, this one's stands, but a border counts as crossed as often as either crossed it, so that no crossing
+    /// gets a number that was used.
+    pub(super) fn join(&mut self, other: Self) {
+        for (segment, theirs) in other.segments {
+            let ours = self.segments.entry(segment).or_insert(theirs);
+            ours.crossings = ours.crossings.max(theirs.crossings);
+        }
+        for (rule, theirs) in other.anchors {
+            self.anchors.entry(rule).or_insert(theirs);
+        }
+        for theirs in other.active {
+            let same = |ours: &&mut Active| ours.rule == theirs.rule && ours.occurrence == theirs.occurrence;
+            match self.active.iter_mut().find(same) {
+                Some(ours) => ours.join(theirs),
+                None => self.active.push(theirs),
+            }
+        }
+        self.pending.extend(other.pending);
+        self.pending.sort_by(|a, b| a.place().cmp(&b.place()));
+        self.holding.extend(other.holding);
+        self.stopped.extend(other.stopped);
+        self.quiet |= other.quiet;
+    }
+
     /// Why the deliveries of an enrollment are not to go out any more, if it ended early.
     #[must_use]
     pub fn stopped(&self, rule: &str, occurrence: &str) -> Option<Reason> {
@@ -185,4 +256,131 @@ pub struct EnrollmentChange {
     pub deliveries: Vec<DeliveryId>,
     /// How it ended, if it did.
     pub ending: Option<Ending>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Active, Anchor, Entry, Event, Membership, Pending, Reason, Stopped, Time, Watch};
+
+    fn event(at: i64, id: Option<&str>) -> Event {
+        Event {
+            name: "Cart Updated".into(),
+            at: Time(at),
+            received_at: Time(9),
+            message_id: id.map(str::to_owned),
+            properties: [].into(),
+        }
+    }
+
+    fn pending(at: i64, id: &str) -> Pending {
+        Pending::new(&event(at, Some(id)), &[0; 16])
+    }
+
+    fn active(occurrence: &str, entered_at: i64, done: &[&str]) -> Active {
+        Active {
+            rule: "r".into(),
+            occurrence: occurrence.into(),
+            entered_at: Time(entered_at),
+            held_out: false,
+            anchor: None,
+            done: done.iter().map(|step| (*step).to_owned()).collect(),
+            entry: Entry::default(),
+            unsent_until: Some(Time(-entered_at)),
+        }
+    }
+
+    fn full() -> Watch {
+        let date = jiff::civil::date(1956, 2, 29);
+        Watch {
+            segments: [("vip".to_owned(), Membership { inside: true, crossings: 3, meaning: u64::MAX })].into(),
+            holding: ["r".to_owned()].into(),
+            pending: vec![Pending { waiting: Some(["r".to_owned()].into()), ..pending(1, "m") }],
+            anchors: [("r".to_owned(), Anchor { date, since: Time(4) })].into(),
+            active: vec![
+                Active { anchor: Some(date), ..active("o", 1, &["a"]) },
+                Active {
+                    held_out: true,
+                    entry: Entry { values: [].into(), event: Some(event(1, None)) },
+                    unsent_until: None,
+                    ..active("p", 1, &[])
+                },
+            ],
+            stopped: vec![Stopped {
+                rule: "r".into(),
+                occurrence: "o".into(),
+                reason: Reason::GoalReached,
+                until: Time(8),
+            }],
+            quiet: true,
+        }
+    }
+
+    #[test]
+    fn a_watch_is_read_back_and_what_is_empty_takes_no_room() {
+        let quiet = Watch { quiet: true, ..Watch::default() };
+        for (watch, most) in [(Watch::default(), 1), (quiet, 3), (full(), 300)] {
+            let bytes = minicbor::to_vec(&watch).unwrap();
+            assert!(bytes.len() <= most, "{} bytes", bytes.len());
+            assert_eq!(minicbor::decode::<Watch>(&bytes).unwrap(), watch);
+        }
+    }
+
+    #[test]
+    fn events_wait_in_the_order_of_times_and_then_of_ids() {
+        let mut watch = Watch::default();
+        for (at, id) in [(5, "b"), (7, "a"), (5, "a"), (1, "z"), (5, "c")] {
+            watch.expect(pending(at, id));
+        }
+        let ids: Vec<_> = watch.pending.iter().map(|one| (one.event.at.0, one.id.as_str())).collect();
+        assert_eq!(ids, [(1, "z"), (5, "a"), (5, "b"), (5, "c"), (7, "a")]);
+    }
+
+    #[test]
+    fn the_fingerprint_stands_for_a_message_id_that_is_missing() {
+        let mut fingerprint = [0; 16];
+        (fingerprint[0], fingerprint[15]) = (0xab, 7);
+        assert_eq!(Pending::new(&event(1, None), &fingerprint).id, format!("ab{}07", "00".repeat(14)));
+    }
+
+    #[test]
+    fn of_two_enrollments_of_one_occurrence_the_first_stays_and_no_step_is_forgotten() {
+        for first in [true, false] {
+            let (early, late) = (active("o", 1, &["a"]), active("o", 2, &["a", "b"]));
+            let (ours, theirs) = if first { (early, late) } else { (late, early) };
+            let mut watch = Watch { active: vec![ours, active("p", 1, &[])], ..Watch::default() };
+            watch.join(Watch { active: vec![theirs, active("q", 1, &[])], ..Watch::default() });
+            assert_eq!(watch.active, [active("o", 1, &["a", "b"]), active("p", 1, &[]), active("q", 1, &[])]);
+        }
+        let mut watch = Watch { active: vec![active("o", 1, &["a"])], ..Watch::default() };
+        let held_out = Active { held_out: true, ..active("o", 2, &["b"]) };
+        watch.join(Watch { active: vec![held_out], ..Watch::default() });
+        assert_eq!(watch.active, [active("o", 1, &["a"])], "the other one sent nothing");
+    }
+
+    #[test]
+    fn two_watches_become_one() {
+        let inside = |inside, crossings| Membership { inside, crossings, meaning: 1 };
+        let mut watch = Watch {
+            segments: [("a".to_owned(), inside(false, 2)), ("b".to_owned(), inside(true, 9))].into(),
+            pending: vec![pending(1, "m1"), pending(5, "m5")],
+            anchors: [("r".to_owned(), Anchor { date: jiff::civil::date(2026, 1, 1), since: Time(1) })].into(),
+            holding: ["x".to_owned()].into(),
+            ..Watch::default()
+        };
+        let ours = watch.clone();
+        watch.join(Watch {
+            segments: [("a".to_owned(), inside(true, 7)), ("c".to_owned(), inside(true, 1))].into(),
+            pending: vec![pending(0, "m0"), pending(5, "m4")],
+            ..full()
+        });
+        let segments = [("a", inside(false, 7)), ("b", inside(true, 9)), ("c", inside(true, 1))];
+        let expected = Watch {
+            segments: segments.map(|(name, membership)| (name.to_owned(), membership)).into(),
+            holding: ["r".to_owned(), "x".to_owned()].into(),
+            pending: vec![pending(0, "m0"), pending(1, "m1"), pending(5, "m4"), pending(5, "m5")],
+            anchors: ours.anchors,
+            ..full()
+        };
+        assert_eq!(watch, expected);
+    }
 }

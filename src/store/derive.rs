@@ -1,7 +1,10 @@
 //! What follows from records, the same in every store. Pure.
 
-use super::View;
-use crate::domain::{Activity, Customer, Delivery, Event, Interest, ProfileRow, Span, Tick, Time};
+use super::{Decision, Marking, View, WakeChange};
+use crate::domain::{
+    Activity, Customer, Delivery, Enrollment, EnrollmentChange, Event, Interest, Pending, ProfileRow, Span, Tick, Time,
+    Watch,
+};
 
 /// Attributes and consent as the rows say, oldest first. Of rows of one instant the last says what an attribute is;
 /// consent is withdrawn if one of them withdraws it, for which of them came last is chance.
@@ -53,9 +56,71 @@ pub(super) fn needs_rebuild(activity: &Activity, fingerprint: u64, now: Time) ->
     activity.fingerprint != fingerprint || activity.uncounted_from.is_some_and(|at| at <= now)
 }
 
-/// Leaves out what the rules remembered later than a backtest's instant.
+/// Notes in the watch that something arrived; whether that makes the customer dirty.
+pub(super) fn note(watch: &mut Watch, marking: Marking) -> bool {
+    watch.quiet |= marking == Marking::Quiet;
+    marking != Marking::Leave
+}
+
+/// As [`note`], of an event that is no duplicate: one that nobody names is noted by nobody, and one that may start
+/// something waits to be judged.
+pub(super) fn note_event(
+    watch: &mut Watch,
+    marking: Marking,
+    interest: &Interest,
+    (event, fingerprint): (&Event, &[u8; 16]),
+) -> bool {
+    if !interest.concerns(&event.name) {
+        return false;
+    }
+    if marking == Marking::Dirty && interest.triggers.contains(&event.name) {
+        watch.expect(Pending::new(event, fingerprint));
+    }
+    note(watch, marking)
+}
+
+/// Whether a decision gives the customer's record a new version: it changes the record, or rows that go with it, which
+/// nobody else is to change by what they read before.
+pub(super) fn renews_record(decision: &Decision) -> bool {
+    decision.wake != WakeChange::Keep
+        || decision.watch.is_some()
+        || !(decision.memories.is_empty()
+            && decision.slots.is_empty()
+            && decision.members.is_empty()
+            && decision.changes.is_empty())
+}
+
+/// The watch as a decision leaves it. What it holds follows the decision's members, so that it tells all member rows.
+pub(super) fn decided_watch(watch: &mut Watch, decision: &Decision) {
+    if let Some(decided) = &decision.watch {
+        watch.clone_from(decided);
+    }
+    for (rule, holds) in &decision.members {
+        if *holds {
+            watch.holding.insert(rule.clone());
+        } else {
+            watch.holding.remove(rule);
+        }
+    }
+}
+
+/// Which enrollment a change means: of several, which two customers brought into a merge, the first that goes on.
+pub(super) fn goes_on<'e>(
+    enrollments: impl Iterator<Item = &'e Enrollment>,
+    change: &EnrollmentChange,
+) -> Option<usize> {
+    let same = |it: &Enrollment| it.rule == change.rule && it.occurrence == change.occurrence && it.ending.is_none();
+    let same = enrollments.enumerate().filter(|(_, it)| same(it));
+    same.min_by_key(|(_, it)| it.entered_at).map(|(index, _)| index)
+}
+
+/// Leaves out what the rules remembered later than a backtest's instant, and what they made of the customer since.
 pub(super) fn forget_later(customer: &mut Customer, view: &View) {
     if view.backtest {
+        customer.watch = Watch::default();
+        for memory in customer.memory.values_mut() {
+            memory.sent_at = memory.sent_at.filter(|at| *at <= view.now);
+        }
         customer.memory.retain(|_, memory| memory.enrolled_at <= view.now);
         customer.slots.retain(|slot| slot.at <= view.now);
     }

@@ -4,8 +4,9 @@
 //! model with the same behaviour, and one contract suite that both pass.
 //! Invariants: a call that changes something answers when the change is durable, and it is whole or not there at all;
 //! what readers act upon (claims, answers) is durable; a delivery id is made once; a delivery of a tick is not due before
-//! the tick is complete; a customer who is to be looked at again has one row that says when, as the record says; of two
-//! customers who were merged one record is left, which both ids and both numbers mean from then on.
+//! the tick is complete; a customer who is to be looked at again has one row that says when, as the record says, and one
+//! member row for each rule that the record says holds; of two customers who were merged one record is left, which both
+//! ids and both numbers mean from then on.
 //! Deliberately not here: what a rule is, when something is due, what an attempt's outcome means.
 
 mod derive;
@@ -42,12 +43,11 @@ pub enum Marking {
     /// They do not: nobody looks at customers when they change.
     Leave,
     /// The wake of each becomes the earlier of what it is and the arrival's `received_at`, and [`Watch::quiet`] is set:
-    /// imports of what is past, which start nothing.
+    /// imports of what is past, which start nothing. An event that nobody names ([`Interest::concerns`]) leaves its
+    /// customer as one who is not to be looked at; a profile row or a merge never does.
     Quiet,
-    /// The same wake. Events of [`Interest::triggers`] are added to [`Watch::pending`] besides.
-    ///
-    /// [`Watch::pending`]: crate::domain::Watch::pending
-    /// [`Watch::quiet`]: crate::domain::Watch::quiet
+    /// The same wake, with the same exception. Events of [`Interest::triggers`] are added to [`Watch::pending`]
+    /// besides, in the order of their times and then of ids.
     Dirty,
 }
 
@@ -79,7 +79,8 @@ pub struct View {
     /// The instant of the reader: events later than it are not counted.
     pub now: Time,
     /// Whether the past is asked for: then totals and attributes are those that were known to hold at `now`
-    /// (profile rows and events later than `now` are left out), and memory, consent and slots later than `now` too.
+    /// (profile rows and events later than `now` are left out), and memory, consent and slots later than `now` too, and
+    /// the watch, which is of the present.
     pub backtest: bool,
 }
 
@@ -102,9 +103,11 @@ pub struct Decision {
     pub wake: WakeChange,
     /// What the rules made of the customer, in place of what the record has; `None` leaves that.
     pub watch: Option<Watch>,
-    /// By rule with a schedule, whether its condition holds now: its member row is made or removed.
+    /// By rule with a schedule, whether its condition holds now: its member row is made or removed, or stays where that
+    /// is so already, and [`Watch::holding`] follows, that of a `watch` of this decision, too.
     pub members: Vec<(String, bool)>,
-    /// Enrollments that go on or end. One that is not there, or ended before, is left as it is.
+    /// Enrollments that go on or end, those of this decision among them. One that is not there, or ended before, is left
+    /// as it is; deliveries are made in any case.
     pub changes: Vec<EnrollmentChange>,
 }
 
@@ -173,7 +176,8 @@ pub struct DeliveryChange {
     pub slot: SlotChange,
     /// An address to be suppressed with it.
     pub suppress: Option<Suppression>,
-    /// Whether the customer is to remember that the rule sent something ([`crate::domain::RuleMemory::sent_at`]).
+    /// Whether the customer is to remember that the rule sent something: [`RuleMemory::sent_at`] becomes the later of what
+    /// it is and the delivery's `sent_at`. Without a memory of the rule, nothing is remembered.
     pub remember: bool,
 }
 
@@ -285,7 +289,9 @@ pub trait Store: Send + Sync + 'static {
     /// A customer's events, newest first, at most `limit`, only those before `before` if given.
     async fn events(&self, customer: CustomerNumber, before: Option<Time>, limit: usize) -> Result<Vec<Event>>;
 
-    /// Up to `limit` customers, with numbers above `after`, of whom a member row of the rule was stored.
+    /// Up to `limit` customers for whom the rule's condition held when it was last decided, with numbers above `after`, in
+    /// the order of numbers: those of whom there is a member row. Those who were merged into others are not among them;
+    /// who has absorbed them is, where the condition held for either.
     async fn members(&self, rule: &str, after: Option<CustomerNumber>, limit: usize) -> Result<Vec<CustomerNumber>>;
 
     /// A customer's enrollments, newest first, at most `limit`.

@@ -43,6 +43,13 @@ impl Interest {
         self.sent.extend(other.sent.iter().cloned());
     }
 
+    /// Whether anybody is to look when such an event arrived: totals of it are named, it starts something, or it is a
+    /// purchase.
+    #[must_use]
+    pub fn concerns(&self, event: &str) -> bool {
+        self.events.contains_key(event) || self.triggers.contains(event) || self.purchase.event == event
+    }
+
     /// A number that changes when what has to be kept in the totals changes; the length of a window does not change it,
     /// nor does what starts rules.
     #[must_use]

@@ -8,6 +8,7 @@ mod merges;
 mod rest;
 pub(in crate::store) mod sample;
 mod views;
+mod watching;
 
 use super::Store;
 use super::memory::MemoryStore;
@@ -103,6 +104,19 @@ over_all_stores! {
         the_earlier_wake_stands_and_a_lease_on_the_other_ends
         a_merge_in_the_background_of_many_is_seen_by_all_behind_it
         merges_arrivals_and_decisions_at_once_lose_nothing;
+    watching:
+        what_is_marked_quiet_says_so_and_nothing_waits
+        events_that_may_start_something_wait_in_order
+        an_event_that_nobody_names_makes_nobody_dirty
+        a_decision_replaces_the_watch_and_no_event_is_lost_by_it
+        for_whom_a_rule_holds_is_read_in_the_order_of_numbers
+        the_record_says_all_rules_that_hold
+        who_was_merged_away_is_a_member_as_who_is_left
+        an_enrollment_goes_on_until_it_ends
+        an_enrollment_goes_on_after_a_merge_wherever_it_stands
+        when_a_rule_sent_something_is_remembered_with_the_record
+        two_who_are_merged_are_watched_as_one
+        arrivals_and_looks_at_once_lose_no_event;
     deliveries:
         claims_take_what_is_due_in_order
         a_lease_keeps_others_away_until_it_ends

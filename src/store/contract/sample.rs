@@ -70,6 +70,14 @@ pub(in crate::store) fn interest() -> Interest {
     Interest { events: [("Order Completed".to_owned(), wanted)].into(), ..Interest::default() }
 }
 
+/// As [`interest`], where some events start rules, and some are counted.
+pub(in crate::store) fn watched() -> Interest {
+    let mut watched = interest();
+    watched.events.insert("Signed In".into(), EventInterest::default());
+    watched.triggers.insert("Cart Updated".into());
+    watched
+}
+
 pub(in crate::store) fn view(now: i64) -> View {
     View { interest: Arc::new(interest()), now: day(now), backtest: false }
 }

@@ -36,6 +36,7 @@ impl Model {
         joined.absorb(number, gone.remembered());
         person.arrived_at = joined.arrived_at;
         (person.memory, person.slots, person.absorbed) = (joined.memory, joined.slots, joined.absorbed);
+        person.watch = joined.watch;
         if let Some(wake) = gone.wake {
             person.wake_by(wake);
         }

@@ -48,8 +48,14 @@ impl Store for MemoryStore {
         self.delivery_key.clone()
     }
 
-    async fn ingest(&self, arrivals: Vec<Arrival>, _: &Interest, _: Urgency, marking: Marking) -> Result<Vec<Verdict>> {
-        self.with(|model| Ok(arrivals.into_iter().map(|arrival| model.arrive(arrival, marking)).collect()))
+    async fn ingest(
+        &self,
+        arrivals: Vec<Arrival>,
+        interest: &Interest,
+        _: Urgency,
+        marking: Marking,
+    ) -> Result<Vec<Verdict>> {
+        self.with(|model| Ok(arrivals.into_iter().map(|arrival| model.arrive(arrival, interest, marking)).collect()))
     }
 
     async fn customer(&self, id: &str, view: &View) -> Result<Option<StoredCustomer>> {
@@ -89,8 +95,11 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn members(&self, _rule: &str, _after: Option<CustomerNumber>, _limit: usize) -> Result<Vec<CustomerNumber>> {
-        Ok(Vec::new())
+    async fn members(&self, rule: &str, after: Option<CustomerNumber>, limit: usize) -> Result<Vec<CustomerNumber>> {
+        self.with(|model| {
+            let holds = model.people.iter().filter(|(_, person)| person.watch.holding.contains(rule));
+            Ok(holds.map(|(number, _)| *number).filter(|number| Some(*number) > after).take(limit).collect())
+        })
     }
 
     async fn enrollments(&self, customer: CustomerNumber, limit: usize) -> Result<Vec<Enrollment>> {

@@ -1,8 +1,8 @@
 //! What the model keeps, and what arrivals and decisions do to it.
 
 use crate::domain::{
-    Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, Enrollment, Event, Planned, ProfileRow,
-    RuleMemory, RuleState, Suppression, Tick, Time, normalized_address,
+    Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, Enrollment, Event, Interest, Planned, ProfileRow,
+    RuleMemory, RuleState, Suppression, Tick, Time, Watch, normalized_address,
 };
 use crate::store::{
     DecisionBatch, DuplicateKey, Marking, Result, StoreError, StoredCustomer, Verdict, View, WakeChange, derive,
@@ -23,6 +23,7 @@ pub(super) struct Person {
     pub(super) slots: Vec<CapSlot>,
     pub(super) absorbed: Vec<CustomerNumber>,
     pub(super) wake: Option<Time>,
+    pub(super) watch: Watch,
     pub(super) enrollments: Vec<Enrollment>,
 }
 
@@ -50,6 +51,7 @@ impl Person {
             slots: self.slots.clone(),
             absorbed: self.absorbed.clone(),
             wake: self.wake,
+            watch: self.watch.clone(),
             ..Customer::new(&self.id, self.arrived_at)
         }
     }
@@ -59,13 +61,12 @@ impl Person {
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 
-    /// Changes the places under the caps; whether they are others then.
-    pub(super) fn change_slots(&mut self, change: impl FnOnce(&mut Customer)) -> bool {
-        let mut customer = Customer::new(&self.id, self.arrived_at);
-        customer.slots.clone_from(&self.slots);
+    /// Changes memories and the places under the caps; whether they are others then.
+    pub(super) fn change_remembered(&mut self, change: impl FnOnce(&mut Customer)) -> bool {
+        let mut customer = self.remembered();
         change(&mut customer);
-        let changed = customer.slots != self.slots;
-        self.slots = customer.slots;
+        let changed = customer.slots != self.slots || customer.memory != self.memory;
+        (self.slots, self.memory) = (customer.slots, customer.memory);
         changed
     }
 }
@@ -145,6 +146,7 @@ impl Model {
             slots: Vec::new(),
             absorbed: Vec::new(),
             wake: None,
+            watch: Watch::default(),
             enrollments: Vec::new(),
         });
         person.version = self.version;
@@ -152,10 +154,11 @@ impl Model {
     }
 
     /// Takes in one arrival.
-    pub(super) fn arrive(&mut self, arrival: Arrival, marking: Marking) -> Verdict {
-        let wake = |person: &mut Person, received_at| match marking {
-            Marking::Leave => {}
-            Marking::Quiet | Marking::Dirty => person.wake_by(received_at),
+    pub(super) fn arrive(&mut self, arrival: Arrival, interest: &Interest, marking: Marking) -> Verdict {
+        let wake = |person: &mut Person, received_at| {
+            if derive::note(&mut person.watch, marking) {
+                person.wake_by(received_at);
+            }
         };
         match arrival {
             Arrival::Profile { customer, mut row, dated } => {
@@ -177,7 +180,9 @@ impl Model {
                     return Verdict::Duplicate;
                 }
                 let person = self.person(&customer, event.received_at);
-                wake(person, event.received_at);
+                if derive::note_event(&mut person.watch, marking, interest, (&event, &fingerprint)) {
+                    person.wake_by(event.received_at);
+                }
                 person.events.insert((event.at, fingerprint), event);
             }
             Arrival::Merge { from, into, received_at } => match self.merge(&from, &into, received_at) {
@@ -199,12 +204,12 @@ impl Model {
             return Err(StoreError::Duplicate(known));
         }
         for decision in batch.decisions {
-            let keeps_wake = decision.wake == WakeChange::Keep;
-            if !(decision.memories.is_empty() && decision.slots.is_empty() && keeps_wake)
+            if derive::renews_record(&decision)
                 && let Some(person) = self.change(decision.customer)
             {
+                derive::decided_watch(&mut person.watch, &decision);
                 person.memory.extend(decision.memories);
-                person.change_slots(|customer| decision.slots.iter().for_each(|slot| customer.reserve(*slot)));
+                person.change_remembered(|customer| decision.slots.iter().for_each(|slot| customer.reserve(*slot)));
                 if let WakeChange::Set(wake) = decision.wake {
                     person.wake = wake;
                     self.customer_leases.remove(&decision.customer);
@@ -212,6 +217,11 @@ impl Model {
             }
             if let Some(person) = self.people.get_mut(&decision.customer) {
                 person.enrollments.extend(decision.enrollments);
+                for change in &decision.changes {
+                    if let Some(index) = derive::goes_on(person.enrollments.iter(), change) {
+                        person.enrollments[index].change(change);
+                    }
+                }
             }
             self.deliveries.extend(decision.deliveries.into_iter().map(|delivery| (delivery.id, delivery)));
         }

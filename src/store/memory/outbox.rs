@@ -53,7 +53,7 @@ impl Model {
         }
         for change in changes {
             let new = change.delivery;
-            self.change_slot(&new, change.slot);
+            self.remember(&new, change.slot, new.sent_at.filter(|_| change.remember));
             if let Some(suppression) = change.suppress {
                 self.suppress(suppression);
             }
@@ -63,13 +63,18 @@ impl Model {
         Ok(())
     }
 
-    fn change_slot(&mut self, delivery: &Delivery, slot: SlotChange) {
+    fn remember(&mut self, delivery: &Delivery, slot: SlotChange, sent_at: Option<Time>) {
         let number = self.survivor(delivery.customer);
         let Some(person) = self.people.get_mut(&number) else { return };
-        let changed = person.change_slots(|customer| match slot {
-            SlotChange::Keep => {}
-            SlotChange::Free => customer.release(delivery.id),
-            SlotChange::Move(at) => customer.reserve(CapSlot { class: delivery.class, at, delivery: delivery.id }),
+        let changed = person.change_remembered(|customer| {
+            match slot {
+                SlotChange::Keep => {}
+                SlotChange::Free => customer.release(delivery.id),
+                SlotChange::Move(at) => customer.reserve(CapSlot { class: delivery.class, at, delivery: delivery.id }),
+            }
+            if let Some(at) = sent_at {
+                customer.note_sent(&delivery.rule, at);
+            }
         });
         if changed {
             self.change(number);

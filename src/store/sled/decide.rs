@@ -8,8 +8,10 @@ use super::live::Effect;
 use super::logs::Logs;
 use super::reader::Reader;
 use super::shared::Shared;
-use super::{lock, rows};
-use crate::domain::{Customer, Delivery, Enrollment, Planned, RuleState, Suppression, Tick, Time, normalized_address};
+use super::{lock, members, rows};
+use crate::domain::{
+    Customer, Delivery, Enrollment, EnrollmentChange, Planned, RuleState, Suppression, Tick, Time, normalized_address,
+};
 use crate::store::{Decision, DecisionBatch, DuplicateKey, WakeChange, derive};
 
 /// Prepares a page of decisions. Whether customers are as they were comes first, then what exists already.
@@ -26,6 +28,9 @@ pub(super) fn decide(shared: &Shared, mut draft: Draft<'_>, batch: &DecisionBatc
         let customer = remember(shared, &mut draft, decision)?;
         for enrollment in &decision.enrollments {
             known.extend(enroll(&mut draft, Logs::of(decision.customer, &customer), enrollment)?);
+        }
+        for change in &decision.changes {
+            change_enrollment(&mut draft, Logs::of(decision.customer, &customer), change)?;
         }
         for delivery in &decision.deliveries {
             known.extend(queue(shared, &mut draft, delivery)?);
@@ -48,9 +53,12 @@ fn remember(shared: &Shared, draft: &mut Draft<'_>, decision: &Decision) -> Resu
     let key = keys::customer(decision.customer);
     let row = draft.get(&key)?.ok_or(Fault::Conflict)?;
     let (_, mut customer): (u64, Customer) = rows::read_versioned(&row)?;
-    if decision.memories.is_empty() && decision.slots.is_empty() && decision.wake == WakeChange::Keep {
+    if !derive::renews_record(decision) {
         return Ok(customer);
     }
+    let held = customer.watch.holding.clone();
+    derive::decided_watch(&mut customer.watch, decision);
+    members::follow(draft, decision.customer, &held, &customer.watch.holding);
     customer.memory.extend(decision.memories.iter().cloned());
     decision.slots.iter().for_each(|slot| customer.reserve(*slot));
     if let WakeChange::Set(wake) = decision.wake {
@@ -74,6 +82,25 @@ fn enroll(draft: &mut Draft<'_>, logs: Logs<'_>, enrollment: &Enrollment) -> Res
     draft.rely(key.clone(), Was::Unheard(duplicate));
     draft.put(key, rows::write(enrollment)?);
     Ok(None)
+}
+
+/// Takes in how an enrollment went on. Its row is no one's but the customer's, whose record gets a new version with it,
+/// so nobody else can have changed it.
+fn change_enrollment(draft: &mut Draft<'_>, logs: Logs<'_>, change: &EnrollmentChange) -> Result<(), Fault> {
+    let (mut keys, mut found) = (Vec::new(), Vec::new());
+    for number in logs.numbers() {
+        let key = keys::enrollment(number, &change.rule, &change.occurrence);
+        if let Some(row) = draft.get(&key)? {
+            found.push(rows::read::<Enrollment>(&row)?);
+            keys.push(key);
+        }
+    }
+    if let Some(index) = derive::goes_on(found.iter(), change)
+        && found[index].change(change)
+    {
+        draft.put(keys.swap_remove(index), rows::write(&found[index])?);
+    }
+    Ok(())
 }
 
 fn queue(shared: &Shared, draft: &mut Draft<'_>, delivery: &Delivery) -> Result<Option<DuplicateKey>, Fault> {

@@ -426,13 +426,16 @@ impl Work<'_, '_> {
         totals::take_in(&mut self.draft, logs, &mut known.customer.activity, arrived, self.wanted)?;
         known.version = self.shared.next_version();
         known.changed = true;
-        self.mark(&mut known, event.received_at);
+        let watch = &mut known.customer.watch;
+        if derive::note_event(watch, self.marking, &self.wanted.interest, (event, &fingerprint)) {
+            dirty::wake_by(&mut self.draft, known.number, &mut known.customer, event.received_at);
+        }
         self.customers.insert(known.number, known);
         Ok(Verdict::Stored)
     }
 
     pub(super) fn mark(&mut self, known: &mut Known, received_at: Time) {
-        if self.marking != Marking::Leave {
+        if derive::note(&mut known.customer.watch, self.marking) {
             dirty::wake_by(&mut self.draft, known.number, &mut known.customer, received_at);
         }
     }

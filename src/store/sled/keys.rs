@@ -44,6 +44,8 @@ pub(super) enum Kind {
     Finished = b'y',
     /// Instant, customer: then the customer is to be looked at.
     Wake = b'w',
+    /// Rule, customer: the rule's condition holds for the customer.
+    Member = b'h',
     /// Customer, rule, occurrence → enrollment.
     Enrollment = b'l',
     /// Address → suppression.
@@ -251,6 +253,25 @@ pub(super) fn read_wake(key: &[u8]) -> Option<(Time, CustomerNumber)> {
     Some((instant(at)?, CustomerNumber(u64::from_be_bytes(number.try_into().ok()?))))
 }
 
+/// All for whom a rule's condition holds.
+pub(super) fn members(rule: &str) -> Vec<u8> {
+    let mut key = Kind::Member.key(12 + rule.len());
+    push_text(&mut key, rule);
+    key
+}
+
+/// That a rule's condition holds for a customer.
+pub(super) fn member(rule: &str, number: CustomerNumber) -> Vec<u8> {
+    let mut key = members(rule);
+    key.extend_from_slice(&number.0.to_be_bytes());
+    key
+}
+
+/// The customer in the key of a member row of that rule.
+pub(super) fn read_member(rule: &str, key: &[u8]) -> Option<CustomerNumber> {
+    Some(CustomerNumber(u64::from_be_bytes(key.get(5 + rule.len()..)?.try_into().ok()?)))
+}
+
 /// Deliveries that wait together: those of a lane that one tick decided, or that none did.
 pub(super) type Group = (Lane, Option<Time>);
 
@@ -346,7 +367,9 @@ pub(super) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DueKey, after_prefix, enrollment, events_from, planned, read_wake, wake};
+    use super::{
+        DueKey, after_prefix, enrollment, events_from, member, members, planned, read_member, read_wake, wake,
+    };
     use crate::domain::{Class, CustomerNumber, DeliveryId, Lane, Planned, Time};
 
     #[test]
@@ -384,6 +407,15 @@ mod tests {
         assert!(keys.is_sorted());
         assert_eq!(keys.each_ref().map(|key| read_wake(key)), wakes.map(Some));
         assert_eq!(read_wake(&keys[0][..16]), None);
+    }
+
+    #[test]
+    fn member_keys_sort_by_number_within_a_rule_and_are_read_back() {
+        let keys = [(5, "a"), (256, "a"), (3, "b"), (1, "ab")].map(|(n, rule)| member(rule, CustomerNumber(n)));
+        assert!(keys.is_sorted(), "a rule is no prefix of another");
+        assert_eq!(keys.each_ref().map(|key| key.starts_with(&members("a"))), [true, true, false, false]);
+        assert_eq!(read_member("ab", &keys[3]), Some(CustomerNumber(1)));
+        assert_eq!(read_member("ab", &keys[0]), None);
     }
 
     #[test]

@@ -9,9 +9,10 @@ use super::ingest::{Known, Work};
 use super::keys::{self, Kind};
 use super::live::Effect;
 use super::logs::Logs;
-use super::{rows, totals};
+use super::{members, rows, totals};
 use crate::domain::{CustomerNumber, ProfileRow, Time, is_anonymous};
 use crate::store::{Verdict, derive};
+use std::collections::BTreeSet;
 
 impl Work<'_, '_> {
     /// Takes in that two ids are of one customer; see [`crate::domain::Arrival::Merge`].
@@ -66,7 +67,10 @@ impl Work<'_, '_> {
         for (key, _) in self.draft.prefix(&keys::of_customer(Kind::Purchase, gone.number))? {
             self.draft.remove(key);
         }
+        members::follow(&mut self.draft, gone.number, &gone.customer.watch.holding, &BTreeSet::new());
+        let held = known.customer.watch.holding.clone();
         known.customer.absorb(gone.number, gone.customer);
+        members::follow(&mut self.draft, known.number, &held, &known.customer.watch.holding);
         if brings_rows {
             self.join_profiles(known)?;
         }

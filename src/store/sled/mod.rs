@@ -4,7 +4,7 @@
 //! Invariants: one tree, so that one batch commits all that belongs together; one committer thread writes; a commit
 //! names the version of each record that it read; what anyone acts upon is durable, by `fdatasync` and not by sled's
 //! `flush` alone; after a failed `fdatasync` nothing is done any more; a customer with a wake has one wake row, of that
-//! instant; a merge moves no row of a log: rows stand under the number that they were stored under, and the record says
+//! instant; a customer has a member row of each rule that the record says holds, and no other; a merge moves no row of a log: rows stand under the number that they were stored under, and the record says
 //! under which numbers its customer's stand; leases, and the earliest of what waits, are in memory only, the rest of what
 //! waits is read when its turn comes; a damaged store is set aside and named, and no other one is begun in its place
 //! before a person has seen it.
@@ -25,6 +25,7 @@ mod leases;
 mod live;
 mod lock;
 mod logs;
+mod members;
 mod merge;
 mod open;
 mod outbox;
@@ -175,8 +176,9 @@ impl Store for SledStore {
         self.read(move |_, reader| read::events(reader, customer, before, limit)).await
     }
 
-    async fn members(&self, _rule: &str, _after: Option<CustomerNumber>, _limit: usize) -> Result<Vec<CustomerNumber>> {
-        Ok(Vec::new())
+    async fn members(&self, rule: &str, after: Option<CustomerNumber>, limit: usize) -> Result<Vec<CustomerNumber>> {
+        let rule = rule.to_owned();
+        self.read(move |_, reader| members::page(reader, &rule, after, limit)).await
     }
 
     async fn enrollments(&self, customer: CustomerNumber, limit: usize) -> Result<Vec<Enrollment>> {

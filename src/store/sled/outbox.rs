@@ -110,7 +110,7 @@ pub(super) fn record(shared: &Shared, mut draft: Draft<'_>, changes: &[DeliveryC
             return Err(Fault::Conflict);
         }
         put_delivery(shared, &mut draft, Some(&old), new)?;
-        change_slot(shared, &mut draft, new, change.slot)?;
+        remember(shared, &mut draft, change)?;
         if let Some(suppression) = &change.suppress {
             suppress(&mut draft, suppression)?;
         }
@@ -126,8 +126,12 @@ fn read_for_change(draft: &mut Draft<'_>, id: DeliveryId) -> Result<Option<Deliv
     Ok(Some(delivery))
 }
 
-fn change_slot(shared: &Shared, draft: &mut Draft<'_>, delivery: &Delivery, slot: SlotChange) -> Result<(), Fault> {
-    let record = if slot == SlotChange::Keep { None } else { draft.record(delivery.customer)? };
+/// Changes what the customer's record keeps of the delivery: its place under the caps, and that its rule sent something.
+fn remember(shared: &Shared, draft: &mut Draft<'_>, change: &DeliveryChange) -> Result<(), Fault> {
+    let (delivery, slot) = (&change.delivery, change.slot);
+    let sent_at = delivery.sent_at.filter(|_| change.remember);
+    let concerned = slot != SlotChange::Keep || sent_at.is_some();
+    let record = if concerned { draft.record(delivery.customer)? } else { None };
     let Some((number, row)) = record else { return Ok(()) };
     let key = keys::customer(number);
     let (version, mut customer): (u64, Customer) = rows::read_versioned(&row)?;
@@ -138,7 +142,8 @@ fn change_slot(shared: &Shared, draft: &mut Draft<'_>, delivery: &Delivery, slot
         SlotChange::Move(at) => customer.reserve(CapSlot { class: delivery.class, at, delivery: delivery.id }),
     }
     draft.rely(key.clone(), Was::Version(version));
-    if customer.slots != before {
+    let is_news = sent_at.is_some_and(|at| customer.note_sent(&delivery.rule, at));
+    if is_news || customer.slots != before {
         draft.put(key, rows::write_versioned(shared.next_version(), &customer)?);
     }
     Ok(())

@@ -2,12 +2,13 @@
 
 use super::{OpenMode, SledStore, copy, open};
 use crate::domain::{
-    Activity, Arrival, Class, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Event, Lane, ProfileRow,
-    Span, State, Suppression, Tick, Time, anonymous_id,
+    Active, Activity, Arrival, Class, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Ending,
+    EnrollmentChange, Entry, Event, Lane, Membership, ProfileRow, Span, State, Suppression, Tick, Time, Watch,
+    anonymous_id,
 };
 use crate::store::contract::sample::{
     DAY, EVERYONE, arrival, batch, change, dated, day, decision, interest, mail, member, merge, order, profile, row,
-    webhook,
+    watched, webhook,
 };
 use crate::store::memory::MemoryStore;
 use crate::store::sled::fault::Fault;
@@ -15,7 +16,8 @@ use crate::store::sled::keys::{self, Kind};
 use crate::store::sled::rows;
 use crate::store::sled::window::WINDOW;
 use crate::store::{
-    DecisionBatch, DeliveryFilter, Marking, SlotChange, Store, StoreError, StoredCustomer, Urgency, View, WakeChange,
+    Decision, DecisionBatch, DeliveryFilter, Marking, SlotChange, Store, StoreError, StoredCustomer, Urgency, View,
+    WakeChange,
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -32,6 +34,7 @@ enum Step {
         tick: Option<(i64, bool)>,
         stale: bool,
         wake: WakeChange,
+        look: Look,
     },
     MarkDirty {
         after: u64,
@@ -59,6 +62,7 @@ enum Step {
         due: i64,
         slot: SlotChange,
         as_seen: bool,
+        remember: bool,
     },
     Recover,
     Prune {
@@ -76,10 +80,74 @@ enum Step {
     Restart,
 }
 
+/// What a decision makes of the watch and of enrollments.
+#[derive(Debug, Clone)]
+struct Look {
+    watch: Option<u8>,
+    members: Vec<(&'static str, bool)>,
+    /// Of which occurrence, a delivery, and whether it ends.
+    changes: Vec<(u8, u8, bool)>,
+}
+
+/// Rules that may hold for a customer.
+const RULES: [&str; 3] = ["x", "xy", "z"];
+
+fn look() -> impl Strategy<Value = Look> {
+    let members = proptest::collection::vec((proptest::sample::select(&RULES[..]), any::<bool>()), 0..3);
+    let changes = proptest::collection::vec((0..30_u8, 0..30_u8, any::<bool>()), 0..4);
+    (proptest::option::of(0..12_u8), members, changes).prop_map(|(watch, members, changes)| Look {
+        watch,
+        members,
+        changes,
+    })
+}
+
+impl Look {
+    /// The watch that comes after one.
+    fn after(mut watch: Watch, n: u8) -> Watch {
+        watch.pending.truncate(usize::from(n % 3));
+        watch.quiet = n % 2 == 0;
+        let membership = Membership { inside: n % 3 == 0, crossings: n.into(), meaning: 1 };
+        watch.segments.insert(format!("s{}", n % 2), membership);
+        watch.active.truncate(2);
+        watch.active.push(Active {
+            rule: "a".into(),
+            occurrence: format!("o{}", n % 4),
+            entered_at: day((n % 5).into()),
+            held_out: n % 5 == 0,
+            anchor: None,
+            done: vec![format!("step {}", n % 3)],
+            entry: Entry::default(),
+            unsent_until: None,
+        });
+        match n % 4 {
+            0 => watch.holding.clear(),
+            1 => drop(watch.holding.insert("z".into())),
+            _ => {}
+        }
+        watch
+    }
+
+    fn decide(&self, seen: &StoredCustomer, decision: &mut Decision) {
+        decision.watch = self.watch.map(|n| Self::after(seen.customer.watch.clone(), n));
+        decision.members = self.members.iter().map(|(rule, holds)| ((*rule).to_owned(), *holds)).collect();
+        decision.changes = self
+            .changes
+            .iter()
+            .map(|(occurrence, delivery, ends)| EnrollmentChange {
+                rule: "win-back".into(),
+                occurrence: format!("o{occurrence}"),
+                deliveries: vec![id(*delivery)],
+                ending: ends.then(|| Ending { at: day((*delivery).into()), reason: None, conversion: None }),
+            })
+            .collect();
+    }
+}
+
 /// Something that arrives; times are days before today.
 #[derive(Debug, Clone)]
 enum Thing {
-    Event { customer: u8, order: u8, message: u8, age: i64 },
+    Event { customer: u8, name: &'static str, order: u8, message: u8, age: i64 },
     Profile { customer: u8, value: u8, dated: Option<i64> },
     Merge { from: u8, into: u8 },
 }
@@ -93,8 +161,9 @@ fn name(n: u8) -> String {
 
 fn thing() -> impl Strategy<Value = Thing> {
     prop_oneof![
-        8 => (0..IDS, 0..6_u8, 0..20_u8, -3..9_i64).prop_map(|(customer, order, message, age)| Thing::Event {
+        8 => (0..IDS, event_name(), 0..6_u8, 0..20_u8, -3..9_i64).prop_map(|(customer, name, order, message, age)| Thing::Event {
             customer,
+            name,
             order,
             message,
             age
@@ -106,6 +175,11 @@ fn thing() -> impl Strategy<Value = Thing> {
         }),
         1 => (0..IDS, 0..IDS).prop_map(|(from, into)| Thing::Merge { from, into }),
     ]
+}
+
+/// What counts, what may start something, and what nobody names.
+fn event_name() -> impl Strategy<Value = &'static str> {
+    prop_oneof![4 => Just("Order Completed"), 2 => Just("Cart Updated"), 1 => Just("Page Viewed")]
 }
 
 fn lane() -> impl Strategy<Value = Lane> {
@@ -122,7 +196,7 @@ fn step() -> impl Strategy<Value = Step> {
         prop_oneof![Just(SlotChange::Keep), Just(SlotChange::Free), (0..9_i64).prop_map(|n| SlotChange::Move(day(n)))];
     let address = || prop_oneof![Just("a@x.example"), Just(" B@x.example")];
     let tick = proptest::option::of((0..3_i64, any::<bool>()));
-    let marking = prop_oneof![Just(Marking::Leave), Just(Marking::Dirty)];
+    let marking = prop_oneof![1 => Just(Marking::Leave), 1 => Just(Marking::Quiet), 2 => Just(Marking::Dirty)];
     let wake = prop_oneof![
         3 => Just(WakeChange::Keep),
         1 => Just(WakeChange::Set(None)),
@@ -131,17 +205,18 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (proptest::collection::vec(thing(), 1..8), urgency, marking)
             .prop_map(|(things, urgency, marking)| Step::Ingest(things, urgency, marking)),
-        4 => (1..7_u8, proptest::collection::vec(0..30_u8, 0..4), tick, proptest::bool::weighted(0.1), wake)
-            .prop_map(|(customer, deliveries, tick, stale, wake)| Step::Decide { customer, deliveries, tick, stale, wake }),
+        4 => (1..7_u8, proptest::collection::vec(0..30_u8, 0..4), tick, proptest::bool::weighted(0.1), wake, look())
+            .prop_map(|(customer, deliveries, tick, stale, wake, look)| Step::Decide { customer, deliveries, tick, stale, wake, look }),
         1 => (0..6_u64, 1..4_usize, -3..9_i64).prop_map(|(after, limit, ago)| Step::MarkDirty { after, limit, ago }),
         3 => (1..4_usize, 0..4_i64).prop_map(|(limit, lease)| Step::TakeDirty { limit, lease }),
         1 => proptest::collection::vec(0..6_u64, 0..4).prop_map(Step::ReleaseDirty),
         1 => (0..3_i64, prop_oneof![Just("a"), Just("b")]).prop_map(|(day, rule)| Step::Plan { day, rule }),
         3 => (lane(), 1..4_usize, 0..4_i64).prop_map(|(lane, limit, lease)| Step::Claim { lane, limit, lease }),
         1 => proptest::collection::vec(0..30_u8, 0..9).prop_map(Step::Release),
-        8 => (0..30_u8, 0..9_usize, -2..5_i64, slot, proptest::bool::weighted(0.9)).prop_map(|(delivery, state, due, slot, as_seen)| {
-            Step::Record { delivery, state: State::ALL[state], due, slot, as_seen }
-        }),
+        8 => (0..30_u8, 0..9_usize, -2..5_i64, slot, proptest::bool::weighted(0.9), any::<bool>())
+            .prop_map(|(delivery, state, due, slot, as_seen, remember)| {
+                Step::Record { delivery, state: State::ALL[state], due, slot, as_seen, remember }
+            }),
         1 => Just(Step::Recover),
         1 => (0..6_i64, 1..9_usize).prop_map(|(age, limit)| Step::Prune { age, limit }),
         1 => address().prop_map(Step::Suppress),
@@ -172,7 +247,7 @@ impl World {
     }
 
     fn view(&self, ago: i64, backtest: bool) -> View {
-        View { interest: Arc::new(interest()), now: day(self.today - ago), backtest }
+        View { interest: Arc::new(watched()), now: day(self.today - ago), backtest }
     }
 
     async fn kill(&mut self) {
@@ -197,10 +272,11 @@ impl World {
 
     fn arrival(&self, thing: &Thing) -> Arrival {
         match *thing {
-            Thing::Event { customer, order: id, message, age } => {
-                let event = order(self.today - age, &format!("o{id}"), i64::from(message));
+            Thing::Event { customer, name: event, order: id, message, age } => {
+                let made = order(self.today - age, &format!("o{id}"), i64::from(message));
                 let message_id = (message < 15).then(|| format!("m{message}"));
-                arrival(&name(customer), Event { received_at: day(self.today), message_id, ..event })
+                let made = Event { name: event.into(), received_at: day(self.today), message_id, ..made };
+                arrival(&name(customer), made)
             }
             Thing::Profile { customer, value, dated: age } => {
                 let zone = ["", "Africa/Nairobi", "Europe/Zagreb", "Asia/Yerevan"][usize::from(value)];
@@ -220,15 +296,18 @@ impl World {
         match step {
             Step::Ingest(things, urgency, marking) => {
                 let arrivals = things.iter().map(|thing| self.arrival(thing)).collect();
-                said(&store.ingest(arrivals, &interest(), *urgency, *marking).await)
+                said(&store.ingest(arrivals, &watched(), *urgency, *marking).await)
             }
-            Step::Decide { customer, deliveries, tick, stale, wake } => {
+            Step::Decide { customer, deliveries, tick, stale, wake, look } => {
                 let number = CustomerNumber(u64::from(*customer));
                 let Some(seen) = store.customer_by_number(number, &self.view(0, false)).await.unwrap() else {
                     return "nobody".into();
                 };
                 let mut batch = self.decision(&seen, deliveries, *tick, *stale);
-                batch.decisions.iter_mut().for_each(|decision| decision.wake = *wake);
+                for decision in &mut batch.decisions {
+                    decision.wake = *wake;
+                    look.decide(&seen, decision);
+                }
                 said(&store.decide(batch).await)
             }
             Step::MarkDirty { after, limit, ago } => {
@@ -248,13 +327,14 @@ impl World {
                 store.release(&ids.iter().map(|n| id(*n)).collect::<Vec<_>>()).await;
                 String::new()
             }
-            Step::Record { delivery, state, due, slot, as_seen } => {
+            Step::Record { delivery, state, due, slot, as_seen, remember } => {
                 let Some(seen) = store.delivery(id(*delivery)).await.unwrap() else { return "none".into() };
                 let mut change = change(&seen, *state);
                 change.from_attempts += u32::from(!*as_seen);
                 change.delivery.attempts += u32::from(*state == State::Sending);
                 change.delivery.due_at = day(self.today + due);
-                change.slot = *slot;
+                change.delivery.sent_at = (*state == State::Sent).then(|| day(self.today - due));
+                (change.slot, change.remember) = (*slot, *remember);
                 said(&store.record(vec![change], Urgency::Interactive).await)
             }
             Step::Recover => said(&store.recover(now).await),
@@ -264,7 +344,7 @@ impl World {
                 said(&store.suppress(vec![new]).await)
             }
             Step::Unsuppress(address) => said(&store.unsuppress(address).await),
-            Step::Rebuild { limit } => said(&store.rebuild(None, *limit, &interest(), now).await),
+            Step::Rebuild { limit } => said(&store.rebuild(None, *limit, &watched(), now).await),
             Step::Kill | Step::Restart => String::new(),
         }
     }
@@ -321,6 +401,10 @@ impl World {
             text += &said(&store.events(number, None, 100).await);
             text += &said(&store.enrollments(number, 100).await);
         }
+        for rule in RULES {
+            text += &said(&store.members(rule, None, 100).await);
+            text += &said(&store.members(rule, Some(CustomerNumber(2)), 1).await);
+        }
         text += &said(&store.deliveries(&DeliveryFilter::default(), None, 100).await);
         text += &said(&store.lanes().await);
         text += &said(&store.next_wake().await);
@@ -356,6 +440,23 @@ fn one_wake_row_each(store: &SledStore) {
     assert_eq!(rows, records);
 }
 
+/// Of each rule that holds for a customer there is a row, and no other.
+fn one_member_row_for_each_rule_that_holds(store: &SledStore) {
+    let seen = store.shared.look(|reader| {
+        let keys = reader.prefix(&Kind::Member.all()).map(|row| Ok(row?.0.to_vec()));
+        let mut records = BTreeSet::new();
+        for row in reader.prefix(&Kind::Customer.all()) {
+            let (key, value) = row?;
+            let (_, customer): (u64, Customer) = rows::read_versioned(&value)?;
+            let number = keys::customer_number(&key).unwrap();
+            records.extend(customer.watch.holding.iter().map(|rule| keys::member(rule, number)));
+        }
+        Ok((keys.collect::<Result<BTreeSet<_>, Fault>>()?, records))
+    });
+    let (rows, records) = seen.unwrap();
+    assert_eq!(rows, records);
+}
+
 async fn compare(steps: Vec<Step>) {
     let mut world = World::new();
     for step in steps {
@@ -371,6 +472,7 @@ async fn compare(steps: Vec<Step>) {
         let [sled, model] = world.stores();
         assert_eq!(world.picture(sled).await, world.picture(model).await, "after {step:?}");
         one_wake_row_each(world.sled.as_ref().unwrap());
+        one_member_row_for_each_rule_that_holds(world.sled.as_ref().unwrap());
     }
 }
 
