@@ -10,7 +10,6 @@ mod build;
 
 mod daemon;
 mod demo;
-mod due;
 mod intake;
 mod operations;
 mod pages;

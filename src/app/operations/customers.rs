@@ -1,11 +1,11 @@
 //! `customers list`, `show`.
 
 use super::{failure, page_size};
-use crate::app::due;
 use crate::app::shared::Shared;
 use crate::delivery::World;
 use crate::domain::Time;
 use crate::domain::{Active, CustomerNumber};
+use crate::engine;
 use crate::http::{
     ActiveView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryView, Failure, FailureKind, GoalView, Page,
     PlannedDelivery, Result,
@@ -79,7 +79,7 @@ fn goes_on(world: &World, active: &Active, zone: &TimeZone) -> ActiveView {
 
 /// The steps of an enrollment that wait.
 pub(super) fn waiting(rule: &Rule, active: &Active, zone: &TimeZone) -> Vec<PlannedDelivery> {
-    due::waiting(rule, active, zone).into_iter().map(|(step, due_at)| planned(step, due_at)).collect()
+    engine::waiting(rule, active, zone).into_iter().map(|(step, due_at)| planned(step, due_at)).collect()
 }
 
 fn planned(step: &Step, due_at: Time) -> PlannedDelivery {

@@ -1,5 +1,7 @@
 //! `plan`: whom each rule would reach if its trigger fired at an instant. Changes nothing.
 
+mod reach;
+
 use super::failure;
 use crate::app::pages::judge_all;
 use crate::app::shared::Shared;
@@ -7,12 +9,16 @@ use crate::app::zones::Zones;
 use crate::calendar;
 use crate::delivery::{Pauses, World};
 use crate::domain::{Class, Customer, Delivery, DeliveryKey, Payload, Reason, Span, State, Time, normalized_address};
-use crate::engine::{self, Firing, Moment, Verdict};
+use crate::engine::{self, Decided, Firing, Moment, Verdict};
 use crate::http::{Failure, PlanReport, PlanRequest, Result, RulePlan};
 use crate::rules::Rule;
 use crate::store::{StoredCustomer, View};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
+use jiff::tz::TimeZone;
+use reach::{Local, Seen, Wanted, judge_seen};
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// Everything that a page is judged with.
@@ -51,9 +57,16 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
     };
     let view = View { interest: Arc::clone(&world.interest), now: at, backtest };
     let mut totals: Vec<RulePlan> = rules.iter().map(|rule| empty(&rule.id, request.customers)).collect();
-    let mut pages = Box::pin(judge_all(Arc::clone(&core.store), view, None, move |page| judge.page(page)));
+    let wanted = Wanted::by(&rules);
+    let store = Arc::clone(&core.store);
+    let mut pages: Pin<Box<dyn Stream<Item = _> + Send>> = if wanted.is_nothing() {
+        let page = move |customers: &mut dyn Iterator<Item = StoredCustomer>| judge.page(customers.map(Seen::now));
+        Box::pin(judge_all(store, view, None, page).map(|page| page.map(|page| page.result)))
+    } else {
+        Box::pin(judge_seen(store, view, wanted, move |customers| judge.page(customers)))
+    };
     while let Some(page) = pages.next().await {
-        for (total, part) in totals.iter_mut().zip(page.map_err(failure)?.result) {
+        for (total, part) in totals.iter_mut().zip(page.map_err(failure)?) {
             add(total, part);
         }
     }
@@ -111,36 +124,60 @@ fn add(total: &mut RulePlan, part: RulePlan) {
 }
 
 impl Judge {
-    fn page(&self, customers: &mut dyn Iterator<Item = StoredCustomer>) -> Vec<RulePlan> {
+    fn page(&self, customers: impl Iterator<Item = Seen>) -> Vec<RulePlan> {
         let paused: Vec<_> = self.rules.iter().map(|rule| self.pauses.rule(&rule.id)).collect();
         let mut plans: Vec<RulePlan> = self.rules.iter().map(|rule| empty(&rule.id, self.named)).collect();
         let mut zones = Zones::new(&self.world, self.at);
-        for stored in customers {
-            let customer = &stored.customer;
-            if !self.backtest && customer.arrived_at > self.at {
+        for seen in customers {
+            if !self.backtest && seen.stored.customer.arrived_at > self.at {
                 continue;
             }
-            let local = zones.of(customer);
-            let zone = &local.zone;
-            let firing = |(rule, paused)| Firing { rule, occurrence: &local.occurrence, paused };
-            let rules = self.rules.iter().map(AsRef::as_ref).zip(paused.iter().copied());
-            let firings: Vec<Firing<'_>> = rules.map(firing).collect();
-            let moment = Moment { at: self.at, tick: None, policy: &self.world.policy, key: &self.key };
-            // Together, as a tick decides them: the rule of the higher priority gets the place under a cap.
-            let decided = engine::decide(stored.number, customer, zone, &firings, &moment);
-            let is_quiet = || {
-                self.world.policy.quiet_hours.and_then(|hours| calendar::quiet_until(hours, zone, self.at)).is_some()
-            };
-            for ((rule, verdict), plan) in self.rules.iter().zip(&decided.verdicts).zip(&mut plans) {
-                let asked = decided.deliveries.iter().filter(|delivery| delivery.rule == rule.id);
-                self.count(customer, verdict, asked, plan);
-                let mails = matches!(verdict, Verdict::Enrolled { emails: 1.., .. });
-                if mails && rule.class == Class::Marketing && is_quiet() {
+            let local = zones.of(&seen.stored.customer);
+            // One after the other, with the places that are taken: the rule of the higher priority gets the place under
+            // a cap, as when they are decided together.
+            let mut customer = Cow::Borrowed(&seen.stored.customer);
+            for ((rule, paused), plan) in self.rules.iter().zip(&paused).zip(&mut plans) {
+                let decided = self.decide(&seen, &customer, (rule, *paused), local);
+                for slot in &decided.slots {
+                    customer.to_mut().reserve(*slot);
+                }
+                self.count(&customer, &best(&decided.verdicts), decided.deliveries.iter(), plan);
+                if self.waits_for_morning(rule, &decided, &local.zone) {
                     hold(plan, Reason::QuietHours, &customer.id);
                 }
             }
         }
         plans
+    }
+
+    /// What a rule makes of a customer: a decision for each reason for which it fires.
+    fn decide(
+        &self,
+        seen: &Seen,
+        customer: &Customer,
+        (rule, paused): (&Rule, Option<Reason>),
+        local: &crate::app::zones::Local,
+    ) -> Decided {
+        let zone = &local.zone;
+        let here = Local { at: self.at, occurrence: &local.occurrence };
+        let mut all = Decided::default();
+        for fires in seen.causes(rule, &self.world.rules, zone, &here) {
+            let firing = Firing { rule, occurrence: &fires.occurrence, paused };
+            let moment = Moment { at: fires.at, tick: None, policy: &self.world.policy, key: &self.key };
+            let one = engine::decide_cause(seen.stored.number, (customer, zone), &firing, fires.cause, &moment);
+            all.verdicts.extend(one.verdicts);
+            all.deliveries.extend(one.deliveries);
+            all.slots.extend(one.slots);
+        }
+        all
+    }
+
+    fn waits_for_morning(&self, rule: &Rule, decided: &Decided, zone: &TimeZone) -> bool {
+        let mails = decided.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Enrolled { emails: 1.., .. }));
+        let hours = self.world.policy.quiet_hours.filter(|_| mails && rule.class == Class::Marketing);
+        let is_mail = |delivery: &&Delivery| matches!(delivery.payload, Payload::Email { .. });
+        let mut due = decided.deliveries.iter().filter(is_mail).map(|delivery| delivery.due_at);
+        hours.is_some_and(|hours| due.any(|due| calendar::quiet_until(hours, zone, due).is_some()))
     }
 
     fn count<'d>(
@@ -206,6 +243,18 @@ pub(super) fn mail_stops(world: &World, is_suppressed: bool, customer: &Customer
         Some(_) if is_suppressed => Some(Reason::Suppressed),
         Some(address) => (!engine::is_listed(address, &world.only_to)).then_some(Reason::OnlyTo),
     }
+}
+
+/// Of the verdicts for one customer, that which counts: the first that enrolls, else the first that holds.
+fn best(verdicts: &[Verdict]) -> Verdict {
+    let rank = |verdict: &&Verdict| match verdict {
+        Verdict::Enrolled { .. } => 0,
+        Verdict::HeldOut => 1,
+        Verdict::Held(_) => 2,
+        Verdict::Unknown => 3,
+        Verdict::NoMatch => 4,
+    };
+    verdicts.iter().min_by_key(rank).cloned().unwrap_or(Verdict::NoMatch)
 }
 
 fn hold(plan: &mut RulePlan, reason: Reason, customer: &str) {
