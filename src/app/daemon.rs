@@ -5,7 +5,8 @@ use super::operations::Ops;
 use super::project::{self, Loaded, Project};
 use super::shared::{DaemonParts, Replan, Shared};
 use super::ticks::{Planner, Progress, TickRunner};
-use super::{build, reload, supervisor};
+use super::watch::{self as watcher, Bell};
+use super::{build, live, reload, supervisor};
 use crate::channels::webhook::{Poster, PosterSettings};
 use crate::clock::Clock;
 use crate::delivery::{Pauses, Worker};
@@ -33,6 +34,7 @@ pub(crate) struct Daemon {
     stop: watch::Sender<bool>,
     working: tokio::task::JoinHandle<Result<usize, StoreError>>,
     ticking: tokio::task::JoinHandle<Result<(), StoreError>>,
+    watching: tokio::task::JoinHandle<Result<(), StoreError>>,
 }
 
 /// Starts working: what was being sent when the last process ended is found, pauses are read, the loops begin.
@@ -52,11 +54,13 @@ pub(crate) async fn start(
     let world = build::world(&project)?;
     let (keys, rate) = build::write_keys(&project)?;
     let poster = Poster::new(PosterSettings::default()).context("webhooks cannot be sent")?;
+    let live = live::go_live(store.as_ref(), &world, now).await.context("the rules could not go live")?;
     let world = Arc::new(ArcSwap::from_pointee(world));
     let pauses = Arc::new(Pauses::default());
     let worker = Worker::new(Arc::clone(&store), Arc::clone(&world), Arc::clone(&pauses), Arc::clone(&clock), poster);
     let daemon = DaemonParts {
         worker: worker.clone(),
+        bell: Bell::new(now, live),
         started_at: now,
         replan: Arc::new(Replan::default()),
         looked_at: watch::Sender::new(Time::MIN),
@@ -83,8 +87,9 @@ pub(crate) async fn start(
         let (worker, stopped) = (worker.clone(), stopped.clone());
         tokio::spawn(async move { worker.run(stopped, DRAIN).await })
     };
+    let watching = tokio::spawn(watcher::run(Arc::clone(&core), stopped.clone()));
     let ticking = tokio::spawn(tick_loop(Arc::clone(&core), worker, stopped));
-    Ok(Daemon { core, stop, working, ticking })
+    Ok(Daemon { core, stop, working, ticking, watching })
 }
 
 impl Daemon {
@@ -107,6 +112,7 @@ impl Daemon {
         let ended = tokio::select! {
             result = &mut self.working => result.map(|done| done.map(drop)),
             result = &mut self.ticking => result,
+            result = &mut self.watching => result,
         };
         match ended {
             Ok(Err(error)) => error,
@@ -125,12 +131,14 @@ impl Daemon {
         self.stop();
         let left = self.working.await.context("the outbox worker broke")?;
         let ticked = self.ticking.await.context("the tick loop broke")?;
+        let watched = self.watching.await.context("the watcher broke")?;
         self.core.store.close().await.context("the store could not be closed")?;
         match left? {
             0 => tracing::info!("stopped; nothing was in hand"),
             left => tracing::warn!(left, "stopped with deliveries in hand; they are found uncertain at the next start"),
         }
         ticked?;
+        watched?;
         Ok(())
     }
 }
@@ -138,13 +146,12 @@ impl Daemon {
 /// Says after each page whether to go on, and feeds the watchdog, for a large tick takes longer than its patience.
 struct Pages {
     stop: watch::Receiver<bool>,
-    worker: Worker,
-    clock: Arc<dyn Clock>,
+    core: Arc<Shared>,
 }
 
 impl Progress for Pages {
     fn page_done(&self) -> bool {
-        supervisor::alive(&self.worker, self.clock.as_ref());
+        supervisor::alive(&self.core);
         !*self.stop.borrow()
     }
 }
@@ -160,8 +167,8 @@ async fn tick_loop(core: Arc<Shared>, worker: Worker, mut stop: watch::Receiver<
         }
     };
     let mut planner = Planner::default();
-    let runner = TickRunner::new(Arc::clone(&core.store), Arc::clone(&core.pauses));
-    let pages = Pages { stop: stop.clone(), worker: worker.clone(), clock: Arc::clone(&core.clock) };
+    let runner = TickRunner::new(&core);
+    let pages = Pages { stop: stop.clone(), core: Arc::clone(&core) };
     let mut upkeep = Upkeep::default();
     while !*stop.borrow() {
         daemon.replan.apply(&mut planner);
@@ -174,7 +181,7 @@ async fn tick_loop(core: Arc<Shared>, worker: Worker, mut stop: watch::Receiver<
             Err(error) => return Err(error),
         }
         upkeep.look(&core).await?;
-        supervisor::alive(&worker, core.clock.as_ref());
+        supervisor::alive(&core);
         let look_now = async {
             match &ticker {
                 Some(ticker) => {

@@ -11,9 +11,6 @@ use async_trait::async_trait;
 use axum::body::Bytes;
 use std::sync::Arc;
 
-/// Whether what comes in makes the rules look at the customers at once. Nothing takes dirty customers yet.
-const MARKING: Marking = Marking::Leave;
-
 /// Bodies longer than this are read on a thread where that keeps nobody waiting.
 const LONG: usize = 16 << 10;
 
@@ -34,12 +31,20 @@ impl Intake for StoreIntake {
         let stored = if arrivals.is_empty() {
             Vec::new()
         } else {
-            let stored = self.0.store.ingest(arrivals, &world.interest, Urgency::Interactive, MARKING);
-            stored.await.map_err(|error| unavailable(&error))?
+            let stored = self.0.store.ingest(arrivals, &world.interest, Urgency::Interactive, marking(&world));
+            let stored = stored.await.map_err(|error| unavailable(&error))?;
+            self.0.ring();
+            stored
         };
         let mut stored = stored.into_iter();
         Ok(messages.into_iter().map(|message| message.verdict(&mut stored)).collect())
     }
+}
+
+/// Whether customers are to be looked at when something of theirs arrives: where there are rules, for those with a schedule
+/// know their members by it.
+pub(super) fn marking(world: &World) -> Marking {
+    if world.rules.rules.is_empty() && world.rules.segments.is_empty() { Marking::Leave } else { Marking::Dirty }
 }
 
 /// Reads a body, off the runtime's threads if it is a long one.

@@ -11,14 +11,17 @@ mod build;
 mod daemon;
 mod demo;
 mod intake;
+mod live;
 mod operations;
 mod pages;
 mod project;
+mod proposal;
 mod reload;
 mod run;
 mod shared;
 mod supervisor;
 mod ticks;
+mod watch;
 mod webhook_body;
 mod zones;
 

@@ -2,7 +2,7 @@
 
 use super::project;
 use super::shared::Shared;
-use super::{build, operations};
+use super::{build, live, operations};
 use crate::delivery::World;
 use crate::domain::CustomerNumber;
 use crate::http::{Failure, FailureKind, Problem, ReloadReport, ReloadStatus, Result};
@@ -69,9 +69,16 @@ pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
         diagnostics: loaded.diagnostics.iter().map(Problem::from).collect(),
     };
     let removed = removed_steps(&old, &world);
+    // Before what arrives is kept for them, for what it starts depends on it.
+    let live = {
+        let _editing = core.pauses.editing().await;
+        live::go_live(core.store.as_ref(), &world, now).await.map_err(operations::failure)?
+    };
+    daemon.bell.set_live(live);
     let changed_interest = world.interest.fingerprint() != old.interest.fingerprint();
     core.world.store(Arc::new(world));
     daemon.worker.reloaded();
+    daemon.bell.world_changed();
     daemon.senders.replace(&keys, rate);
     daemon.replan.ask();
     cancel_removed(core, &removed).await.map_err(operations::failure)?;

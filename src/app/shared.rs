@@ -1,6 +1,7 @@
 //! What everything in the composition root shares.
 
 use super::ticks::Planner;
+use super::watch::Bell;
 use crate::clock::Clock;
 use crate::delivery::{Pauses, Worker, World};
 use crate::domain::{Diagnostic, Reason, Time};
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
 /// What only a running daemon has.
 pub(crate) struct DaemonParts {
     pub(crate) worker: Worker,
+    /// Rings for the watcher.
+    pub(crate) bell: Bell,
     pub(crate) started_at: Time,
     /// Says that the schedules may have changed.
     pub(crate) replan: Arc<Replan>,
@@ -113,21 +116,36 @@ impl Shared {
         if *daemon.looked_at.borrow() < now || !self.store.open_ticks().await?.is_empty() {
             return Ok(false);
         }
+        let Some(rounds) = self.has_looked(now).await? else { return Ok(false) };
         if self.store.lanes().await?.iter().any(|lane| lane.next_due <= now) {
             return Ok(false);
         }
         // Asked last: what a lane does not show any more because it was claimed is in hand by now.
         let progress = daemon.worker.progress();
-        Ok(progress.last_pass >= now && progress.in_hand == 0)
+        // What was sent may be remembered, and looked at for that.
+        Ok(progress.last_pass >= now && progress.in_hand == 0 && self.has_looked(now).await? == Some(rounds))
+    }
+
+    /// Whether the watcher has looked at all whose time has come at `now`, and in how many rounds so far.
+    async fn has_looked(&self, now: Time) -> Result<Option<u64>> {
+        let Some(daemon) = &self.daemon else { return Ok(None) };
+        if self.store.next_wake().await?.is_some_and(|wake| wake <= now) {
+            return Ok(None);
+        }
+        // Asked last: whom the store does not show any more because they were taken are in hand by now.
+        let progress = daemon.bell.progress();
+        Ok((progress.last_pass >= now && !progress.busy && progress.scanned).then_some(progress.rounds))
     }
 
     /// Waits until [`Shared::is_idle`]: looks again whenever a loop says that it has looked, or something is done.
     pub(crate) async fn settled(&self, now: Time) -> Result<()> {
         let Some(daemon) = &self.daemon else { return Ok(()) };
         let (mut looked, mut working) = (daemon.looked_at.subscribe(), daemon.worker.watch());
+        let mut watching = daemon.bell.watch();
         loop {
             looked.mark_unchanged();
             working.mark_unchanged();
+            watching.mark_unchanged();
             if self.is_idle(now).await? {
                 if !working.has_changed().unwrap_or(false) {
                     return Ok(());
@@ -137,11 +155,20 @@ impl Shared {
             }
             daemon.replan.wake.notify_one();
             daemon.worker.wake();
+            daemon.bell.ring();
             tokio::select! {
                 Ok(()) = looked.changed() => {}
                 Ok(()) = working.changed() => {}
+                Ok(()) = watching.changed() => {}
                 else => return Err(crate::store::StoreError::Closed),
             }
+        }
+    }
+
+    /// Says that customers may have changed, to the watcher, if there is one.
+    pub(crate) fn ring(&self) {
+        if let Some(daemon) = &self.daemon {
+            daemon.bell.ring();
         }
     }
 

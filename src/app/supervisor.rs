@@ -1,12 +1,12 @@
 //! What systemd is told (`sd_notify`): ready, alive, reloading, stopping. Without systemd all of it does nothing.
 
-use crate::clock::Clock;
-use crate::delivery::Worker;
+use super::shared::Shared;
 use crate::domain::Span;
 use sd_notify::NotifyState;
 
-/// The outbox worker looks for work every second; silent for longer than this it hangs, and the watchdog is to bite.
-const WORKER_SILENT: Span = Span::seconds(20);
+/// The outbox worker and the watcher look for work every second; silent for longer than this one of them hangs, and the
+/// watchdog is to bite.
+const SILENT: Span = Span::seconds(20);
 
 /// Everything is open and compiled.
 pub(crate) fn ready() {
@@ -31,9 +31,11 @@ pub(crate) fn starting_takes(seconds: u32) {
     tell(&[NotifyState::ExtendTimeoutUsec(seconds.saturating_mul(1_000_000))]);
 }
 
-/// Called by the loop that works ticks off: tells the watchdog that it is alive, if the outbox worker is too.
-pub(crate) fn alive(worker: &Worker, clock: &dyn Clock) {
-    if clock.now().since(worker.progress().last_pass) < WORKER_SILENT {
+/// Called by the loop that works ticks off: tells the watchdog that it is alive, if the outbox worker and the watcher are too.
+pub(crate) fn alive(core: &Shared) {
+    let Some(daemon) = &core.daemon else { return };
+    let silent_since = daemon.worker.progress().last_pass.min(daemon.bell.progress().alive_at);
+    if core.clock.now().since(silent_since) < SILENT {
         tell(&[NotifyState::Watchdog]);
     }
 }

@@ -1,7 +1,7 @@
 //! Why a condition has its value.
 
 use super::predicate::{Line, Predicate, Shape};
-use super::tree::{Clause, Compared, Flag, Kind, Membership, Path, Term};
+use super::tree::{Asked, Clause, Compared, Flag, Kind, Membership, Term};
 use super::{Explanation, Facts, Truth, words};
 
 /// Explains a predicate; a condition of several parts has one child for each.
@@ -69,15 +69,15 @@ fn detail(test: &Term<Flag>, facts: &Facts<'_>) -> String {
             Membership::TextOf(item, list) => sides(item, list, facts),
         },
         Flag::Text(_, terms) => sides(&terms.0, &terms.1, facts),
-        Flag::Has(path) => has(path, facts),
+        Flag::Has(asked) => has(asked, facts),
         Flag::Consent(name) => words::consent(name, facts),
         Flag::All(_) | Flag::Any(_) => String::new(),
     }
 }
 
-fn has(path: &Path, facts: &Facts<'_>) -> String {
-    let leaf = path.leaf();
-    let known = path.is_set(facts).then(|| words::note(&leaf, facts)).flatten();
+fn has(asked: &Asked, facts: &Facts<'_>) -> String {
+    let leaf = asked.leaf();
+    let known = asked.is_set(facts).then(|| words::note(&leaf, facts)).flatten();
     known.unwrap_or_else(|| words::missing(&leaf))
 }
 
@@ -120,7 +120,7 @@ fn side<K: Kind>(term: &Term<K>, facts: &Facts<'_>) -> String {
 /// Whether the value is exactly what was read, so that a note would say it again.
 fn is_plain<K: Kind>(term: &Term<K>, facts: &Facts<'_>) -> bool {
     match term {
-        Term::Constant(_) | Term::Attribute(_) | Term::LastValue(_) => true,
+        Term::Constant(_) | Term::Attribute(_) | Term::LastValue(_) | Term::Property(_) | Term::AtEntry(_) => true,
         Term::Default(terms) => is_plain(&terms.0, facts) && terms.0.evaluate(facts).is_some(),
         Term::Choice(_) => false,
         Term::Own(own) => own.is_leaf(),

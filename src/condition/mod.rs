@@ -26,6 +26,7 @@
 
 mod check;
 mod explain;
+mod named;
 mod path;
 mod predicate;
 mod reads;
@@ -33,6 +34,7 @@ mod source;
 mod tree;
 mod words;
 
+pub use named::segments_named;
 pub use path::Path;
 pub use predicate::Predicate;
 pub use reads::Reads;
@@ -178,7 +180,7 @@ pub fn compile(source: &str, scope: &Scope<'_>) -> (Option<Predicate>, Vec<Probl
         Ok(node) => node,
         Err(problems) => return (None, problems),
     };
-    let (clause, mut problems) = check::check(&node, scope.schema);
+    let (clause, mut problems) = check::check(&node, scope);
     problems.sort_by_key(|problem| (problem.span.start, problem.severity));
     problems.dedup();
     let broken = problems.iter().any(|problem| problem.severity == Severity::Error);

@@ -3,7 +3,7 @@
 use super::tree::{
     Clause, Flag, LOOKS_AT_ALL, Leaf, Motion, Seen, Term, conjunction, disjunction, look_ahead, negated,
 };
-use super::{Explanation, Facts, Held, Reads, Truth, explain};
+use super::{Explanation, Facts, Held, Path, Reads, Truth, explain};
 use crate::domain::{Interest, Schema, Span, Time};
 use std::fmt;
 use std::sync::Arc;
@@ -142,6 +142,32 @@ impl Predicate {
     #[must_use]
     pub fn reads(&self) -> &Reads {
         &self.0.reads
+    }
+
+    /// The paths that `at_entry.` stands before, each once, in the order of the text.
+    #[must_use]
+    pub fn at_entry(&self) -> Vec<Path> {
+        let mut paths = Vec::new();
+        self.at_entry_into(&mut paths);
+        paths
+    }
+
+    fn at_entry_into(&self, paths: &mut Vec<Path>) {
+        match &self.0.shape {
+            Shape::Everyone => {}
+            Shape::Line(line) => {
+                for leaf in line.root.test.leaves() {
+                    if let Leaf::AtEntry(path) = leaf
+                        && !paths.contains(path)
+                    {
+                        paths.push(path.clone());
+                    }
+                }
+            }
+            Shape::All(parts) | Shape::Any(parts) | Shape::None(parts) => {
+                parts.iter().for_each(|part| part.at_entry_into(paths));
+            }
+        }
     }
 
     /// What was missing when the value is unknown, as written in conditions: `customer.plan`, `orders.last_at`. Empty

@@ -16,6 +16,8 @@ pub struct Reads {
     pub events: BTreeMap<String, Option<Span>>,
     /// Whether it names `orders.*`.
     pub orders: bool,
+    /// Whether it names a property of the event that started the enrollment.
+    pub event: bool,
     /// Whether it counts days or hours on the customer's clock, so that another time zone may change it.
     pub local_time: bool,
     /// Whether it may change by time alone.
@@ -27,7 +29,8 @@ impl Reads {
         let mut reads = Self::default();
         for leaf in leaves {
             match leaf {
-                Leaf::Id => {}
+                // What was kept does not change.
+                Leaf::Id | Leaf::AtEntry(_) => {}
                 Leaf::Attribute(name) => {
                     reads.attributes.insert((*name).to_owned());
                 }
@@ -35,6 +38,7 @@ impl Reads {
                     reads.consents.insert((*name).to_owned());
                 }
                 Leaf::Orders(_) => reads.orders = true,
+                Leaf::Property(_) => reads.event = true,
                 Leaf::Event(event, role) => {
                     let (EventRole::Count(window) | EventRole::Sum(_, window)) = role else {
                         reads.events.entry((*event).to_owned()).or_default();
@@ -60,6 +64,7 @@ impl Reads {
             *longest = (*longest).max(*window);
         }
         self.orders |= other.orders;
+        self.event |= other.event;
         self.local_time |= other.local_time;
         self.now |= other.now;
     }

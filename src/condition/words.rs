@@ -1,7 +1,7 @@
 //! Days, instants, spans and what was read, in plain words.
 
 use super::Facts;
-use super::tree::{EventRole, Leaf, OrderField};
+use super::tree::{self, EventRole, Leaf, OrderField};
 use crate::domain::{Span, Time, Value};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -55,6 +55,8 @@ pub(super) fn missing(leaf: &Leaf<'_>) -> String {
         Leaf::Orders(_) => "no order yet".into(),
         Leaf::Event(event, EventRole::LastValue(property, _)) => format!("no `{event}` with `{property}` yet"),
         Leaf::Event(event, _) => format!("no `{event}` yet"),
+        Leaf::Property(name) => format!("the event has no `{name}`"),
+        Leaf::AtEntry(path) => format!("{} had no value at entry", path.text()),
         leaf => format!("{} was never set", leaf.path()),
     }
 }
@@ -71,6 +73,12 @@ pub(super) fn note(leaf: &Leaf<'_>, facts: &Facts<'_>) -> Option<String> {
         }
         Leaf::Consent(name) => Some(consent(name, facts)),
         Leaf::Orders(field) => orders(*field, facts),
+        Leaf::Property(name) => {
+            tree::property(name, facts).map(|value| format!("event.{name} {}", stored(value, facts)))
+        }
+        Leaf::AtEntry(path) => {
+            tree::at_entry(path, facts).map(|value| format!("{} at entry {}", path.text(), stored(value, facts)))
+        }
         Leaf::Event(event, role) => {
             let totals = activity.totals(event);
             match role {

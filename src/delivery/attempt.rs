@@ -392,7 +392,8 @@ async fn change(
     let (from, from_attempts) = (delivery.state, delivery.attempts);
     let mut changed = delivery;
     edit(&mut changed);
-    let change = DeliveryChange { from, from_attempts, delivery: changed.clone(), slot, suppress, remember: false };
+    let remember = changed.state == State::Sent && shared.world.load().interest.sent.contains(&changed.rule);
+    let change = DeliveryChange { from, from_attempts, delivery: changed.clone(), slot, suppress, remember };
     let mut in_doubt = false;
     loop {
         match shared.store.record(vec![change.clone()], Urgency::Interactive).await {

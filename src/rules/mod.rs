@@ -1,6 +1,6 @@
 //! Rules: files of YAML become a checked, compiled set.
 //!
-//! What it is for: one rule from each file, its conditions compiled, its names checked against the schema, the settings
+//! What it is for: one rule from each file, and the named conditions of `segments.yaml`, compiled; their names checked against the schema, the settings
 //! and the templates; every problem of every file at once, each with its place.
 //! Invariants: pure (bytes and names in, rules and diagnostics out); a key of the design that this version lacks is
 //! refused by name, never ignored; a file with an error gives no rule and keeps no other file from being read; the
@@ -9,7 +9,12 @@
 //! (`templates/`), who is enrolled when (`engine/`).
 
 mod compile;
+mod goal;
+mod known;
+mod meaning;
+mod offset;
 mod rule;
+mod segments;
 mod steps;
 mod trigger;
 mod when;

@@ -1,6 +1,11 @@
 //! One rule, key by key.
 
-use super::{AgainAfter, Names, PauseIf, Rule, steps, trigger, when};
+use super::known::Known;
+use super::offset::Offsets;
+use super::steps::Around;
+use super::trigger::Outline;
+use super::{AgainAfter, Names, PauseIf, Rule, goal, steps, trigger, when};
+use crate::condition::Scope;
 use crate::domain::{Class, Diagnostic, Number, Place, Span};
 use crate::yaml::{Document, Item, Kind, Map};
 use std::sync::Arc;
@@ -15,20 +20,27 @@ const LONGEST_ID: usize = 64;
 
 /// Reads the rule of a file. `None` only when something that no rule can do without is missing or wrong; all problems
 /// are noted with the reader.
-pub(super) fn read(map: Map<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<(Rule, Place)> {
+pub(super) fn read(map: Map<'_>, document: &Arc<Document>, known: &Known<'_>) -> Option<(Rule, Place)> {
+    let names = known.names;
     let id = map.required("rule");
     let name = id.and_then(|item| rule_id(item, document));
     let description = map.optional("description").and_then(Item::text).unwrap_or_default().to_owned();
     let class = map.required("class").and_then(|item| item.word(&CLASSES));
     let topic = map.optional("topic").and_then(|item| topic(item, names));
-    let trigger = map.required("trigger").and_then(trigger::read);
-    let when = when::required(&map, names.schema);
-    let again_after = again_after(&map);
+    let trigger = map.required("trigger");
+    let outline = Outline::of(trigger.map(Item::node));
+    let trigger = trigger.and_then(|item| trigger::read(item, known));
+    let of_rule = Scope { event: outline.event, ..known.scope };
+    let of_enrollment = Scope { at_entry: true, ..of_rule };
+    let when = when::required(&map, &of_rule);
+    let again_after = again_after(&map, &outline);
+    let stays = map.get("while").map(|item| when::unless_false(item, &Scope { event: None, ..of_enrollment }));
+    let goal = map.optional("goal").and_then(|item| goal::read(item, known));
     let priority = map.optional("priority").and_then(Item::integer).unwrap_or(PRIORITY);
     let holdout = map.optional("holdout").and_then(|item| holdout(item, class)).unwrap_or(0);
     let pause_if = map.optional("pause_if").and_then(Item::map).and_then(pause_if);
-    let steps = map.required("steps").and_then(|item| steps::read(item, document, names));
-    map.not_yet(&["while", "goal"]);
+    let around = Around { document, names, scope: of_enrollment };
+    let steps = map.required("steps").and_then(|item| steps::read(item, &around, Offsets::new(outline.counted)));
     map.close();
     let place = id?.place();
     let rule = Rule {
@@ -41,8 +53,8 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, names: &Names<'_>) ->
         trigger: trigger?,
         when: when?,
         again_after: again_after?,
-        stays: None,
-        goal: None,
+        stays: stays.flatten(),
+        goal,
         at_entry: Vec::new(),
         priority,
         holdout,
@@ -71,7 +83,7 @@ fn rule_id(item: Item<'_>, document: &Document) -> Option<String> {
     Some(id.to_owned())
 }
 
-fn is_kebab_case(text: &str) -> bool {
+pub(super) fn is_kebab_case(text: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty() && word.chars().all(|character| character.is_ascii_lowercase() || character.is_ascii_digit())
     };
@@ -92,9 +104,11 @@ fn topic(item: Item<'_>, names: &Names<'_>) -> Option<String> {
     None
 }
 
-fn again_after(map: &Map<'_>) -> Option<AgainAfter> {
+fn again_after(map: &Map<'_>, trigger: &Outline<'_>) -> Option<AgainAfter> {
+    if !map.has("again_after") && trigger.is_once {
+        return Some(AgainAfter::After(Span(0)));
+    }
     if !map.has("again_after") {
-        // Which trigger asks for it is known to the trigger alone, but every one that this version has does.
         let help = "write `again_after: 180d`, or `again_after: never` for once in a customer's life";
         map.missing("again_after", Some(help));
         return None;

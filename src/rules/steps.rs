@@ -1,7 +1,9 @@
 //! `steps:`, what a rule does.
 
+use super::offset::Offsets;
 use super::rule::{a_map, positive_span};
-use super::{Action, Names, Offset, Step, when};
+use super::{Action, Names, Step, when};
+use crate::condition::Scope;
 use crate::domain::{Diagnostic, EXPIRES_AFTER, nearest};
 use crate::yaml::{Document, Item, Map, Node};
 use std::collections::BTreeMap;
@@ -10,8 +12,19 @@ use std::sync::Arc;
 /// The most steps of one rule.
 const MOST_STEPS: usize = 100;
 
+/// What the steps of a rule stand in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// The file.
+    pub(super) document: &'a Arc<Document>,
+    /// What they may name outside conditions.
+    pub(super) names: &'a Names<'a>,
+    /// What their conditions may name.
+    pub(super) scope: Scope<'a>,
+}
+
 /// Reads all steps; `None` when one of them is wrong.
-pub(super) fn read(item: Item<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<Vec<Step>> {
+pub(super) fn read(item: Item<'_>, around: &Around<'_>, mut offsets: Offsets) -> Option<Vec<Step>> {
     let items = item.list()?;
     if items.is_empty() {
         item.error_with_help("empty-value", "`steps` is empty", "add a step: `- email: TEMPLATE`");
@@ -26,7 +39,7 @@ pub(super) fn read(item: Item<'_>, document: &Arc<Document>, names: &Names<'_>) 
         .into_iter()
         .map(|item| {
             let help = format!("write `- email: {}`", item.node().as_text().unwrap_or("TEMPLATE"));
-            let step = a_map(item, "a step", &help).and_then(|map| step(map, document, names))?;
+            let step = a_map(item, "a step", &help).and_then(|map| step(map, around, &mut offsets))?;
             unique(item, &step.id, &mut seen).then_some(step)
         })
         .collect();
@@ -45,15 +58,16 @@ fn unique(item: Item<'_>, id: &str, seen: &mut BTreeMap<String, usize>) -> bool 
     true
 }
 
-fn step(map: Map<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<Step> {
+fn step(map: Map<'_>, around: &Around<'_>, offsets: &mut Offsets) -> Option<Step> {
+    let names = around.names;
     let (email, webhook) = (map.optional("email"), map.optional("webhook"));
     let id = map.optional("id").map(step_id);
-    let condition = map.get("when").map(|item| when::whole(item, names.schema));
+    let condition = map.get("when").map(|item| when::whole(item, &around.scope));
     let expires = map.optional("expires").map_or(Some(EXPIRES_AFTER), positive_span);
-    map.not_yet(&["day", "hour"]);
+    let offset = offsets.next(&map);
     let action = match (map.has("email"), map.has("webhook")) {
         (true, false) => email.and_then(|item| mail(item, names)),
-        (false, true) => webhook.and_then(|item| call(item, document, names)),
+        (false, true) => webhook.and_then(|item| call(item, around.document, names)),
         (true, true) => {
             let message = "`email` and `webhook` are two steps in one";
             map.item().error_with_help("two-steps", message, "write two steps, each with its own `-`");
@@ -74,7 +88,7 @@ fn step(map: Map<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<Ste
         None => None,
     };
     let id = id.unwrap_or(Some(by_itself))?;
-    Some(Step { id, offset: Offset::Days(0), when: condition, expires: expires?, action })
+    Some(Step { id, offset: offset?, when: condition, expires: expires?, action })
 }
 
 fn step_id(item: Item<'_>) -> Option<String> {

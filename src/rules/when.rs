@@ -1,10 +1,10 @@
-//! `when:`, the forms that a condition may take.
+//! `when:` and `while:`, the forms that a condition may take.
 //!
 //! A text is one condition; `everyone` is a word; a list is all of its parts; a map says `all`, `any` or `none` of a
 //! list. Several of these keys in one map hold together.
 
 use crate::condition::{self, Predicate, Scope};
-use crate::domain::{Diagnostic, Schema, nearest};
+use crate::domain::{Diagnostic, nearest};
 use crate::yaml::{Item, Kind, Map, Node, Style};
 
 /// The most conditions of one `when`, so that a file of 1 MiB cannot hold up a reload.
@@ -13,27 +13,56 @@ const MOST_CONDITIONS: usize = 200;
 const EVERYONE: &str = "everyone";
 
 /// The rule's own `when`, which must be there.
-pub(super) fn required(map: &Map<'_>, schema: &Schema) -> Option<Predicate> {
+pub(super) fn required(map: &Map<'_>, scope: &Scope<'_>) -> Option<Predicate> {
     if let Some(item) = map.get("when") {
-        return whole(item, schema);
+        return whole(item, scope);
     }
     map.missing("when", Some("write a condition, or `when: everyone`"));
     None
 }
 
-/// Reads the whole of a `when`; `None` when any part of it is wrong.
-pub(super) fn whole(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
+/// Reads the whole of a condition; `None` when any part of it is wrong.
+pub(super) fn whole(item: Item<'_>, scope: &Scope<'_>) -> Option<Predicate> {
+    bounded(item, &Asked { scope: *scope, missing: Missing::IsNoMatch })
+}
+
+/// The same for a condition of which only a false that is certain has consequences.
+pub(super) fn unless_false(item: Item<'_>, scope: &Scope<'_>) -> Option<Predicate> {
+    bounded(item, &Asked { scope: *scope, missing: Missing::ChangesNothing })
+}
+
+/// What a condition is asked.
+struct Asked<'a> {
+    scope: Scope<'a>,
+    missing: Missing,
+}
+
+/// What follows from a value that is missing.
+#[derive(PartialEq, Eq)]
+enum Missing {
+    IsNoMatch,
+    ChangesNothing,
+}
+
+impl Asked<'_> {
+    /// Whether a problem of that code is one here.
+    fn minds(&self, code: &str) -> bool {
+        self.missing == Missing::IsNoMatch || code != "unknown-no-match"
+    }
+}
+
+fn bounded(item: Item<'_>, asked: &Asked<'_>) -> Option<Predicate> {
     let count = texts(item.node());
     if count > MOST_CONDITIONS {
-        let message = format!("`when` has {count} conditions, more than {MOST_CONDITIONS}");
+        let message = format!("`{}` has {count} conditions, more than {MOST_CONDITIONS}", item.name());
         item.error_with_help("too-large", message, "use `in [...]` for lists of values, or an attribute that says it");
         return None;
     }
-    read(item, schema)
+    read(item, asked)
 }
 
 /// How many texts stand in a value, at any depth.
-fn texts(node: &Node) -> usize {
+pub(super) fn texts(node: &Node) -> usize {
     match &node.kind {
         Kind::List(items) => items.iter().map(texts).sum(),
         Kind::Map(entries) => entries.iter().map(|(_, node)| texts(node)).sum(),
@@ -41,14 +70,14 @@ fn texts(node: &Node) -> usize {
     }
 }
 
-fn read(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
+fn read(item: Item<'_>, asked: &Asked<'_>) -> Option<Predicate> {
     match &item.node().kind {
         Kind::Null => empty(item),
         Kind::Text(text) if text.trim().is_empty() => empty(item),
         Kind::Text(text) if text.trim() == EVERYONE => Some(Predicate::everyone()),
-        Kind::Text(text) => one(item, text, schema),
-        Kind::List(_) => parts(item, schema).map(Predicate::all),
-        Kind::Map(_) => groups(item, schema),
+        Kind::Text(text) => one(item, text, asked),
+        Kind::List(_) => parts(item, asked).map(Predicate::all),
+        Kind::Map(_) => groups(item, asked),
         Kind::Bool(_) | Kind::Number(_) => {
             let help = "write `everyone` for all customers, or a condition such as orders.count >= 2";
             item.error_with_help("wrong-type", format!("`{}` is no condition", item.written()), help);
@@ -63,7 +92,7 @@ fn empty(item: Item<'_>) -> Option<Predicate> {
     None
 }
 
-fn groups(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
+fn groups(item: Item<'_>, asked: &Asked<'_>) -> Option<Predicate> {
     let map = item.map()?;
     let mut groups = Vec::new();
     for (name, join) in
@@ -71,7 +100,7 @@ fn groups(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
     {
         if let Some(item) = map.get(name) {
             let is_list = matches!(item.node().kind, Kind::List(_));
-            let parts = if is_list { parts(item, schema) } else { read(item, schema).map(|part| vec![part]) };
+            let parts = if is_list { parts(item, asked) } else { read(item, asked).map(|part| vec![part]) };
             groups.push(parts.map(join));
         }
     }
@@ -83,7 +112,7 @@ fn groups(item: Item<'_>, schema: &Schema) -> Option<Predicate> {
 }
 
 /// All parts of a list; every one of them is looked at, even when one is wrong.
-fn parts(item: Item<'_>, schema: &Schema) -> Option<Vec<Predicate>> {
+fn parts(item: Item<'_>, asked: &Asked<'_>) -> Option<Vec<Predicate>> {
     let items = item.list()?;
     if items.is_empty() {
         empty(item);
@@ -92,7 +121,7 @@ fn parts(item: Item<'_>, schema: &Schema) -> Option<Vec<Predicate>> {
     if item.node().style() == Style::Flow && is_cut(&items) {
         return None;
     }
-    let parts: Vec<_> = items.into_iter().map(|item| read(item, schema)).collect();
+    let parts: Vec<_> = items.into_iter().map(|item| read(item, asked)).collect();
     parts.into_iter().collect()
 }
 
@@ -108,13 +137,13 @@ fn is_cut(items: &[Item<'_>]) -> bool {
     true
 }
 
-fn one(item: Item<'_>, text: &str, schema: &Schema) -> Option<Predicate> {
+fn one(item: Item<'_>, text: &str, asked: &Asked<'_>) -> Option<Predicate> {
     if is_cut_off(item, text) || is_misspelt(item, text) {
         return None;
     }
     let document = item.reader().document();
-    let (predicate, problems) = condition::compile(text, &Scope::of(schema));
-    for problem in problems {
+    let (predicate, problems) = condition::compile(text, &asked.scope);
+    for problem in problems.into_iter().filter(|problem| asked.minds(problem.code)) {
         let place = document.place_within(item.node(), problem.span);
         item.reader().report(Diagnostic {
             severity: problem.severity,

@@ -55,6 +55,9 @@ metrics! {
     ENROLLMENTS = "retaind_enrollments_total", Counter, "Enrollments, by `rule` and `holdout` (true, false).";
     HOLDS = "retaind_holds_total", Counter, "Matches that made no enrollment, by `rule` and `reason`.";
     BRAKES = "retaind_brakes_total", Counter, "Times the brake stopped a rule, by `rule`.";
+    LOOKS = "retaind_looks_total", Counter, "Customers looked at because something changed or fell due.";
+    LOOK_LATENESS = "retaind_look_lateness_seconds", Seconds, "How long after its instant such a look was durable.";
+    LOOK_LAG = "retaind_look_lag_seconds", Gauge, "By how much the oldest look that is due and not made is late.";
     QUEUE = "retaind_deliveries", Gauge, "Deliveries stored, by `state`.";
     LANE_LAG = "retaind_lane_lag_seconds", Gauge, "By how much the oldest due delivery of a `lane` is late.";
     ATTEMPTS = "retaind_attempts_total", Counter, "Attempts, by `channel`, `rule` and `outcome`.";

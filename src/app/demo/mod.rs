@@ -64,7 +64,7 @@ pub async fn demo(request: &DemoRequest) -> anyhow::Result<DemoReport> {
     let arrivals = people::make_up(request.customers, request.seed, start);
     let purchases = arrivals.iter().filter(|arrival| matches!(arrival, Arrival::Event { .. })).count() as u64;
     for part in arrivals.chunks(500) {
-        let stored = store.ingest(part.to_vec(), &project.rules.interest, Urgency::Background, Marking::Leave).await;
+        let stored = store.ingest(part.to_vec(), &project.rules.interest, Urgency::Background, Marking::Quiet).await;
         stored.map_err(StartError::Store)?;
     }
     let shown: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;

@@ -5,7 +5,9 @@
 
 use super::failure;
 use super::suppressions::is_address;
+use crate::app::intake::marking;
 use crate::app::shared::Shared;
+use crate::delivery::World;
 use crate::domain::{Arrival, Schema, Suppression, Time, normalized_address};
 use crate::http::{
     Failure, FailureKind, Gone, ImportKind, ImportProgress, ImportReport, ImportRequest, ImportSink, ImportSource,
@@ -51,6 +53,7 @@ pub(super) async fn import(
     let world = core.world.load_full();
     let schema = Arc::new(world.schema.clone());
     let options = ImportOptions { ignore_unknown: request.ignore_unknown, received_at: core.clock.now() };
+    let marking = marking_of(core, &world, request.live);
     match request.kind {
         ImportKind::Suppressions => suppressions(core, reader, sink, &bytes).await,
         kind => {
@@ -59,7 +62,7 @@ pub(super) async fn import(
             let parser = tokio::task::spawn_blocking(move || parse(kind, reader, schema, options, &refusals, &batches));
             let mut report = ImportReport::default();
             while let Some(batch) = parsed.recv().await {
-                let stored = core.store.ingest(batch.items, &world.interest, Urgency::Background, Marking::Leave);
+                let stored = core.store.ingest(batch.items, &world.interest, Urgency::Background, marking);
                 for (place, verdict) in stored.await.map_err(failure)?.into_iter().enumerate() {
                     match verdict {
                         _ if batch.parts.contains(&place) => {}
@@ -67,6 +70,7 @@ pub(super) async fn import(
                         Verdict::Duplicate => report.duplicates += 1,
                     }
                 }
+                core.ring();
                 // Only what is durable counts as progress.
                 sink.progress(ImportProgress { rows: batch.rows, bytes: bytes.load(Ordering::Relaxed) }).await?;
             }
@@ -76,6 +80,16 @@ pub(super) async fn import(
             core.wake();
             Ok(report)
         }
+    }
+}
+
+/// What is imported starts nothing, unless it is to be taken as if it came in now. Without a daemon customers are marked
+/// whatever the rules are: those that the daemon was stopped with may have errors now.
+fn marking_of(core: &Shared, world: &World, live: bool) -> Marking {
+    match marking(world) {
+        Marking::Leave if core.daemon.is_some() => Marking::Leave,
+        _ if live => Marking::Dirty,
+        _ => Marking::Quiet,
     }
 }
 

@@ -87,5 +87,9 @@ pub(super) async fn metrics(core: &Shared) -> String {
             metrics::gauge!(names::QUEUE, label::STATE => state.word()).set(count as f64);
         }
     }
+    if let Ok(next) = core.store.next_wake().await {
+        let late = next.map_or(0, |wake| core.clock.now().since(wake).0.max(0));
+        metrics::gauge!(names::LOOK_LAG).set(late as f64 / 1000.0);
+    }
     core.daemon.as_ref().and_then(|daemon| daemon.metrics.as_ref()).map_or_else(String::new, Metrics::render)
 }

@@ -29,6 +29,9 @@ pub(super) struct Meddling {
     next: Mutex<Option<(State, Act)>>,
     unreadable: Mutex<bool>,
     full_for_arrivals: Mutex<bool>,
+    full_for_decisions: Mutex<bool>,
+    lose_decision: Mutex<bool>,
+    before_decision: Mutex<Option<(Vec<Arrival>, Arc<Interest>)>>,
     reached: Notify,
     go_on: Notify,
 }
@@ -41,6 +44,21 @@ impl Meddling {
     /// Whether the disk is full for what arrives.
     pub(super) fn full_for_arrivals(&self, is_full: bool) {
         *self.full_for_arrivals.lock().unwrap() = is_full;
+    }
+
+    /// Whether the disk is full for what the watcher decides.
+    pub(super) fn full_for_decisions(&self, is_full: bool) {
+        *self.full_for_decisions.lock().unwrap() = is_full;
+    }
+
+    /// The watcher's next decision is stored, and the watcher is told that the disk is full.
+    pub(super) fn lose_the_next_decision(&self) {
+        *self.lose_decision.lock().unwrap() = true;
+    }
+
+    /// These arrive just before the watcher's next decision is stored.
+    pub(super) fn before_the_next_decision(&self, arrivals: Vec<Arrival>, interest: Arc<Interest>) {
+        *self.before_decision.lock().unwrap() = Some((arrivals, interest));
     }
 
     /// Comes back when what was to happen happens.
@@ -201,7 +219,20 @@ impl Store for Meddled {
     }
 
     async fn decide(&self, batch: DecisionBatch) -> Result<()> {
-        self.inner.decide(batch).await
+        if batch.tick.is_some() {
+            return self.inner.decide(batch).await;
+        }
+        if *self.meddling.full_for_decisions.lock().unwrap() {
+            self.meddling.reached.notify_one();
+            return Err(full());
+        }
+        let before = self.meddling.before_decision.lock().unwrap().take();
+        if let Some((arrivals, interest)) = before {
+            self.inner.ingest(arrivals, &interest, Urgency::Interactive, Marking::Dirty).await?;
+        }
+        let lose = std::mem::take(&mut *self.meddling.lose_decision.lock().unwrap());
+        self.inner.decide(batch).await?;
+        if lose { Err(full()) } else { Ok(()) }
     }
 
     async fn open_ticks(&self) -> Result<Vec<Tick>> {

@@ -1,6 +1,7 @@
 //! The daemon's own code from a schedule to a recorded outcome, with a real mail server, a real receiver of webhooks, a
 //! real store, and a clock that is turned by hand.
 
+mod at_once;
 mod faults;
 mod gates;
 mod intake;
@@ -96,7 +97,7 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
         writeln!(settings, "{}", plan.settings).unwrap();
         shop.write("retaind.yaml", &settings);
         shop.write("crm.secret", SECRET);
-        shop.write("schema.yaml", "customer: {tier: string}\n");
+        shop.write("schema.yaml", "customer: {tier: string, renews_on: date}\n");
         shop.write("templates/hello/en.md", "---\nsubject: Hello {{ customer.first_name or 'you' }}\n---\nHello.\n");
         for (name, text) in &plan.rules {
             shop.write(&format!("rules/{name}.yaml"), text);
@@ -208,7 +209,8 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
 
     pub(super) async fn arrive(&self, arrivals: Vec<Arrival>) {
         let interest = Arc::clone(&self.daemon.as_ref().unwrap().shared().world.load().interest);
-        self.store().ingest(arrivals, &interest, Urgency::Interactive, Marking::Leave).await.unwrap();
+        self.store().ingest(arrivals, &interest, Urgency::Interactive, Marking::Dirty).await.unwrap();
+        self.daemon.as_ref().unwrap().shared().ring();
     }
 
     /// A customer with an address, consent and one purchase.

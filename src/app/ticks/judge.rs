@@ -1,13 +1,15 @@
 //! Judging a page of customers for one tick.
 
+use crate::app::proposal::Proposal;
 use crate::app::webhook_body;
 use crate::app::zones::Zones;
 use crate::delivery::{Pauses, World};
-use crate::domain::{CustomerNumber, DeliveryKey, Reason, State, Tick, TickCounts};
+use crate::domain::{CustomerNumber, DeliveryKey, Reason, State, Tick, TickCounts, Watch};
 use crate::engine::{self, Decided, Firing, Moment, Verdict};
 use crate::rules::Rule;
-use crate::store::{Decision, StoredCustomer};
+use crate::store::{Decision, StoredCustomer, WakeChange};
 use crate::telemetry::names::{self, label};
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,7 +25,7 @@ pub(super) struct Part {
     /// By member of the tick.
     pub(super) counts: Vec<TickCounts>,
     /// The decisions.
-    pub(super) decisions: Vec<Decision>,
+    pub(super) decisions: Vec<Proposal>,
 }
 
 /// Judges customers for one tick.
@@ -61,7 +63,7 @@ impl Judge {
             // One customer whose record or rule makes the evaluator panic must not stop all others, now and at each
             // start again.
             match catch_unwind(AssertUnwindSafe(|| self.customer(&stored, &paused, &mut zones, &mut part.counts))) {
-                Ok(Some(decision)) => part.decisions.push(decision),
+                Ok(Some(decision)) => part.decisions.push(Proposal::new(decision, &stored.customer.watch.active)),
                 Ok(None) => {}
                 Err(_) => {
                     metrics::counter!(names::PANICS, label::PART => "tick").increment(1);
@@ -121,13 +123,36 @@ impl Judge {
         if decided.is_empty() {
             return None;
         }
+        let (watch, wake) = self.still_to_come(stored, zone, &decided);
         Some(Decision {
+            watch,
+            wake,
             memories: decided.memories,
             slots: decided.slots,
             enrollments: decided.enrollments,
             deliveries: decided.deliveries,
             ..Decision::none(stored.number, stored.version)
         })
+    }
+}
+
+impl Judge {
+    /// What is kept of enrollments that go on, and when to look at the customer for them.
+    fn still_to_come(
+        &self,
+        stored: &StoredCustomer,
+        zone: &TimeZone,
+        decided: &Decided,
+    ) -> (Option<Watch>, WakeChange) {
+        let customer = &stored.customer;
+        match engine::after_tick(customer, zone, &self.world.rules, decided, self.tick.at) {
+            None => (None, WakeChange::Keep),
+            Some((watch, None)) => (Some(watch), WakeChange::Keep),
+            Some((watch, Some(wake))) => {
+                let earlier = customer.wake.map_or(wake, |before| before.min(wake));
+                (Some(watch), WakeChange::Set(Some(earlier)))
+            }
+        }
     }
 }
 
@@ -174,28 +199,10 @@ pub(super) fn add(total: &mut TickCounts, more: &TickCounts) {
     }
 }
 
-/// Leaves out of a part what exists already: those enrollments, their deliveries, memories and places.
-pub(super) fn leave_out(decisions: &mut Vec<Decision>, existing: &[crate::store::DuplicateKey]) {
-    use crate::store::DuplicateKey;
-    for decision in decisions.iter_mut() {
-        let number = decision.customer.0;
-        let mut gone: Vec<String> = Vec::new();
-        decision.enrollments.retain(|enrollment| {
-            let exists = existing.iter().any(|key| match key {
-                DuplicateKey::Enrollment(rule, customer, occurrence) => {
-                    *customer == number && *rule == enrollment.rule && *occurrence == enrollment.occurrence
-                }
-                DuplicateKey::Delivery(id) => enrollment.deliveries.contains(id),
-            });
-            if exists {
-                gone.push(enrollment.rule.clone());
-            }
-            !exists
-        });
-        decision.memories.retain(|(rule, _)| !gone.contains(rule));
-        let removed: Vec<_> = decision.deliveries.iter().filter(|d| gone.contains(&d.rule)).map(|d| d.id).collect();
-        decision.slots.retain(|slot| !removed.contains(&slot.delivery));
-        decision.deliveries.retain(|delivery| !removed.contains(&delivery.id));
+/// Leaves out of a part what exists already.
+pub(super) fn leave_out(decisions: &mut Vec<Proposal>, existing: &[crate::store::DuplicateKey]) {
+    for proposal in decisions.iter_mut() {
+        proposal.leave_out(existing);
     }
-    decisions.retain(|decision| !decision.enrollments.is_empty());
+    decisions.retain(|proposal| !proposal.is_empty());
 }

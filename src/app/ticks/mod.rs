@@ -5,6 +5,7 @@
 //! tick's new cursor; when the last page is committed the brake judges the whole, and only then is anything due.
 
 mod judge;
+mod members;
 mod planner;
 mod runner;
 

@@ -1,12 +1,13 @@
 //! From schedules and the clock to durable ticks.
 
+use crate::app::live::go_live;
 use crate::calendar::{self, Cron, Occurrence};
 use crate::delivery::{Pauses, World};
-use crate::domain::{Planned, RuleState, Span, Tick, TickCounts, TickMember, Time};
+use crate::domain::{Planned, Span, Tick, TickCounts, TickMember, Time};
 use crate::rules::{Rule, Trigger, TriggerZone};
 use crate::store::{Result, Store};
 use jiff::tz::TimeZone;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A schedule in one zone.
 type Key = (String, String);
@@ -90,33 +91,9 @@ impl Planner {
 
     /// Reads what is planned; a rule whose trigger is new or changed goes live now.
     async fn load(&mut self, store: &dyn Store, world: &World, now: Time) -> Result<()> {
-        let mut states: BTreeMap<String, RuleState> = store.rule_states().await?.into_iter().collect();
-        let mut fresh = BTreeSet::new();
-        let mut changed = Vec::new();
-        for rule in &world.rules.rules {
-            let state = states.entry(rule.id.clone()).or_default();
-            let trigger = rule.trigger.text();
-            if state.live_since.is_none() || state.trigger != trigger {
-                state.live_since = Some(now);
-                state.trigger = trigger;
-                fresh.insert(rule.id.clone());
-                changed.push((rule.id.clone(), state.clone()));
-            }
-        }
-        let mut moved = Vec::new();
-        for planned in store.planned().await? {
-            let until = if fresh.contains(&planned.rule) { now } else { planned.until };
-            if until != planned.until {
-                moved.push(Planned { until, ..planned.clone() });
-            }
-            self.planned.insert((planned.rule, planned.zone), until);
-        }
-        if !moved.is_empty() {
-            store.plan(Vec::new(), moved).await?;
-        }
-        if !changed.is_empty() {
-            store.set_rule_states(changed).await?;
-        }
+        go_live(store, world, now).await?;
+        let planned = store.planned().await?.into_iter();
+        self.planned = planned.map(|planned| ((planned.rule, planned.zone), planned.until)).collect();
         self.loaded = true;
         Ok(())
     }

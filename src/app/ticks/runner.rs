@@ -1,7 +1,9 @@
 //! Working ticks off.
 
 use super::judge::{Judge, Part, add, leave_out};
+use super::members::{Members, Numbers};
 use crate::app::pages::{Page, judge_all, one_page};
+use crate::app::shared::Shared;
 use crate::delivery::{Pauses, World};
 use crate::domain::{CustomerNumber, Reason, RuleState, Tick, Time};
 use crate::engine;
@@ -18,13 +20,22 @@ const TRIES: usize = 8;
 /// Works ticks off.
 #[derive(Clone)]
 pub(crate) struct TickRunner {
+    core: Arc<Shared>,
     store: Arc<dyn Store>,
     pauses: Arc<Pauses>,
 }
 
+/// What is needed to judge a page.
+struct Work<'t> {
+    view: &'t View,
+    judge: &'t Arc<Judge>,
+    /// The page, if it is one of members; else one of everybody.
+    of: Option<(&'t Members, &'t Numbers)>,
+}
+
 impl TickRunner {
-    pub(crate) fn new(store: Arc<dyn Store>, pauses: Arc<Pauses>) -> Self {
-        Self { store, pauses }
+    pub(crate) fn new(core: &Arc<Shared>) -> Self {
+        Self { core: Arc::clone(core), store: Arc::clone(&core.store), pauses: Arc::clone(&core.pauses) }
     }
 
     /// Works off every open tick that `go_on` still allows, and answers how many were completed. `progress` is called
@@ -57,11 +68,26 @@ impl TickRunner {
         let view = View { interest: Arc::clone(&world.interest), now: tick.at, backtest: false };
         let key = self.store.delivery_key();
         let judge = Arc::new(Judge::new(Arc::clone(world), Arc::clone(&self.pauses), tick.clone(), key));
+        if let Some(members) = Members::of(&self.core, world, &tick).await? {
+            while let Some(numbers) = members.page(tick.cursor).await? {
+                let page = members.judge(&numbers, tick.cursor, &view, &judge).await?;
+                let work = Work { view: &view, judge: &judge, of: Some((&members, &numbers)) };
+                self.commit_page(&mut tick, page, &work).await?;
+                if !progress.page_done() {
+                    return Ok(false);
+                }
+            }
+            if members.are_known() {
+                self.complete(world, tick, now).await?;
+                return Ok(true);
+            }
+        }
+        let work = Work { view: &view, judge: &judge, of: None };
         let each = Arc::clone(&judge);
         let mut pages =
             Box::pin(judge_all(Arc::clone(&self.store), view.clone(), tick.cursor, move |page| each.page(page)));
         while let Some(page) = pages.next().await {
-            self.commit_page(&mut tick, page?, &view, &judge).await?;
+            self.commit_page(&mut tick, page?, &work).await?;
             if !progress.page_done() {
                 return Ok(false);
             }
@@ -73,13 +99,7 @@ impl TickRunner {
 
     /// Commits a page part by part. After a conflict (a record changed since it was read) the rest of the page is read
     /// and decided again.
-    async fn commit_page(
-        &self,
-        tick: &mut Tick,
-        page: Page<Vec<Part>>,
-        view: &View,
-        judge: &Arc<Judge>,
-    ) -> Result<(), StoreError> {
+    async fn commit_page(&self, tick: &mut Tick, page: Page<Vec<Part>>, work: &Work<'_>) -> Result<(), StoreError> {
         let end = page.end;
         let mut parts = page.result;
         let mut tries = 0;
@@ -94,13 +114,21 @@ impl TickRunner {
             }
             // Only conflicts in a row without any progress count.
             tries = if tick.cursor == before { tries + 1 } else { 0 };
-            let judge = Arc::clone(judge);
-            let after = tick.cursor.unwrap_or(CustomerNumber(0));
-            let again = move |customers: &mut dyn Iterator<Item = StoredCustomer>| judge.page(customers);
-            parts = one_page(Arc::clone(&self.store), view.clone(), after, end, Arc::new(again)).await?.result;
+            parts = self.judge_again(tick, end, work).await?;
         }
         tick.cursor = Some(end);
         Ok(())
+    }
+
+    /// Judges what is left of a page.
+    async fn judge_again(&self, tick: &Tick, end: CustomerNumber, work: &Work<'_>) -> Result<Vec<Part>, StoreError> {
+        if let Some((members, numbers)) = work.of {
+            return Ok(members.judge(numbers, tick.cursor, work.view, work.judge).await?.result);
+        }
+        let judge = Arc::clone(work.judge);
+        let after = tick.cursor.unwrap_or(CustomerNumber(0));
+        let again = move |customers: &mut dyn Iterator<Item = StoredCustomer>| judge.page(customers);
+        Ok(one_page(Arc::clone(&self.store), work.view.clone(), after, end, Arc::new(again)).await?.result)
     }
 
     async fn commit_parts(&self, tick: &mut Tick, parts: Vec<Part>) -> Result<(), StoreError> {
@@ -120,7 +148,7 @@ impl TickRunner {
                 let batch = DecisionBatch {
                     tick: Some(next.clone()),
                     rules: Vec::new(),
-                    decisions: part.decisions.clone(),
+                    decisions: part.decisions.iter().map(|proposal| proposal.decision.clone()).collect(),
                     urgency: Urgency::Background,
                 };
                 match self.store.decide(batch).await {

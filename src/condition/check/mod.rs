@@ -1,14 +1,15 @@
 //! From the syntax tree to the typed tree: names against the schema, types against each other.
 
 mod calls;
+mod entry;
 mod functions;
 mod names;
 mod operators;
 mod remarks;
 
-use super::Problem;
 use super::source::{Kind as Syntax, Node, Operator};
 use super::tree::{Clause, Day, Flag, Items, Kind, Length, Moment, Num, Term, Text};
+use super::{Problem, Scope};
 use crate::domain::Schema;
 use std::ops::Range;
 
@@ -68,18 +69,19 @@ typeable!(Flag as Flag, Num as Number, Text as Text, Day as Day, Moment as Momen
 type Checked = Option<Typed>;
 
 struct Checker<'s> {
+    scope: &'s Scope<'s>,
     schema: &'s Schema,
     problems: Vec<Problem>,
 }
 
 /// Checks a condition; the clause is there unless something made it impossible, problems are there in any case.
-pub(super) fn check(node: &Node, schema: &Schema) -> (Option<Clause>, Vec<Problem>) {
-    let mut checker = Checker { schema, problems: Vec::new() };
+pub(super) fn check(node: &Node, scope: &Scope<'_>) -> (Option<Clause>, Vec<Problem>) {
+    let mut checker = Checker { scope, schema: scope.schema, problems: Vec::new() };
     let clause = checker.clause(node);
     if let Some(clause) = &clause
         && checker.problems.is_empty()
     {
-        remarks::remark(node, clause, schema, &mut checker.problems);
+        remarks::remark(node, clause, scope.schema, &mut checker.problems);
     }
     (clause, checker.problems)
 }

@@ -2,13 +2,11 @@
 
 use super::super::Problem;
 use super::super::source::{Kind as Syntax, Node};
-use super::super::tree::{Day, EventProperty, Flag, Items, Kind, Length, Moment, Num, OrderField, Path, Term, Text};
-use super::{Checked, Checker, Typed};
+use super::super::tree::{Asked, Day, EventProperty, Flag, Items, Kind, Length, Moment, Num, OrderField, Term, Text};
+use super::{Checked, Checker, Typed, entry};
 use crate::domain::{Attribute, Value, ValueType, nearest};
 
-/// Names that the design knows and this version does not.
-const LATER: [&str; 2] = ["at_entry", "event"];
-pub(super) const ROOTS: [&str; 3] = ["customer", "orders", "now"];
+pub(super) const ROOTS: [&str; 5] = ["customer", "orders", "now", "event", "at_entry"];
 
 impl Checker<'_> {
     pub(super) fn name(&mut self, name: &str, node: &Node) -> Checked {
@@ -23,7 +21,8 @@ impl Checker<'_> {
             "orders" => {
                 self.error_with(&node.span, "unknown-name", "`orders` alone is no value", "write `orders.count`")
             }
-            name if LATER.contains(&name) => self.later(name, node),
+            "event" => self.event_alone(node),
+            "at_entry" => self.entry_alone(node, node),
             name => {
                 let problem = Problem::error(node.span.clone(), "unknown-name", format!("nothing is called `{name}`"));
                 let problem = if self.schema.customer.contains_key(name) {
@@ -38,10 +37,6 @@ impl Checker<'_> {
                 self.report(problem)
             }
         }
-    }
-
-    fn later(&mut self, name: &str, node: &Node) -> Checked {
-        self.error(&node.span, "not-supported", format!("`{name}.` is not supported in this version"))
     }
 
     pub(super) fn select(&mut self, operand: &Node, field: &str, node: &Node) -> Checked {
@@ -62,7 +57,8 @@ impl Checker<'_> {
                     "`now` has no parts with a point",
                     "write `now.getHours()`",
                 ),
-                name if LATER.contains(&name) => self.later(name, operand),
+                "event" => self.event_property(field, operand, node),
+                "at_entry" => self.entry_alone(operand, node),
                 name => {
                     let problem =
                         Problem::error(operand.span.clone(), "unknown-name", format!("nothing is called `{name}`"));
@@ -74,12 +70,16 @@ impl Checker<'_> {
                 }
             },
             Syntax::Select(outer, name) if name == "consent" && is_customer(outer) => self.consent(field, node),
+            Syntax::Select(..) if entry::begins(operand) => self.at_entry(operand, field, node),
             Syntax::Select(outer, name) if is_customer(outer) && self.schema.customer.contains_key(name) => self.error(
                 &node.at,
                 "not-supported",
                 format!("`customer.{name}` has no parts that a condition can name"),
             ),
-            Syntax::Select(..) => self.expression(operand).and(None),
+            Syntax::Select(_, name) => {
+                self.expression(operand)?;
+                self.error(&node.at, "not-supported", format!("`{name}` has no parts that a condition can name"))
+            }
             _ => self.error_with(
                 &node.at,
                 "unknown-name",
@@ -89,7 +89,7 @@ impl Checker<'_> {
         }
     }
 
-    fn attribute(&mut self, name: &str, node: &Node) -> Checked {
+    pub(super) fn attribute(&mut self, name: &str, node: &Node) -> Checked {
         if name == "id" {
             return Some(Typed::Text(Term::Own(Text::Id)));
         }
@@ -112,7 +112,7 @@ impl Checker<'_> {
         })
     }
 
-    fn consent(&mut self, name: &str, node: &Node) -> Checked {
+    pub(super) fn consent(&mut self, name: &str, node: &Node) -> Checked {
         if self.schema.consents.iter().any(|known| known == name) {
             return Some(Typed::Flag(Term::Own(Flag::Consent(name.into()))));
         }
@@ -124,7 +124,7 @@ impl Checker<'_> {
         self.error_with(&node.at, "unknown-consent", message, help)
     }
 
-    fn order_field(&mut self, name: &str, node: &Node) -> Checked {
+    pub(super) fn order_field(&mut self, name: &str, node: &Node) -> Checked {
         let known = || OrderField::ALL.iter().map(|(name, _)| *name);
         let Some((_, field)) = OrderField::ALL.iter().find(|(known, _)| *known == name) else {
             let help = match nearest(name, known()) {
@@ -146,20 +146,23 @@ impl Checker<'_> {
         self.expression(path)?;
         let always = Some(Typed::Flag(Term::Constant(true)));
         let Syntax::Select(operand, field) = &path.kind else { return always };
+        if let Some(asked) = self.asked_of_entry(operand, field) {
+            return Some(Typed::Flag(Term::Own(Flag::Has(asked))));
+        }
         let Syntax::Name(root) = &operand.kind else { return always };
-        let path = match root.as_str() {
+        let asked = match root.as_str() {
             "customer" => match self.schema.customer.get(field) {
                 Some(attribute) if field != "id" && attribute.default.is_none() => {
-                    Path::Attribute(field.as_str().into(), attribute.kind)
+                    Asked::Attribute(field.as_str().into(), attribute.kind)
                 }
                 _ => return always,
             },
             _ => match OrderField::ALL.iter().find(|(known, _)| known == field) {
-                Some((_, field)) if !matches!(field, OrderField::Count | OrderField::Revenue) => Path::Orders(*field),
+                Some((_, field)) if !matches!(field, OrderField::Count | OrderField::Revenue) => Asked::Orders(*field),
                 _ => return always,
             },
         };
-        Some(Typed::Flag(Term::Own(Flag::Has(path))))
+        Some(Typed::Flag(Term::Own(Flag::Has(asked))))
     }
 
     /// The declared type of an event's property, or a problem at the property's place.

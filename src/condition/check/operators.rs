@@ -4,7 +4,7 @@ use super::super::Problem;
 use super::super::source::{Arithmetic, Comparison, Kind as Syntax, Node};
 use super::super::tree::{Change, Compared, Flag, Length, Membership, Moment, Num, Term, change_of};
 use super::names::{ROOTS, is_customer};
-use super::{Checked, Checker, Typeable, Typed};
+use super::{Checked, Checker, Typeable, Typed, entry};
 use crate::domain::{Number, nearest};
 use std::ops::Range;
 
@@ -126,7 +126,9 @@ impl Checker<'_> {
     /// The only texts that an expression can be.
     fn listed(&self, node: &Node) -> Option<Vec<String>> {
         match &node.kind {
-            Syntax::Select(operand, name) if is_customer(operand) => self.schema.customer.get(name)?.one_of.clone(),
+            Syntax::Select(operand, name) if is_customer(operand) || entry::is_customer(operand) => {
+                self.schema.customer.get(name)?.one_of.clone()
+            }
             Syntax::Call(call) if call.name == "default" && call.target.is_none() => {
                 let [value, otherwise] = call.arguments.as_slice() else { return None };
                 let Syntax::Text(text) = &otherwise.kind else { return None };

@@ -1,5 +1,6 @@
 //! Tests of the whole room: a schema, a customer, and what conditions come to.
 
+mod entry;
 mod explaining;
 mod following;
 mod holding;

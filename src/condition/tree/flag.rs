@@ -1,11 +1,11 @@
 //! Tests: what is true, false or unknown.
 
-use super::super::Facts;
 use super::super::source::Comparison;
+use super::super::{Facts, Path};
 use super::leaf::OrderField;
 use super::{
-    Change, Day, Items, Kind, Leaf, Length, Moment, Motion, Moving, Num, Ordered, Seen, Term, Text, Walk, both,
-    change_of, conjunction, disjunction, negated, order, walk_both,
+    Change, Day, Items, Kind, Leaf, Length, Moment, Motion, Moving, Num, Ordered, Seen, Term, Text, Walk, at_entry,
+    both, change_of, conjunction, disjunction, negated, order, property, walk_both,
 };
 use crate::domain::{Number, Value, ValueType};
 use std::cmp::Ordering;
@@ -27,7 +27,7 @@ pub(in super::super) enum Flag {
     Compare(Comparison, Compared),
     In(Membership),
     Text(TextTest, Box<(Term<Text>, Term<Text>)>),
-    Has(Path),
+    Has(Asked),
     Consent(Box<str>),
 }
 
@@ -64,9 +64,11 @@ pub(in super::super) enum TextTest {
 
 /// What `has` asks for.
 #[derive(Debug)]
-pub(in super::super) enum Path {
+pub(in super::super) enum Asked {
     Attribute(Box<str>, ValueType),
     Orders(OrderField),
+    Property(Box<str>, ValueType),
+    AtEntry(Box<Path>),
 }
 
 impl Clause {
@@ -196,23 +198,19 @@ impl Membership {
     }
 }
 
-impl Path {
+impl Asked {
     pub(in super::super) fn is_set(&self, facts: &Facts<'_>) -> bool {
         match self {
-            Self::Attribute(name, kind) => {
-                let readable = |value: &Value| match kind {
-                    ValueType::Text => Text::read(value).is_some(),
-                    kind => value.kind() == Some(*kind) || value.to_kind(*kind).is_some(),
-                };
-                facts.customer.attributes.get(&**name).is_some_and(readable)
-            }
+            Self::Attribute(name, kind) => readable(facts.customer.attributes.get(&**name), *kind),
             Self::Orders(field) => !Leaf::Orders(*field).is_unknown(facts),
+            Self::Property(name, kind) => readable(property(name, facts), *kind),
+            Self::AtEntry(path) => readable(at_entry(path, facts), path.kind()),
         }
     }
 
     fn motion<M: Motion>(&self, facts: &Facts<'_>) -> M {
         match self {
-            Self::Attribute(..) => M::FIXED,
+            Self::Attribute(..) | Self::Property(..) | Self::AtEntry(_) => M::FIXED,
             Self::Orders(_) => M::of(|| Moving::of_events(facts)),
         }
     }
@@ -221,8 +219,18 @@ impl Path {
         match self {
             Self::Attribute(name, _) => Leaf::Attribute(name),
             Self::Orders(field) => Leaf::Orders(*field),
+            Self::Property(name, _) => Leaf::Property(name),
+            Self::AtEntry(path) => Leaf::AtEntry(path),
         }
     }
+}
+
+/// Whether a stored value is there and can be read as that type.
+fn readable(value: Option<&Value>, kind: ValueType) -> bool {
+    value.is_some_and(|value| match kind {
+        ValueType::Text => Text::read(value).is_some(),
+        kind => value.kind() == Some(kind) || value.to_kind(kind).is_some(),
+    })
 }
 
 /// Whether two values are the same, and how long that stays.

@@ -1,6 +1,6 @@
 //! What a condition reads.
 
-use super::super::Facts;
+use super::super::{Facts, Path};
 use crate::domain::{EventInterest, Interest, Number, Orders, Span, Time, ValueType};
 
 /// One thing that a condition reads.
@@ -11,6 +11,9 @@ pub(in super::super) enum Leaf<'a> {
     Consent(&'a str),
     Orders(OrderField),
     Event(&'a str, EventRole<'a>),
+    /// A property of the event that started the enrollment.
+    Property(&'a str),
+    AtEntry(&'a Path),
     Now,
     /// The customer's time zone.
     Zone,
@@ -92,8 +95,8 @@ impl Leaf<'_> {
             | Self::Now
             | Self::Zone
             | Self::Event(_, EventRole::Count(_) | EventRole::Sum(..)) => false,
-            // A walk comes here only where the attribute's own term was unknown.
-            Self::Attribute(_) => true,
+            // A walk comes here only where their own term was unknown.
+            Self::Attribute(_) | Self::Property(_) | Self::AtEntry(_) => true,
             Self::Orders(field) => field.is_unknown(&facts.customer.activity.orders),
             Self::Event(event, EventRole::FirstAt | EventRole::LastAt) => {
                 facts.customer.activity.totals(event).is_none()
@@ -118,6 +121,8 @@ impl Leaf<'_> {
                 EventRole::LastAt => format!("last_at({event:?})"),
                 EventRole::LastValue(property, _) => format!("last_value({event:?}, {property:?})"),
             },
+            Self::Property(name) => format!("event.{name}"),
+            Self::AtEntry(path) => format!("at_entry.{}", path.text()),
             Self::Now => "now".into(),
             Self::Zone => "customer.timezone".into(),
         }

@@ -10,14 +10,14 @@ mod number;
 mod text;
 mod time;
 
-pub(super) use flag::{Clause, Compared, Flag, Membership, Path, TextTest};
+pub(super) use flag::{Asked, Clause, Compared, Flag, Membership, TextTest};
 pub(super) use leaf::{EventRole, Leaf, OrderField};
 pub(super) use motion::{LOOKS_AT_ALL, Motion, Moving, Seen, conjunction, disjunction, look_ahead, negated};
 pub(super) use number::{Anchor, CalendarPart, Count, Days, Num};
 pub(super) use text::{Items, Text};
 pub(super) use time::{Day, Length, Moment};
 
-use super::Facts;
+use super::{Facts, Path};
 use crate::domain::{Customer, Time, Value};
 use motion::seen;
 use std::cmp::Ordering;
@@ -63,6 +63,10 @@ pub(super) enum Term<K: Kind> {
     Attribute(Box<str>),
     /// The last value of an event's property.
     LastValue(Box<EventProperty>),
+    /// A property of the event that started the enrollment.
+    Property(Box<str>),
+    /// What the enrollment keeps of its beginning.
+    AtEntry(Box<Path>),
     /// `condition ? then : otherwise`; unknown under an unknown condition.
     Choice(Box<(Term<Flag>, Self, Self)>),
     /// `default(value, otherwise)`
@@ -121,6 +125,8 @@ impl<K: Kind> Term<K> {
             Self::Constant(constant) => Ok((K::constant(constant), M::FIXED)),
             Self::Attribute(name) => seen(facts.customer.attributes.get(&**name).and_then(K::read), M::FIXED),
             Self::Own(own) => own.observe(facts),
+            Self::Property(name) => seen(property(name, facts).and_then(K::read), M::FIXED),
+            Self::AtEntry(path) => seen(at_entry(path, facts).and_then(K::read), M::FIXED),
             Self::LastValue(of) => {
                 let totals = facts.customer.activity.totals(&of.event);
                 let value = totals.and_then(|totals| totals.last_value(&of.property)).and_then(K::read);
@@ -146,6 +152,8 @@ impl<K: Kind> Term<K> {
             Self::Constant(_) => {}
             Self::Attribute(name) => walk.leaf(Leaf::Attribute(name)),
             Self::LastValue(of) => walk.leaf(Leaf::Event(&of.event, EventRole::LastValue(&of.property, of.kind))),
+            Self::Property(name) => walk.leaf(Leaf::Property(name)),
+            Self::AtEntry(path) => walk.leaf(Leaf::AtEntry(path)),
             Self::Own(own) => own.walk(walk),
             Self::Default(terms) => {
                 terms.0.walk(walk);
@@ -166,7 +174,9 @@ impl<K: Kind> Term<K> {
 
     pub(super) fn change(&self) -> Change {
         match self {
-            Self::Constant(_) | Self::Attribute(_) | Self::LastValue(_) => Change::Fixed,
+            Self::Constant(_) | Self::Attribute(_) | Self::LastValue(_) | Self::Property(_) | Self::AtEntry(_) => {
+                Change::Fixed
+            }
             Self::Own(own) => own.change(),
             Self::Default(terms) => terms.0.change().max(terms.1.change()),
             Self::Choice(terms) => terms.0.change().max(terms.1.change()).max(terms.2.change()),
@@ -201,6 +211,16 @@ impl<K: Kind> Term<K> {
     pub(super) const fn as_constant(&self) -> Option<&K::Constant> {
         if let Self::Constant(constant) = self { Some(constant) } else { None }
     }
+}
+
+/// The value of a property of the event that started the enrollment.
+pub(super) fn property<'a>(name: &str, facts: &Facts<'a>) -> Option<&'a Value> {
+    facts.entry?.event.as_ref()?.properties.get(name)
+}
+
+/// The value that the enrollment keeps under a path.
+pub(super) fn at_entry<'a>(path: &Path, facts: &Facts<'a>) -> Option<&'a Value> {
+    facts.entry?.values.get(path.text())
 }
 
 /// What was seen, for no longer than what it was chosen by is the same.

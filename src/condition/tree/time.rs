@@ -1,6 +1,6 @@
 //! Instants, days and spans of time.
 
-use super::super::{Facts, words};
+use super::super::{Facts, path, words};
 use super::clock::{self, Reading};
 use super::leaf::{EventRole, OrderField};
 use super::motion::seen;
@@ -186,9 +186,9 @@ impl Kind for Length {
         value
     }
 
-    /// No attribute is a span.
-    fn read(_: &Value) -> Option<Span> {
-        None
+    /// No attribute is a span; what an enrollment keeps may be one.
+    fn read(value: &Value) -> Option<Span> {
+        path::span_kept(value)
     }
 
     fn show(value: &Span, _: &Facts<'_>) -> String {

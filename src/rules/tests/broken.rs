@@ -81,18 +81,100 @@ pub(super) const PARTS: &[(&str, &str, &[&str])] = &[
     ),
     (
         "{schedule: \"0 10 * * *\", timezone: customer}",
-        "{event: Order Completed, delay: 24h}",
-        &["rules/a.yaml:4:11: error[not-supported]: `event` is not supported in this version; help: remove it"],
+        "{event: Order Complete, delay: 24, once_per: order_id, timezone: customer}",
+        &[
+            "rules/a.yaml:4:18: error[unknown-event]: schema.yaml declares no event `Order Complete`; help: did you mean `Order Completed`?",
+            "rules/a.yaml:4:41: error[wrong-type]: `delay` must be a number with a unit, not a number; help: write the unit with it, such as 24d",
+            "rules/a.yaml:4:65: error[unknown-key]: unknown key `timezone`; help: remove it",
+        ],
     ),
     (
         "{schedule: \"0 10 * * *\", timezone: customer}",
-        "{date: birthday, at: \"09:00\", repeat: yearly}",
-        &["rules/a.yaml:4:11: error[not-supported]: `date` is not supported in this version; help: remove it"],
+        "{event: Sneezed}",
+        &[
+            "rules/a.yaml:4:18: error[unknown-event]: schema.yaml declares no event `Sneezed`; help: declare it there under `events:`",
+        ],
+    ),
+    (
+        "{schedule: \"0 10 * * *\", timezone: customer}",
+        "{event: Order Completed, once_per: order_idd, delya: 1h}",
+        &[
+            "rules/a.yaml:4:45: error[unknown-property]: schema.yaml declares no property `order_idd` of `Order Completed`; help: did you mean `order_id`?",
+            "rules/a.yaml:4:56: error[unknown-key]: unknown key `delya`; help: did you mean `delay`?",
+        ],
+    ),
+    (
+        "{schedule: \"0 10 * * *\", timezone: customer}",
+        "{event: Ticket Solved, once_per: tags}",
+        &["rules/a.yaml:4:43: error[type-mismatch]: `tags` of `Ticket Solved` is a list, not a single value"],
+    ),
+    (
+        "{schedule: \"0 10 * * *\", timezone: customer}",
+        "{event: Ticket Solved, once_per: zzz}",
+        &[
+            "rules/a.yaml:4:43: error[unknown-property]: schema.yaml declares no property `zzz` of `Ticket Solved`; help: there are: rating",
+        ],
+    ),
+    (
+        "{schedule: \"0 10 * * *\", timezone: customer}",
+        "{date: birthdey, at: \"9:00\", repeat: monthly, on: x}",
+        &[
+            "rules/a.yaml:4:17: error[unknown-attribute]: schema.yaml declares no attribute `birthdey`; help: did you mean `birthday`?",
+            "rules/a.yaml:4:31: error[bad-value]: `9:00` is no time of the day; help: write it like \"09:00\"",
+            "rules/a.yaml:4:47: error[unknown-word]: `monthly` is no value of `repeat`; help: known here: yearly",
+            "rules/a.yaml:4:56: error[unknown-key]: unknown key `on`; help: remove it",
+        ],
+    ),
+    (
+        "{schedule: \"0 10 * * *\", timezone: customer}",
+        "{date: customer.birthday, at: \"24:00\"}",
+        &[
+            "rules/a.yaml:4:17: error[unknown-attribute]: schema.yaml declares no attribute `customer.birthday`; help: did you mean `birthday`?",
+            "rules/a.yaml:4:40: error[bad-value]: `24:00` is no time of the day; help: write it like \"09:00\"",
+        ],
+    ),
+    (
+        "{schedule: \"0 10 * * *\", timezone: customer}",
+        "{date: tier}",
+        &["rules/a.yaml:4:17: error[type-mismatch]: `tier` is a string, and a rule counts from a date"],
+    ),
+    (
+        "{schedule: \"0 10 * * *\", timezone: customer}",
+        "{date: wedding}",
+        &[
+            "rules/a.yaml:4:17: error[unknown-attribute]: schema.yaml declares no attribute `wedding`; help: declare it there: `wedding: date`",
+        ],
+    ),
+    (
+        "{schedule: \"0 10 * * *\", timezone: customer}",
+        "{enters: vip}",
+        &[
+            "rules/a.yaml:4:19: error[unknown-segment]: there is no segment `vip`; help: write it into rules/segments.yaml: `vip: {when: CONDITION}`",
+        ],
+    ),
+    (
+        "{schedule: \"0 10 * * *\", timezone: customer}",
+        "{schedule: \"0 25 * * *\", event: Order Complete, delay: 1h}",
+        &[
+            "rules/a.yaml:4:21: error[bad-cron]: the hour `25` is not between 0 and 23; help: write the hour as `10`, `8-18` or `*`",
+            "rules/a.yaml:4:35: error[two-triggers]: `schedule` and `event` are two triggers in one; help: write two rules, each with a trigger of its own",
+            "rules/a.yaml:4:42: error[unknown-event]: schema.yaml declares no event `Order Complete`; help: did you mean `Order Completed`?",
+        ],
+    ),
+    (
+        "{schedule: \"0 10 * * *\", timezone: customer}",
+        "{evnt: Order Completed, delay: 1h}",
+        &[
+            "rules/a.yaml:4:10: error[missing-key]: the trigger does not say what starts the rule; help: write one of `schedule`, `event`, `date`, `enters` and `leaves`",
+            "rules/a.yaml:4:11: error[unknown-key]: unknown key `evnt`; help: did you mean `event`?",
+        ],
     ),
     (
         "{schedule: \"0 10 * * *\", timezone: customer}",
         "{timezone: customer}",
-        &["rules/a.yaml:4:11: error[missing-key]: the key `schedule` is missing"],
+        &[
+            "rules/a.yaml:4:10: error[missing-key]: the trigger does not say what starts the rule; help: write one of `schedule`, `event`, `date`, `enters` and `leaves`",
+        ],
     ),
     (
         "when: orders.count >= 2",
@@ -181,7 +263,9 @@ pub(super) const PARTS: &[(&str, &str, &[&str])] = &[
     (
         "when: orders.count >= 2",
         "when: at_entry.orders.count == 1",
-        &["rules/a.yaml:5:7: error[not-supported]: `at_entry.` is not supported in this version"],
+        &[
+            "rules/a.yaml:5:7: error[out-of-place]: `at_entry.` means nothing here: only the `when` of a step and `while` have it; help: name the present value alone, such as `orders.count`",
+        ],
     ),
     (
         "again_after: 180d\n",
@@ -236,10 +320,35 @@ pub(super) const PARTS: &[(&str, &str, &[&str])] = &[
     ),
     (
         "again_after: 180d",
-        "again_after: 180d\nwhile: customer.plan != \"closed\"\ngoal: {event: Order Completed, within: 30d}",
+        "again_after: 180d\nwhile: customer.tir == \"gold\"\ngoal: {event: Order Complete, within: 0d, value: revenue, by: x}",
         &[
-            "rules/a.yaml:7:1: error[not-supported]: `while` is not supported in this version; help: remove it",
-            "rules/a.yaml:8:1: error[not-supported]: `goal` is not supported in this version; help: remove it",
+            "rules/a.yaml:7:17: error[unknown-attribute]: schema.yaml declares no attribute `tir`; help: did you mean `customer.tier`?",
+            "rules/a.yaml:8:15: error[unknown-event]: schema.yaml declares no event `Order Complete`; help: did you mean `Order Completed`?",
+            "rules/a.yaml:8:39: error[bad-span]: `within` must be longer than nothing",
+            "rules/a.yaml:8:59: error[unknown-key]: unknown key `by`; help: remove it",
+        ],
+    ),
+    (
+        "again_after: 180d",
+        "again_after: 180d\nwhile:\ngoal: {event: Order Completed, value: order_id}",
+        &[
+            "rules/a.yaml:7:1: error[empty-value]: `while` is empty; help: write a condition, or `everyone` for all customers",
+            "rules/a.yaml:8:8: error[missing-key]: the key `within` is missing",
+            "rules/a.yaml:8:39: error[type-mismatch]: `order_id` of `Order Completed` is a string, not a number",
+        ],
+    ),
+    (
+        "again_after: 180d",
+        "again_after: 180d\ngoal: {event: Order Completed, within: 30d, value: revenu}",
+        &[
+            "rules/a.yaml:7:52: error[unknown-property]: schema.yaml declares no property `revenu` of `Order Completed`; help: did you mean `revenue`?",
+        ],
+    ),
+    (
+        "again_after: 180d",
+        "again_after: 180d\ngoal: Order Completed",
+        &[
+            "rules/a.yaml:7:7: error[wrong-type]: `goal` must be a map, not a text; help: write {event: Order Completed, within: 30d}",
         ],
     ),
     (
@@ -296,9 +405,25 @@ pub(super) const PARTS: &[(&str, &str, &[&str])] = &[
         "  - email: win-back\n",
         "  - {day: 10, email: win-back, expires: 0d, hour: 3}\n",
         &[
-            "rules/a.yaml:8:6: error[not-supported]: `day` is not supported in this version; help: remove it",
             "rules/a.yaml:8:41: error[bad-span]: `expires` must be longer than nothing",
-            "rules/a.yaml:8:45: error[not-supported]: `hour` is not supported in this version; help: remove it",
+            "rules/a.yaml:8:45: error[contradiction]: `day` and `hour` cannot both say when a step falls due; help: keep one of them; `hour: 36` is a day and a half",
+        ],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - {day: 10, email: win-back}\n  - {day: 3, email: win-back-why}\n  - {id: x, hour: 71, email: win-back}\n  - {id: y, hour: 72, email: win-back}\n",
+        &[
+            "rules/a.yaml:9:6: error[backwards]: day 3 of line 9 lies before day 10 of line 8; help: put the steps in the order in which they fall due",
+            "rules/a.yaml:10:13: error[backwards]: hour 71 of line 10 lies before day 3 of line 9; help: put the steps in the order in which they fall due",
+        ],
+    ),
+    (
+        "  - email: win-back\n",
+        "  - {day: -1, email: win-back}\n  - {hour: 1.5, email: win-back-why}\n  - {id: x, day: 3661, email: win-back}\n",
+        &[
+            "rules/a.yaml:8:11: error[bad-number]: `day` counts from entry, so it must not be negative; help: only a rule with a `date` trigger can send before it",
+            "rules/a.yaml:9:12: error[bad-number]: `hour` must be a whole number",
+            "rules/a.yaml:10:18: error[bad-number]: `day` must not be further away than 3660",
         ],
     ),
     (

@@ -1,6 +1,8 @@
+mod acting;
 mod broken;
+mod segments;
 
-use super::{Action, AgainAfter, Names, PauseIf, RuleSet, SourceFile, TriggerZone, compile};
+use super::{Action, AgainAfter, Names, Offset, PauseIf, RuleSet, SourceFile, TriggerZone, compile};
 use crate::condition::{Facts, Truth};
 use crate::domain::{Attribute, Class, Customer, Diagnostic, EXPIRES_AFTER, Schema, Span, Time, Value, ValueType};
 use crate::yaml::Kind;
@@ -21,10 +23,14 @@ fn file(path: &str, text: &str) -> SourceFile {
     SourceFile { path: PathBuf::from(path), content: Ok(text.as_bytes().to_vec()) }
 }
 
-/// Compiles in a project with one topic, one endpoint, two templates and the attribute `tier`.
+/// Compiles in a project with one topic, one endpoint, two templates, the attributes `tier` and `birthday`, and the event
+/// `Ticket Solved`.
 fn compiled(files: &[SourceFile], can_mail: bool) -> (RuleSet, Vec<Diagnostic>) {
     let mut schema = Schema::default();
     schema.customer.insert("tier".into(), Attribute::of(ValueType::Text));
+    schema.customer.insert("birthday".into(), Attribute::of(ValueType::Date));
+    let ticket = [("rating".to_owned(), ValueType::Text), ("tags".to_owned(), ValueType::List)];
+    schema.events.insert("Ticket Solved".into(), ticket.into());
     let names = Names {
         schema: &schema,
         topics: &[("offers".to_owned(), "Offers and news".to_owned())].into(),
@@ -92,13 +98,9 @@ fn two_rules_of_one_name_are_refused() {
 }
 
 #[test]
-fn segments_are_not_supported_and_tests_of_rules_are_passed_over() {
-    assert_eq!(
-        problems(&[file("rules/segments.yaml", "vip: {when: everyone}\n"), file("rules/a.test.yaml", "x")]),
-        [
-            "rules/segments.yaml:1:1: error[not-supported]: segments are not supported in this version; help: remove the file, and write its conditions into the rules"
-        ]
-    );
+fn tests_of_rules_are_passed_over() {
+    let (set, problems) = compiled(&[file("rules/a.yaml", GOOD), file("rules/a.test.yaml", "x")], true);
+    assert_eq!((set.rules.len(), problems), (1, Vec::new()));
 }
 
 #[test]
@@ -225,24 +227,42 @@ fn a_rule_of_endless_conditions_or_steps_is_refused_at_once() {
 fn the_shipped_project_has_no_problem() {
     let file = |name: &str| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let bytes = |name: &str| std::fs::read(file(name)).unwrap();
+    let listed = |folder: &str| -> Vec<String> {
+        let entries = std::fs::read_dir(file(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
     let base = file("");
     let (settings, found) = crate::config::read_settings("retaind.yaml".as_ref(), &bytes("retaind.yaml"), &base);
     assert_eq!(found, []);
     let settings = settings.unwrap();
     let (schema, found) = crate::config::read_schema("schema.yaml".as_ref(), &bytes("schema.yaml"), &settings);
     assert_eq!(found, []);
+    let templates = listed("templates").into_iter().collect();
     let names = Names {
         schema: &schema,
         topics: &settings.topics,
         endpoints: settings.endpoint_names(),
-        templates: &["win-back".to_owned()].into(),
+        templates: &templates,
         business_zone: &settings.business.timezone,
         can_mail: settings.can_mail(),
     };
-    let content = Ok(bytes("rules/win-back.yaml"));
-    let (set, found) = compile(&[SourceFile { path: "rules/win-back.yaml".into(), content }], &names);
+    let rule = |name: &String| SourceFile {
+        path: format!("rules/{name}").into(),
+        content: Ok(bytes(&format!("rules/{name}"))),
+    };
+    let (set, found) = compile(&listed("rules").iter().map(rule).collect::<Vec<_>>(), &names);
     assert_eq!(found, []);
-    assert_eq!(set.rules[0].trigger.text(), "schedule 0 10 * * * customer");
+    let triggers: Vec<String> = set.rules.iter().map(|rule| format!("{}: {}", rule.id, rule.trigger.text())).collect();
+    let expected = [
+        "birthday: date birthday 09:00:00 true",
+        "welcome: event \"Signed Up\" 0ms \"\"",
+        "first-to-second: event \"Order Completed\" 0ms \"order_id\"",
+        "membership-renewal: date membership_ends_on 09:00:00 false",
+        "win-back: schedule 0 10 * * * customer",
+    ];
+    assert_eq!(triggers, expected);
+    let days: Vec<_> = set.get("membership-renewal").unwrap().steps.iter().map(|step| step.offset).collect();
+    assert_eq!(days, [-90, -60, -30, -7, 0, 15].map(Offset::Days));
 }
 
 #[test]

@@ -1,0 +1,161 @@
+//! What the rest of the daemon and the watcher know of each other.
+
+use super::meaning::Meanings;
+use crate::app::live::Live;
+use crate::domain::{CustomerNumber, Time};
+use arc_swap::ArcSwap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{Notify, watch};
+
+/// So many customers who ceased to be members are remembered; more than that, and ticks look at everybody.
+const REMEMBERED: usize = 100_000;
+
+/// What the watcher is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// When it last looked for somebody to look at, and was done with all it had found.
+    pub(crate) last_pass: Time,
+    /// When it last began to look.
+    pub(crate) alive_at: Time,
+    /// Whether it has customers in hand.
+    pub(crate) busy: bool,
+    /// Grows with every look for them.
+    pub(crate) passes: u64,
+    /// Grows whenever it takes customers.
+    pub(crate) rounds: u64,
+    /// Whether every customer was looked at under the rules in use.
+    pub(crate) scanned: bool,
+}
+
+/// Rings for the watcher, and tells what it does.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    ring: Notify,
+    progress: watch::Sender<Progress>,
+    live: ArcSwap<Live>,
+    covered: ArcSwap<Meanings>,
+    ceased: Mutex<Ceased>,
+}
+
+/// Who ceased to be a member of which rule lately.
+#[derive(Debug)]
+struct Ceased {
+    /// By rule, who it was and when.
+    by_rule: BTreeMap<String, BTreeMap<CustomerNumber, Time>>,
+    count: usize,
+    /// All of them since this instant are here.
+    since: Time,
+}
+
+impl Bell {
+    /// For a watcher that begins at `now`.
+    pub(crate) fn new(now: Time, live: Live) -> Self {
+        let ceased = Ceased { by_rule: BTreeMap::new(), count: 0, since: now };
+        Self {
+            ring: Notify::new(),
+            progress: watch::Sender::new(Progress {
+                last_pass: now,
+                alive_at: now,
+                busy: false,
+                passes: 0,
+                rounds: 0,
+                scanned: false,
+            }),
+            live: ArcSwap::from_pointee(live),
+            covered: ArcSwap::default(),
+            ceased: Mutex::new(ceased),
+        }
+    }
+
+    /// Says that there may be somebody to look at.
+    pub(crate) fn ring(&self) {
+        self.ring.notify_one();
+    }
+
+    /// Comes back when somebody rang, also if that was before.
+    pub(super) async fn rung(&self) {
+        self.ring.notified().await;
+    }
+
+    /// What the watcher is doing.
+    pub(crate) fn progress(&self) -> Progress {
+        *self.progress.borrow()
+    }
+
+    /// The same, as it changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    pub(super) fn note(&self, edit: impl FnOnce(&mut Progress)) {
+        self.progress.send_modify(edit);
+    }
+
+    /// Since when rules are live.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// Rules went live, or are gone.
+    pub(crate) fn set_live(&self, live: Live) {
+        self.live.store(Arc::new(live));
+    }
+
+    /// Under which meanings everybody was looked at.
+    pub(super) fn covered(&self) -> Arc<Meanings> {
+        self.covered.load_full()
+    }
+
+    pub(super) fn set_covered(&self, covered: Meanings) {
+        self.covered.store(Arc::new(covered));
+    }
+
+    /// The rules were replaced: whether everybody was looked at under them is not known yet.
+    pub(crate) fn world_changed(&self) {
+        self.note(|progress| progress.scanned = false);
+        self.ring();
+    }
+
+    /// Notes members who ceased to be, as of a look at `at`.
+    pub(super) fn ceased(&self, number: CustomerNumber, members: &[(String, bool)], at: Time) {
+        if members.iter().all(|(_, holds)| *holds) {
+            return;
+        }
+        let mut ceased = self.ceased.lock().unwrap_or_else(PoisonError::into_inner);
+        for (rule, _) in members.iter().filter(|(_, holds)| !holds) {
+            let new = ceased.by_rule.entry(rule.clone()).or_default().insert(number, at).is_none();
+            ceased.count += usize::from(new);
+        }
+        if ceased.count > REMEMBERED {
+            ceased.by_rule.clear();
+            ceased.count = 0;
+            ceased.since = at;
+        }
+    }
+
+    /// Forgets who ceased to be a member before `before`.
+    pub(super) fn forget_ceased(&self, before: Time) {
+        let mut ceased = self.ceased.lock().unwrap_or_else(PoisonError::into_inner);
+        if ceased.since >= before {
+            return;
+        }
+        ceased.since = before;
+        for customers in ceased.by_rule.values_mut() {
+            customers.retain(|_, at| *at >= before);
+        }
+        ceased.by_rule.retain(|_, customers| !customers.is_empty());
+        ceased.count = ceased.by_rule.values().map(BTreeMap::len).sum();
+    }
+
+    /// Who ceased to be a member of these rules at `since` or later; `None` when that is not known any more. A tick of that
+    /// instant looks at them besides the members, for they may have been members at its instant.
+    pub(crate) fn ceased_since(&self, rules: &BTreeSet<String>, since: Time) -> Option<BTreeSet<CustomerNumber>> {
+        let ceased = self.ceased.lock().unwrap_or_else(PoisonError::into_inner);
+        if since < ceased.since {
+            return None;
+        }
+        let of = |rule: &String| ceased.by_rule.get(rule).into_iter().flatten().map(|(number, _)| *number);
+        Some(rules.iter().flat_map(of).collect())
+    }
+}

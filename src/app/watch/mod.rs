@@ -1,0 +1,113 @@
+//! The watcher: whoever changed, or whose time has come, is looked at, at once.
+//!
+//! What it is for: taking customers whose wake has come, looking at each by the rules in use, and committing what comes
+//! of it with the customer's next wake, in one commit; and looking at everybody once when the rules change.
+//! Invariants: what was stored before a customer was read counts for the look, what is stored after makes it be made again;
+//! a customer stays to be looked at until a look is committed, so a crash loses none; a decision that exists is not made
+//! twice; nothing is waited for by asking again and again: it is rung for, or sleeps until the next wake, at most a second.
+//! Deliberately not here: what a look decides (`engine/`), who is marked by what arrives (`store/`), ticks.
+
+mod bell;
+mod meaning;
+mod round;
+mod scan;
+
+pub(super) use bell::Bell;
+
+use super::shared::Shared;
+use crate::delivery::World;
+use crate::domain::{Span, Time};
+use crate::store::{Result, StoreError};
+use round::Round;
+use scan::{Scan, Step};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Customers taken at a time.
+const TAKEN: usize = 120;
+
+/// How long they are ours; far longer than a round takes.
+const LEASE: Span = Span::minutes(1);
+
+/// How often it looks even when nobody rang: a clock that was set is noticed by this.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long it sleeps at least, so that a wake that nobody can take is no busy loop.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+/// How long members who ceased to be are remembered: a tick that is later than this looks at everybody.
+const REMEMBER: Span = Span::minutes(15);
+
+/// Works until `stop` turns true; what is in hand then is finished.
+///
+/// # Errors
+/// The first error of the store that makes going on pointless.
+pub(super) async fn run(core: Arc<Shared>, mut stop: watch::Receiver<bool>) -> Result<()> {
+    let Some(daemon) = &core.daemon else { return Ok(()) };
+    let bell = &daemon.bell;
+    let mut scan = Scan::default();
+    while !*stop.borrow() {
+        let passed = pass(&core, bell, &mut scan).await;
+        let sleep = match passed {
+            Ok(None) => continue,
+            Ok(Some(sleep)) => sleep,
+            Err(error @ (StoreError::NoSpace(_) | StoreError::Conflict)) => {
+                tracing::warn!(%error, "the watcher waits; trying again");
+                bell.note(|progress| progress.busy = false);
+                LOOK_EVERY
+            }
+            Err(error) => return Err(error),
+        };
+        tokio::select! {
+            _ = stop.changed() => {}
+            () = bell.rung() => {}
+            () = tokio::time::sleep(sleep) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether everybody was looked at under what these rules mean now, so that their members are known.
+pub(super) fn covers(bell: &Bell, world: &World, rules: &BTreeSet<String>) -> bool {
+    let (covered, wanted) = (bell.covered(), meaning::of_all(world));
+    let mut names = rules.iter().map(|rule| meaning::name_of(rule));
+    names.all(|name| wanted.contains_key(&name) && covered.get(&name) == wanted.get(&name))
+}
+
+/// Looks at those whose time has come, or goes a step further with the scan. `None` when there may be more to do at once,
+/// else how long there is nothing.
+async fn pass(core: &Shared, bell: &Bell, scan: &mut Scan) -> Result<Option<Duration>> {
+    let now = core.clock.now();
+    // Said before anybody is taken, so that at no instant those in hand show nowhere.
+    bell.note(|progress| {
+        progress.busy = true;
+        progress.alive_at = now;
+        progress.passes += 1;
+    });
+    let taken = core.store.take_dirty(now, TAKEN, LEASE).await?;
+    if !taken.is_empty() {
+        bell.note(|progress| progress.rounds += 1);
+        Round::of(core, bell, taken.len()).work_off(&taken).await?;
+        return Ok(None);
+    }
+    let step = scan.step(core, bell, now).await?;
+    if step == Step::More {
+        return Ok(None);
+    }
+    bell.forget_ceased(now.minus(REMEMBER));
+    bell.note(|progress| {
+        progress.busy = false;
+        progress.last_pass = now;
+        progress.scanned = step == Step::Done;
+    });
+    let next = core.store.next_wake().await?;
+    Ok(Some(sleep_until(next, now)))
+}
+
+fn sleep_until(next: Option<Time>, now: Time) -> Duration {
+    let Some(next) = next else { return LOOK_EVERY };
+    let wait = u64::try_from(next.since(now).0).unwrap_or(0);
+    Duration::from_millis(wait).clamp(SHORTEST, LOOK_EVERY)
+}

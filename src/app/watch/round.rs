@@ -1,0 +1,256 @@
+//! One round: customers who were taken are read, looked at, and what was decided is committed.
+
+use super::Bell;
+use crate::app::proposal::Proposal;
+use crate::app::shared::Shared;
+use crate::app::webhook_body;
+use crate::app::zones::Zones;
+use crate::delivery::World;
+use crate::domain::{CustomerNumber, Reason, Span, Time};
+use crate::engine::{self, Looking, Verdict};
+use crate::store::{
+    Decision, DecisionBatch, DuplicateKey, Result, StoreError, StoredCustomer, Urgency, View, WakeChange,
+};
+use crate::telemetry::names::{self, label};
+use futures_util::future::{join_all, try_join_all};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Decisions in one commit, and how many customers at once are few.
+const COMMIT: usize = 40;
+
+/// How often a customer whose record changes under our hands is looked at before they wait for the next round.
+const TRIES: usize = 8;
+
+/// When a customer over whom the rules stumble is looked at again.
+const NEXT_TRY: Span = Span::days(1);
+
+/// What a look came to, on its way to the store.
+struct Look {
+    proposal: Proposal,
+    /// Rules that kept the customer out, with the reason of each.
+    held: Vec<(String, Reason)>,
+    /// When it was.
+    at: Time,
+    /// When it was to be.
+    wake: Time,
+}
+
+/// Works off one round.
+pub(super) struct Round<'r> {
+    pub(super) core: &'r Shared,
+    pub(super) bell: &'r Bell,
+    urgency: Urgency,
+}
+
+impl<'r> Round<'r> {
+    /// For so many customers: few of them are somebody's who waits.
+    pub(super) fn of(core: &'r Shared, bell: &'r Bell, customers: usize) -> Self {
+        let urgency = if customers <= COMMIT { Urgency::Interactive } else { Urgency::Background };
+        Self { core, bell, urgency }
+    }
+
+    /// Looks at customers under a lease, and commits what comes of it. Those with whom it did not come to that are given
+    /// back.
+    pub(super) async fn work_off(&self, taken: &[CustomerNumber]) -> Result<()> {
+        let done = self.look_and_commit(taken).await;
+        if done.is_err() {
+            self.core.store.release_dirty(taken).await;
+        }
+        done
+    }
+
+    async fn look_and_commit(&self, taken: &[CustomerNumber]) -> Result<()> {
+        let mut looks = self.look_at(taken).await?.into_iter();
+        let mut commits = Vec::new();
+        loop {
+            let part: Vec<Look> = looks.by_ref().take(COMMIT).collect();
+            if part.is_empty() {
+                break;
+            }
+            commits.push(self.commit(part));
+        }
+        // All at once: the committer makes them durable together. And all of them end, whatever becomes of one.
+        join_all(commits).await.into_iter().collect()
+    }
+
+    /// Reads customers and looks at them. Those with nothing to look at any more are given back.
+    async fn look_at(&self, numbers: &[CustomerNumber]) -> Result<Vec<Look>> {
+        let (world, now, found) = self.read(numbers).await?;
+        let (looks, back) = self.look_at_all(&world, now, numbers.iter().copied().zip(found));
+        if !back.is_empty() {
+            self.core.store.release_dirty(&back).await;
+        }
+        Ok(looks)
+    }
+
+    /// Looks at customers as they were read; answers those with nothing to look at, too.
+    fn look_at_all(
+        &self,
+        world: &World,
+        now: Time,
+        found: impl Iterator<Item = (CustomerNumber, Option<StoredCustomer>)>,
+    ) -> (Vec<Look>, Vec<CustomerNumber>) {
+        let live = self.bell.live();
+        let key = self.core.store.delivery_key();
+        let paused = |rule: &str| self.core.pauses.rule(rule);
+        let looking =
+            Looking { rules: &world.rules, live: &live, paused: &paused, policy: &world.policy, key: &key, now };
+        let mut zones = Zones::new(world, now);
+        let (mut looks, mut back) = (Vec::new(), Vec::new());
+        for (number, stored) in found {
+            let due = stored.filter(|stored| {
+                // Else merged into another, or somebody decided meanwhile.
+                stored.number == number && stored.customer.wake.is_some_and(|wake| wake <= now)
+            });
+            match due {
+                Some(stored) => looks.push(look(&stored, world, &mut zones, &looking)),
+                None => back.push(number),
+            }
+        }
+        (looks, back)
+    }
+
+    /// Reads customers by the rules in use. What was stored by newer rules than those we know, they must judge: else an
+    /// event that only they ask for would be taken for one that nobody does.
+    async fn read(&self, numbers: &[CustomerNumber]) -> Result<(Arc<World>, Time, Vec<Option<StoredCustomer>>)> {
+        loop {
+            let world = self.core.world.load_full();
+            let now = self.core.clock.now();
+            let view = View { interest: Arc::clone(&world.interest), now, backtest: false };
+            let found = try_join_all(numbers.iter().map(|number| self.core.store.customer_by_number(*number, &view)));
+            let found = found.await?;
+            if Arc::ptr_eq(&world, &self.core.world.load()) {
+                return Ok((world, now, found));
+            }
+        }
+    }
+
+    /// Commits looks together. After a conflict each is made anew and goes alone.
+    async fn commit(&self, mut part: Vec<Look>) -> Result<()> {
+        match self.decide(&mut part).await {
+            Err(StoreError::Conflict) => {}
+            other => return other,
+        }
+        let again = part.into_iter().map(|look| self.commit_alone(look.proposal.decision.customer));
+        join_all(again).await.into_iter().collect()
+    }
+
+    async fn commit_alone(&self, number: CustomerNumber) -> Result<()> {
+        for _ in 0..TRIES {
+            let mut looks = self.look_at(&[number]).await?;
+            if looks.is_empty() {
+                return Ok(());
+            }
+            match self.decide(&mut looks).await {
+                Err(StoreError::Conflict) => {}
+                other => return other,
+            }
+        }
+        // Others go first meanwhile.
+        tracing::debug!(number = number.0, "a customer's record does not stand still; looked at again in a while");
+        self.core.store.release_dirty(&[number]).await;
+        Ok(())
+    }
+
+    /// Commits, leaving out what exists already.
+    async fn decide(&self, looks: &mut [Look]) -> Result<()> {
+        for look in &*looks {
+            // Before the member rows are gone.
+            self.bell.ceased(look.proposal.decision.customer, &look.proposal.decision.members, look.at);
+        }
+        loop {
+            let decisions = looks.iter().map(|look| look.proposal.decision.clone()).collect();
+            let batch = DecisionBatch { tick: None, rules: Vec::new(), decisions, urgency: self.urgency };
+            match self.core.store.decide(batch).await {
+                Err(StoreError::Duplicate(existing)) => leave_out(looks, &existing),
+                Err(error) => return Err(error),
+                Ok(()) => break,
+            }
+        }
+        if looks.iter().any(|look| !look.proposal.decision.deliveries.is_empty()) {
+            self.core.wake();
+        }
+        let now = self.core.clock.now();
+        looks.iter().for_each(|look| count(look, now));
+        Ok(())
+    }
+}
+
+/// Leaves out what exists. What cannot be told apart is put off as a whole, for to try it again would be in vain.
+fn leave_out(looks: &mut [Look], existing: &[DuplicateKey]) {
+    // An occurrence that comes again, such as the same order by another event, is found here and no mistake.
+    tracing::debug!(count = existing.len(), "already decided; left out");
+    let mut any = false;
+    for look in &mut *looks {
+        any |= look.proposal.leave_out(existing);
+    }
+    if !any {
+        tracing::error!(?existing, "the store has what nobody asked for; these customers are put off");
+        for look in looks {
+            look.proposal.decision = put_off(&look.proposal.decision, look.at);
+        }
+    }
+}
+
+/// Looks at one customer. One whose record or rules make the engine panic must not stop all others.
+fn look(stored: &StoredCustomer, world: &World, zones: &mut Zones, looking: &Looking<'_>) -> Look {
+    let customer = &stored.customer;
+    let wake = customer.wake.unwrap_or(looking.now);
+    let decided = catch_unwind(AssertUnwindSafe(|| {
+        let zone = &zones.of(customer).zone;
+        let mut looked = engine::look(stored.number, customer, zone, looking);
+        webhook_body::fill(world, customer, zone, looking.now, &mut looked.decided.deliveries);
+        looked
+    }));
+    let none = Decision::none(stored.number, stored.version);
+    let (decision, held) = match decided {
+        Err(_) => {
+            metrics::counter!(names::PANICS, label::PART => "watcher").increment(1);
+            tracing::error!(number = stored.number.0, "looking at a customer panicked; put off for a day");
+            (put_off(&none, looking.now), Vec::new())
+        }
+        Ok(looked) => {
+            let verdicts = looked.fired.into_iter().zip(looked.decided.verdicts);
+            let held = verdicts.filter_map(|(rule, verdict)| match verdict {
+                Verdict::Held(reason) => Some((rule, reason)),
+                _ => None,
+            });
+            let held = held.collect();
+            let decision = Decision {
+                memories: looked.decided.memories,
+                slots: looked.decided.slots,
+                enrollments: looked.decided.enrollments,
+                deliveries: looked.decided.deliveries,
+                // One that does not lie ahead would have us look for ever.
+                wake: WakeChange::Set(looked.wake.map(|wake| wake.max(looking.now.plus(Span(1))))),
+                watch: Some(looked.watch),
+                members: looked.members,
+                changes: looked.changes,
+                ..none
+            };
+            (decision, held)
+        }
+    };
+    Look { proposal: Proposal::new(decision, &customer.watch.active), held, at: looking.now, wake }
+}
+
+/// Nothing but to look again another day.
+fn put_off(decision: &Decision, at: Time) -> Decision {
+    let wake = WakeChange::Set(Some(at.plus(NEXT_TRY)));
+    Decision { wake, ..Decision::none(decision.customer, decision.version) }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds of a histogram are floats")]
+fn count(look: &Look, now: Time) {
+    metrics::counter!(names::LOOKS).increment(1);
+    metrics::histogram!(names::LOOK_LATENESS).record(now.since(look.wake).0.max(0) as f64 / 1000.0);
+    for enrollment in &look.proposal.decision.enrollments {
+        let holdout = if enrollment.held_out { "true" } else { "false" };
+        let rule = enrollment.rule.clone();
+        metrics::counter!(names::ENROLLMENTS, label::RULE => rule, label::HOLDOUT => holdout).increment(1);
+    }
+    for (rule, reason) in &look.held {
+        metrics::counter!(names::HOLDS, label::RULE => rule.clone(), label::REASON => reason.word()).increment(1);
+    }
+}
