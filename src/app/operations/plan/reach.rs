@@ -169,14 +169,14 @@ async fn read(
     }
     let mut seen = Vec::with_capacity(customers.len());
     for stored in customers {
-        let events = events(store, &stored, view, wanted).await?;
+        let events = latest(store, &stored, view, wanted).await?;
         seen.push(Seen { earlier: earlier.remove(&stored.number), events, stored });
     }
     Ok(seen)
 }
 
 /// The wanted events since [`BACK`] before the view's instant, newest first.
-async fn events(store: &dyn Store, stored: &StoredCustomer, view: &View, wanted: &Wanted) -> Result<Vec<Event>> {
+async fn latest(store: &dyn Store, stored: &StoredCustomer, view: &View, wanted: &Wanted) -> Result<Vec<Event>> {
     let from = view.now.minus(BACK);
     let activity = &stored.customer.activity;
     // Of events that are counted anyhow the totals tell that there is none to be read.
@@ -188,10 +188,10 @@ async fn events(store: &dyn Store, stored: &StoredCustomer, view: &View, wanted:
     }
     let (mut found, mut before) = (Vec::new(), view.now.plus(Span(1)));
     loop {
-        let page = store.events(stored.number, Some(before), READ).await?;
-        let is_last = page.len() < READ;
-        let oldest = page.last().map_or(from, |event| event.at);
-        found.extend(page.into_iter().filter(|event| event.at > from && wanted.events.contains(&event.name)));
+        let read = store.events(stored.number, Some(before), READ).await?;
+        let is_last = read.len() < READ;
+        let oldest = read.last().map_or(from, |event| event.at);
+        found.extend(read.into_iter().filter(|event| event.at > from && wanted.events.contains(&event.name)));
         if is_last || oldest <= from {
             return Ok(found);
         }
