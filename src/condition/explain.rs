@@ -1,7 +1,7 @@
 //! Why a condition has its value.
 
 use super::predicate::{Line, Predicate, Shape};
-use super::tree::{Asked, Clause, Compared, Flag, Kind, Membership, Term};
+use super::tree::{Asked, Clause, Compared, Flag, Kind, Membership, Segment, Term};
 use super::{Explanation, Facts, Truth, words};
 
 /// Explains a predicate; a condition of several parts has one child for each.
@@ -33,13 +33,31 @@ fn counts(children: &[Explanation]) -> String {
 
 fn clause(line: &Line, part: &Clause, facts: &Facts<'_>) -> Explanation {
     let children = |parts: &[Clause]| parts.iter().map(|part| clause(line, part, facts)).collect::<Vec<_>>();
+    let segment = segment(&part.test);
     let children = match &part.test {
         Term::Own(Flag::All(parts) | Flag::Any(parts)) => children(parts),
         Term::Own(Flag::Not(inner)) if is_joined(inner) => children(std::slice::from_ref(inner)),
-        _ => Vec::new(),
+        _ => segment.map(|segment| parts_of(segment, facts)).unwrap_or_default(),
     };
-    let detail = if children.is_empty() { detail(&part.test, facts) } else { counts(&children) };
+    let detail = if children.is_empty() || segment.is_some() { detail(&part.test, facts) } else { counts(&children) };
     Explanation { text: line.text(part).to_owned(), value: part.evaluate(facts).into(), detail, children }
+}
+
+/// The segment that a test asks for, or denies.
+fn segment(test: &Term<Flag>) -> Option<&Segment> {
+    match test {
+        Term::Own(Flag::InSegment(segment)) => Some(segment),
+        Term::Own(Flag::Not(inner)) => segment(&inner.test),
+        _ => None,
+    }
+}
+
+/// The parts of a segment that is a list of conditions which all have to hold; otherwise its only one.
+fn parts_of(segment: &Segment, facts: &Facts<'_>) -> Vec<Explanation> {
+    match segment.predicate.shape() {
+        Shape::All(parts) => parts.iter().map(|part| part.explain(facts)).collect(),
+        _ => vec![segment.predicate.explain(facts)],
+    }
 }
 
 fn is_joined(clause: &Clause) -> bool {
@@ -71,6 +89,8 @@ fn detail(test: &Term<Flag>, facts: &Facts<'_>) -> String {
         Flag::Text(_, terms) => sides(&terms.0, &terms.1, facts),
         Flag::Has(asked) => has(asked, facts),
         Flag::Consent(name) => words::consent(name, facts),
+        Flag::InSegment(_) => if test.evaluate(facts) == Some(true) { "inside" } else { "outside" }.into(),
+        Flag::Sent(sent) => words::sent(sent, facts),
         Flag::All(_) | Flag::Any(_) => String::new(),
     }
 }

@@ -20,13 +20,15 @@
 //! one that is unknown). A window that reaches further back than what a customer's totals keep is to be rebuilt from
 //! the log for `now` before it is asked about, as for the value; complete at `now`, it is so at every later instant.
 //!
+//! A segment is asked as if its condition stood there, but for this: who is not known to be inside is outside. What an
+//! enrollment began with (`event.…`, `at_entry.…`) is a part of the facts that no time changes.
+//!
 //! Where we differ from CEL on purpose: `5 / 2` is 2.5 and every number is one exact decimal type; a missing value is
 //! unknown, not an error, and so is a division by zero; calendar getters count in the customer's zone; a duration can
 //! be multiplied and divided.
 
 mod check;
 mod explain;
-mod named;
 mod path;
 mod predicate;
 mod reads;
@@ -34,7 +36,6 @@ mod source;
 mod tree;
 mod words;
 
-pub use named::segments_named;
 pub use path::Path;
 pub use predicate::Predicate;
 pub use reads::Reads;
@@ -186,6 +187,25 @@ pub fn compile(source: &str, scope: &Scope<'_>) -> (Option<Predicate>, Vec<Probl
     let broken = problems.iter().any(|problem| problem.severity == Severity::Error);
     let predicate = clause.filter(|_| !broken).map(|clause| Predicate::of(source, clause, scope.schema));
     (predicate, problems)
+}
+
+/// The segments that a condition's text names, with the bytes at which each name stands, in the order of the text; for
+/// putting segments in order before they are compiled. Empty for a text that cannot be read, of which [`compile`] tells
+/// the problems.
+#[must_use]
+pub fn segments_named(source: &str) -> Vec<(String, Range<usize>)> {
+    let mut named = Vec::new();
+    if let Ok(node) = source::read(source) {
+        name_segments(&node, &mut named);
+    }
+    named
+}
+
+fn name_segments(node: &source::Node, named: &mut Vec<(String, Range<usize>)>) {
+    if let Some((name, place)) = node.segment_named() {
+        named.push((name.to_owned(), place));
+    }
+    node.children().into_iter().for_each(|child| name_segments(child, named));
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ impl Predicate {
         self.observe::<()>(facts).ok().map(|(value, ())| value)
     }
 
-    fn observe<M: Motion>(&self, facts: &Facts<'_>) -> Seen<bool, M> {
+    pub(super) fn observe<M: Motion>(&self, facts: &Facts<'_>) -> Seen<bool, M> {
         match &self.0.shape {
             Shape::Everyone => Ok((true, M::FIXED)),
             Shape::Line(line) => line.root.observe(facts),
@@ -165,7 +165,9 @@ impl Predicate {
                 }
             }
             Shape::All(parts) | Shape::Any(parts) | Shape::None(parts) => {
-                parts.iter().for_each(|part| part.at_entry_into(paths));
+                for part in parts {
+                    part.at_entry_into(paths);
+                }
             }
         }
     }

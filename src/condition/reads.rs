@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What a condition depends on: only when something of this changes can its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each says of another thing whether it is read")]
 pub struct Reads {
     /// Attributes of the customer, by name.
     pub attributes: BTreeSet<String>,
@@ -18,6 +19,8 @@ pub struct Reads {
     pub orders: bool,
     /// Whether it names a property of the event that started the enrollment.
     pub event: bool,
+    /// Rules of which it asks whether they sent something.
+    pub sent: BTreeSet<String>,
     /// Whether it counts days or hours on the customer's clock, so that another time zone may change it.
     pub local_time: bool,
     /// Whether it may change by time alone.
@@ -39,6 +42,11 @@ impl Reads {
                 }
                 Leaf::Orders(_) => reads.orders = true,
                 Leaf::Property(_) => reads.event = true,
+                Leaf::Segment(segment) => reads.merge(segment.predicate.reads()),
+                Leaf::Sent(sent) => {
+                    reads.sent.insert(sent.rule.to_string());
+                    reads.now |= sent.window.is_some();
+                }
                 Leaf::Event(event, role) => {
                     let (EventRole::Count(window) | EventRole::Sum(_, window)) = role else {
                         reads.events.entry((*event).to_owned()).or_default();
@@ -65,6 +73,7 @@ impl Reads {
         }
         self.orders |= other.orders;
         self.event |= other.event;
+        self.sent.extend(other.sent.iter().cloned());
         self.local_time |= other.local_time;
         self.now |= other.now;
     }

@@ -1,7 +1,7 @@
 //! Days, instants, spans and what was read, in plain words.
 
 use super::Facts;
-use super::tree::{self, EventRole, Leaf, OrderField};
+use super::tree::{self, EventRole, Leaf, OrderField, Sent};
 use crate::domain::{Span, Time, Value};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -66,7 +66,8 @@ pub(super) fn note(leaf: &Leaf<'_>, facts: &Facts<'_>) -> Option<String> {
     let activity = &facts.customer.activity;
     let day = |at: Option<Time>| at.map(|at| date(crate::calendar::day_of(facts.zone, at)));
     let known = match leaf {
-        Leaf::Now | Leaf::Zone => return None,
+        Leaf::Now | Leaf::Zone | Leaf::Segment(_) => return None,
+        Leaf::Sent(asked) => Some(sent(asked, facts)),
         Leaf::Id => Some(format!("customer {}", facts.customer.id)),
         Leaf::Attribute(name) => {
             facts.customer.attributes.get(*name).map(|value| format!("customer.{name} {}", stored(value, facts)))
@@ -119,6 +120,11 @@ pub(super) fn consent(name: &str, facts: &Facts<'_>) -> String {
             if consent.granted { format!("given on {since}") } else { format!("withdrawn on {since}") }
         }
     }
+}
+
+/// Whether a rule sent something, and when.
+pub(super) fn sent(sent: &Sent, facts: &Facts<'_>) -> String {
+    sent.last_at(facts).map_or_else(|| "never sent".into(), |at| format!("sent {}", time(at, facts.zone)))
 }
 
 fn stored(value: &Value, facts: &Facts<'_>) -> String {

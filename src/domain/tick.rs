@@ -28,7 +28,7 @@ pub struct TickMember {
 #[derive(Debug, Clone, Default, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
 #[cbor(map)]
 pub struct TickCounts {
-    /// Customers looked at.
+    /// Customers looked at: the members of the tick's rules where they are known, else everybody.
     #[n(0)]
     pub evaluated: u64,
     /// Those whose condition held.

@@ -205,6 +205,7 @@ impl<'b, C> Decode<'b, C> for Number {
 }
 
 /// How a calendar day is stored: as days since 1970-01-01.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "records are encoded through references")]
 pub(super) mod civil_date {
     use jiff::civil::{Date, date};
     use minicbor::decode::Error as Unreadable;
@@ -221,13 +222,14 @@ pub(super) mod civil_date {
         e.i32(day.since(EPOCH).map_or(0, |span| span.get_days()))?.ok()
     }
 
-    pub(in crate::domain) fn decode<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<Date, Unreadable> {
+    pub(in crate::domain) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Date, Unreadable> {
         let days = jiff::Span::new().try_days(d.i32()?).map_err(Unreadable::message)?;
         Ok(EPOCH.saturating_add(days))
     }
 }
 
 /// Of what is empty nearly always: its default takes no room in a record, and is what an absent field means.
+#[expect(clippy::unnecessary_wraps, reason = "whether a field may be absent is asked of all kinds of fields")]
 pub(super) mod sparse {
     use minicbor::decode::Error as Unreadable;
     use minicbor::encode::{Error as Unwritable, Write};
@@ -258,6 +260,7 @@ pub(super) mod sparse {
 }
 
 /// As [`civil_date`], or null.
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "records are encoded through references")]
 pub(super) mod optional_date {
     use super::civil_date;
     use jiff::civil::Date;
@@ -277,20 +280,12 @@ pub(super) mod optional_date {
         }
     }
 
-    pub(in crate::domain) fn decode<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Option<Date>, Unreadable> {
+    pub(in crate::domain) fn decode<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Option<Date>, Unreadable> {
         if d.datatype()? == Type::Null {
             d.skip()?;
             return Ok(None);
         }
         civil_date::decode(d, ctx).map(Some)
-    }
-
-    pub(in crate::domain) const fn is_nil(day: &Option<Date>) -> bool {
-        day.is_none()
-    }
-
-    pub(in crate::domain) const fn nil() -> Option<Option<Date>> {
-        Some(None)
     }
 }
 

@@ -100,7 +100,7 @@ pub struct Active {
     pub held_out: bool,
     /// The date that its days are counted from; `None` when that is the day of entry.
     #[n(4)]
-    #[cbor(with = "super::value::optional_date", has_nil)]
+    #[cbor(with = "super::value::optional_date")]
     pub anchor: Option<jiff::civil::Date>,
     /// Ids of the steps that fell due, were skipped, or were past at entry.
     #[n(5)]
@@ -152,7 +152,7 @@ impl Pending {
     #[must_use]
     pub fn new(event: &Event, fingerprint: &[u8; 16]) -> Self {
         let id = event.message_id.clone();
-        let id = id.unwrap_or_else(|| fingerprint.iter().map(|byte| format!("{byte:02x}")).collect());
+        let id = id.unwrap_or_else(|| format!("{:032x}", u128::from_be_bytes(*fingerprint)));
         Self { id, event: event.clone(), waiting: None }
     }
 

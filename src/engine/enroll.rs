@@ -231,7 +231,6 @@ fn ask(asked: &Asked<'_>, active: &Active, case: &Case<'_>) -> Delivery {
         Action::Email { template, .. } => Payload::Email { template: template.clone() },
         Action::Webhook { to, .. } => Payload::Webhook { endpoint: to.clone(), body: String::new() },
     };
-    let named = !rule.at_entry.is_empty() || active.entry.event.is_some();
     Delivery {
         id: moment.key.delivery_id(&rule.id, &customer.id, &active.occurrence, &step.id),
         rule: rule.id.clone(),
@@ -253,9 +252,15 @@ fn ask(asked: &Asked<'_>, active: &Active, case: &Case<'_>) -> Delivery {
         tick: moment.tick.filter(|_| asking == Asking::AtEntry),
         uncertain: 0,
         attempted_at: None,
-        entry: named.then(|| Box::new(active.entry.clone())),
+        entry: names_entry(rule).then(|| Box::new(active.entry.clone())),
         later: asking == Asking::Later,
     }
+}
+
+/// Whether a condition of the rule asks what its enrollment began with.
+fn names_entry(rule: &Rule) -> bool {
+    let steps = rule.steps.iter().filter_map(|step| step.when.as_ref());
+    !rule.at_entry.is_empty() || steps.chain([&rule.when]).chain(&rule.stays).any(|condition| condition.reads().event)
 }
 
 /// Reserves a place for a mail of a capped class, at the instant at which quiet hours let it out, or suppresses it.

@@ -14,7 +14,7 @@ const KEY: DeliveryKey = DeliveryKey([3; 32]);
 /// 2026-03-10T10:00Z, a Tuesday.
 const NOON: Time = Time(1_773_136_800_000);
 
-fn rules(texts: &[&str]) -> RuleSet {
+pub(super) fn rules(texts: &[&str]) -> RuleSet {
     let schema = Schema::default();
     let topics = [("offers".to_owned(), "Offers".to_owned())].into();
     let endpoints = ["crm".to_owned()].into();

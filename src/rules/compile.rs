@@ -100,7 +100,9 @@ fn set(rules: Found, segments: Vec<Segment>, names: &Names<'_>) -> RuleSet {
     // They come by id, and the sort is stable.
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
     let mut interest = Interest { purchase: names.schema.purchase.clone(), ..Interest::default() };
-    segments.iter().for_each(|segment| interest.merge(segment.when.interest()));
+    for segment in &segments {
+        interest.merge(segment.when.interest());
+    }
     for rule in &rules {
         // What `at_entry.` stands before is read of what is kept of every customer.
         conditions(rule).for_each(|condition| interest.merge(condition.interest()));

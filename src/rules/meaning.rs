@@ -6,23 +6,26 @@ use crate::yaml::{Kind, Node};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// The meaning of a condition that names segments of these meanings: the first 64 bits of a hash over its text, without
-/// the blanks that say nothing, the meanings of the segments, and what the settings and the schema make of its names.
-pub(super) fn meaning(node: &Node, when: &Predicate, named: &BTreeMap<&str, u64>, names: &Names<'_>) -> u64 {
+/// The meaning of a condition whose `parts` are the segments that it names with their meanings: the first 64 bits of a
+/// hash over its text, without the blanks that say nothing, those meanings, and what the settings and the schema make of
+/// its names.
+pub(super) fn meaning(node: &Node, when: &Predicate, parts: &BTreeMap<&str, u64>, names: &Names<'_>) -> u64 {
     let mut hash = Sha256::new();
     let mut part = |text: &str| {
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text.as_bytes());
     };
     part(&written(node));
-    for (name, meaning) in named {
+    for (name, meaning) in parts {
         part(name);
         part(&meaning.to_string());
     }
     let reads = when.reads();
     if reads.orders {
         let purchase = &names.schema.purchase;
-        [&purchase.event, &purchase.value, &purchase.id].into_iter().for_each(|text| part(text));
+        for text in [&purchase.event, &purchase.value, &purchase.id] {
+            part(text);
+        }
     }
     for name in &reads.attributes {
         let attribute = names.schema.customer.get(name);

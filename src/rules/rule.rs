@@ -4,8 +4,8 @@ use super::known::Known;
 use super::offset::Offsets;
 use super::steps::Around;
 use super::trigger::Outline;
-use super::{AgainAfter, Names, PauseIf, Rule, goal, steps, trigger, when};
-use crate::condition::Scope;
+use super::{AgainAfter, Names, PauseIf, Rule, Step, goal, steps, trigger, when};
+use crate::condition::{Path, Predicate, Scope};
 use crate::domain::{Class, Diagnostic, Number, Place, Span};
 use crate::yaml::{Document, Item, Kind, Map};
 use std::sync::Arc;
@@ -43,6 +43,7 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, known: &Known<'_>) ->
     let steps = map.required("steps").and_then(|item| steps::read(item, &around, Offsets::new(outline.counted)));
     map.close();
     let place = id?.place();
+    let (stays, steps) = (stays.flatten(), steps?);
     let rule = Rule {
         id: name?,
         file: document.file.clone(),
@@ -53,15 +54,27 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, known: &Known<'_>) ->
         trigger: trigger?,
         when: when?,
         again_after: again_after?,
-        stays: stays.flatten(),
+        at_entry: at_entry(stays.as_ref(), &steps),
+        stays,
         goal,
-        at_entry: Vec::new(),
         priority,
         holdout,
         pause_if,
-        steps: steps?,
+        steps,
     };
     Some((rule, place))
+}
+
+/// What an enrollment has to keep of its beginning, each path once.
+fn at_entry(stays: Option<&Predicate>, steps: &[Step]) -> Vec<Path> {
+    let of_steps = steps.iter().filter_map(|step| step.when.as_ref());
+    let mut paths: Vec<Path> = Vec::new();
+    for path in of_steps.chain(stays).flat_map(Predicate::at_entry) {
+        if paths.iter().all(|known| known.text() != path.text()) {
+            paths.push(path);
+        }
+    }
+    paths
 }
 
 /// A name in kebab-case that is the file's, too.

@@ -47,8 +47,8 @@ pub(super) fn read(reader: &Reader<'_>, names: &Names<'_>, rules: &BTreeSet<Stri
         }
         let Some(item) = draft.when.filter(|_| draft.is_sound) else { continue };
         let meaning_of = |name: &str| segments.sound.iter().find(|one| one.name == name).map(|one| one.meaning);
-        let named = draft.named.iter().filter_map(|(name, _)| Some((name.as_str(), meaning_of(name)?))).collect();
-        let meaning = meaning(item.node(), &when, &named, names);
+        let parts = draft.named.iter().filter_map(|(name, _)| Some((name.as_str(), meaning_of(name)?))).collect();
+        let meaning = meaning(item.node(), &when, &parts, names);
         segments.known.insert(draft.name.to_owned(), when.clone());
         let description = draft.description.to_owned();
         segments.sound.push(Segment { name: draft.name.to_owned(), description, when, meaning });
@@ -104,6 +104,8 @@ fn is_good_name(item: Item<'_>) -> bool {
 
 fn named_in(node: &Node, document: &Document, found: &mut Vec<(String, Place)>) {
     match &node.kind {
+        // Reading a condition takes a thread, and most name none.
+        Kind::Text(text) if !text.contains("in_segment") => {}
         Kind::Text(text) => {
             let named = segments_named(text).into_iter();
             found.extend(named.map(|(name, span)| (name, document.place_within(node, span))));
@@ -138,16 +140,17 @@ struct Order<'d, 'r> {
     seen: BTreeSet<usize>,
     /// From the first segment to the one that is looked at, each naming the next.
     path: Vec<usize>,
-    order: Vec<usize>,
+    /// Those that are placed.
+    placed: Vec<usize>,
 }
 
 impl<'d, 'r> Order<'d, 'r> {
     /// All of them; a cycle is noted and broken where it closes.
     fn of(drafts: &'d [Draft<'r>]) -> Vec<usize> {
         let index = drafts.iter().enumerate().map(|(index, draft)| (draft.name, index)).collect();
-        let mut order = Self { drafts, index, seen: BTreeSet::new(), path: Vec::new(), order: Vec::new() };
+        let mut order = Self { drafts, index, seen: BTreeSet::new(), path: Vec::new(), placed: Vec::new() };
         (0..drafts.len()).for_each(|index| order.visit(index));
-        order.order
+        order.placed
     }
 
     fn visit(&mut self, at: usize) {
@@ -165,7 +168,7 @@ impl<'d, 'r> Order<'d, 'r> {
             }
         }
         self.path.pop();
-        self.order.push(at);
+        self.placed.push(at);
     }
 
     /// Notes that the path from there on leads back to where it began.

@@ -62,21 +62,31 @@ pub(super) fn note(watch: &mut Watch, marking: Marking) -> bool {
     marking != Marking::Leave
 }
 
-/// As [`note`], of an event that is no duplicate: one that nobody names is noted by nobody, and one that may start
-/// something waits to be judged.
+/// As [`note`], of an event that is no duplicate. One that may start something waits to be judged; one that nobody names
+/// is noted only where it makes the customer known: nobody looked at a newcomer yet.
 pub(super) fn note_event(
-    watch: &mut Watch,
+    customer: (&mut Watch, Newcomer),
     marking: Marking,
     interest: &Interest,
     (event, fingerprint): (&Event, &[u8; 16]),
 ) -> bool {
-    if !interest.concerns(&event.name) {
+    let (watch, newcomer) = customer;
+    if newcomer == Newcomer::No && !interest.concerns(&event.name) {
         return false;
     }
     if marking == Marking::Dirty && interest.triggers.contains(&event.name) {
         watch.expect(Pending::new(event, fingerprint));
     }
     note(watch, marking)
+}
+
+/// Whether an event is the first that is known of its customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Newcomer {
+    /// It is.
+    Yes,
+    /// The customer is known.
+    No,
 }
 
 /// Whether a decision gives the customer's record a new version: it changes the record, or rows that go with it, which

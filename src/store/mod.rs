@@ -43,8 +43,8 @@ pub enum Marking {
     /// They do not: nobody looks at customers when they change.
     Leave,
     /// The wake of each becomes the earlier of what it is and the arrival's `received_at`, and [`Watch::quiet`] is set:
-    /// imports of what is past, which start nothing. An event that nobody names ([`Interest::concerns`]) leaves its
-    /// customer as one who is not to be looked at; a profile row or a merge never does.
+    /// imports of what is past, which start nothing. An event that nobody names ([`Interest::concerns`]) makes dirty
+    /// only whom it makes known; a profile row or a merge always does.
     Quiet,
     /// The same wake, with the same exception. Events of [`Interest::triggers`] are added to [`Watch::pending`]
     /// besides, in the order of their times and then of ids.

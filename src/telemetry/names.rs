@@ -51,7 +51,7 @@ metrics! {
     OVERDUE_WAKES = "retaind_overdue_wakes_total", Counter, "Times the loop woke by itself because the scheduler was silent.";
     MATCHES = "retaind_matches_total", Counter, "Customers whose condition held at a tick, by `rule`.";
     LATENESS = "retaind_lateness_seconds", Seconds, "How long after its due instant a delivery was accepted at its first attempt, by `channel`.";
-    EVALUATIONS = "retaind_evaluations_total", Counter, "Conditions evaluated, by `rule`.";
+    EVALUATIONS = "retaind_evaluations_total", Counter, "Conditions evaluated at ticks, by `rule`.";
     ENROLLMENTS = "retaind_enrollments_total", Counter, "Enrollments, by `rule` and `holdout` (true, false).";
     HOLDS = "retaind_holds_total", Counter, "Matches that made no enrollment, by `rule` and `reason`.";
     BRAKES = "retaind_brakes_total", Counter, "Times the brake stopped a rule, by `rule`.";

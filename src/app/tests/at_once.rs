@@ -2,7 +2,7 @@
 
 use super::{CALL, LETTER, Plan, Shop};
 use crate::clock::Clock;
-use crate::domain::{Arrival, Reason, Span, State};
+use crate::domain::{Arrival, Reason, Span, State, Value};
 use crate::http::{Call, ImportKind, ImportRequest, ImportSink, Intake};
 use crate::store::{DeliveryFilter, Store};
 use axum::body::Bytes;
@@ -162,7 +162,9 @@ async fn who_leaves_is_written_to() {
 #[tokio::test]
 async fn a_mail_comes_on_the_day_before_a_date() {
     let shop = shop("ending", ENDING).await;
-    becomes(&shop, "renews_on", "2026-03-15").await;
+    let Arrival::Profile { customer, mut row, dated } = shop.profile("ana", &[], None) else { panic!("a profile") };
+    row.attributes.insert("renews_on".into(), Some(Value::Date(jiff::civil::date(2026, 3, 15))));
+    shop.arrive(vec![Arrival::Profile { customer, row, dated }]).await;
     shop.settle().await;
     for _ in 0..8 {
         shop.pass(Span::days(1)).await;
@@ -173,12 +175,12 @@ async fn a_mail_comes_on_the_day_before_a_date() {
 
 async fn import(shop: &Shop, live: bool) {
     let at = shop.clock.now();
-    let line = format!(
+    let row = format!(
         r#"{{"type":"track","userId":"ana","event":"Order Completed","messageId":"i{live}","timestamp":"{at}","properties":{{"order_id":"i{live}"}}}}"#
     );
     let (sink, lines) = ImportSink::channel();
     let request = ImportRequest { kind: ImportKind::Events, ignore_unknown: false, live };
-    let source = Box::pin(std::io::Cursor::new(line.into_bytes()));
+    let source = Box::pin(std::io::Cursor::new(row.into_bytes()));
     let report = shop.operations().import(request, source, sink).await.unwrap();
     drop(lines);
     assert_eq!((report.stored, report.refused), (1, 0));
@@ -289,9 +291,8 @@ async fn a_condition_that_is_changed_finds_its_members_anew() {
 
 #[tokio::test]
 async fn a_step_of_a_schedule_that_comes_days_later_is_stopped_by_the_goal() {
-    let steps = "steps:\n- {id: later, day: 2, webhook: {to: crm, type: again, data: {}}}\n";
-    let rule = CALL.replace("steps:\n", steps).replace("again_after: 1d", "again_after: never");
-    let rule = format!("{rule}goal: {{event: Order Completed, within: 30d}}\n");
+    let rule = CALL.replace("again_after: 1d", "again_after: never\ngoal: {event: Order Completed, within: 30d}");
+    let rule = format!("{rule}- {{id: later, day: 2, webhook: {{to: crm, type: again, data: {{}}}}}}\n");
     let shop = Shop::with(&rule).await;
     for id in ["ana", "ivan"] {
         shop.customer(id).await;

@@ -52,7 +52,7 @@ impl Members {
         Ok(None)
     }
 
-    /// The next page; `None` behind the last, and an error of its own kind when it is not known any more who was a member.
+    /// The next page; `None` behind the last, and when it is not known any more who was a member.
     pub(super) async fn page(&self, after: Option<CustomerNumber>) -> Result<Option<Numbers>> {
         let mut all = BTreeSet::new();
         let mut end = CustomerNumber(u64::MAX);
@@ -99,10 +99,10 @@ impl Members {
 /// Waits until everybody whose wake is at or before `at` was looked at.
 async fn caught_up(core: &Shared, bell: &Bell, at: Time) -> Result<()> {
     let mut watching = bell.watch();
+    // Once: a watcher that waits for room on the disk is not to be hurried.
+    bell.ring();
     loop {
         while core.store.next_wake().await?.is_some_and(|wake| wake <= at) {
-            watching.mark_unchanged();
-            bell.ring();
             // Its sender is the bell's own.
             drop(watching.changed().await);
         }

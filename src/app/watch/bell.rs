@@ -159,3 +159,43 @@ impl Bell {
         Some(rules.iter().flat_map(of).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Bell, Live};
+    use crate::domain::{CustomerNumber, Time};
+    use std::collections::BTreeSet;
+
+    fn since(bell: &Bell, rule: &str, at: i64) -> Option<Vec<u64>> {
+        let ceased = bell.ceased_since(&BTreeSet::from([rule.to_owned()]), Time(at))?;
+        Some(ceased.into_iter().map(|number| number.0).collect())
+    }
+
+    fn with_ceased() -> Bell {
+        let bell = Bell::new(Time(100), Live::new());
+        for (number, rule, holds, at) in [(1, "a", false, 110), (2, "a", true, 120), (3, "b", false, 130)] {
+            bell.ceased(CustomerNumber(number), &[(rule.to_owned(), holds)], Time(at));
+        }
+        bell
+    }
+
+    #[test]
+    fn who_ceased_to_be_a_member_is_known_since_the_start_and_for_a_while() {
+        let bell = with_ceased();
+        assert_eq!((since(&bell, "a", 105), since(&bell, "b", 105)), (Some(vec![1]), Some(vec![3])));
+        assert_eq!(since(&bell, "a", 99), None, "before the start nobody noted it");
+        bell.forget_ceased(Time(120));
+        assert_eq!((since(&bell, "a", 119), since(&bell, "a", 120)), (None, Some(vec![])));
+        assert_eq!(since(&bell, "b", 120), Some(vec![3]));
+    }
+
+    #[test]
+    fn when_too_many_ceased_what_was_before_is_not_known_any_more() {
+        let bell = with_ceased();
+        for number in 0..=super::REMEMBERED as u64 {
+            bell.ceased(CustomerNumber(number), &[("a".to_owned(), false)], Time(200));
+        }
+        assert_eq!(since(&bell, "a", 105), None);
+        assert!(since(&bell, "a", 201).is_some());
+    }
+}

@@ -172,7 +172,9 @@ impl<'r> Round<'r> {
             self.core.wake();
         }
         let now = self.core.clock.now();
-        looks.iter().for_each(|look| count(look, now));
+        for look in &*looks {
+            count(look, now);
+        }
         Ok(())
     }
 }

@@ -73,7 +73,9 @@ impl Checker<'_> {
                 Anchor::Day(day) => Some(Typed::Day(day)),
             },
             ("size", [value]) => self.size(value, function.example),
-            _ => self.error(&node.at, "not-supported", format!("`{}` is not supported in this version", call.name)),
+            ("in_segment", [name]) => self.in_segment(name),
+            ("sent", [rule, window @ ..]) => self.sent(rule, window, function.example),
+            _ => self.unknown_function(call, node),
         }
     }
 
@@ -100,7 +102,7 @@ impl Checker<'_> {
     }
 
     /// A span that is known when the rule is read, and longer than nothing.
-    fn window(&mut self, node: &Node, example: &str) -> Option<Span> {
+    pub(super) fn window(&mut self, node: &Node, example: &str) -> Option<Span> {
         let length = self.of_kind::<Length>(node, "a span of time", example)?;
         match length.as_constant() {
             Some(span) if span.0 > 0 => Some(*span),
@@ -182,6 +184,9 @@ impl Checker<'_> {
 
     fn method(&mut self, call: &Call, target: &Node, node: &Node) -> Checked {
         let name = call.name.as_str();
+        if matches!(&target.kind, Syntax::Name(name) if name == "at_entry") {
+            return self.entry_alone(target, target);
+        }
         if let Some((_, part)) = CalendarPart::ALL.iter().find(|(known, _)| *known == name) {
             return self.calendar_part(*part, call, target);
         }

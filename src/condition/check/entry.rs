@@ -86,7 +86,7 @@ impl Checker<'_> {
             }
             _ => return self.entry_alone(root, node),
         };
-        Some(kept(typed, Box::new(path(self.schema, &behind, field)?)))
+        Some(kept(&typed, Box::new(path(self.schema, &behind, field)?)))
     }
 
     /// What `has` asks of an enrollment, if it does; the path was checked before.
@@ -142,7 +142,7 @@ fn path(schema: &Schema, behind: &[&str], field: &str) -> Option<Path> {
 }
 
 /// The kept value of a path whose present value is of that type.
-fn kept(present: Typed, path: Box<Path>) -> Typed {
+fn kept(present: &Typed, path: Box<Path>) -> Typed {
     match present {
         Typed::Flag(_) => Typed::Flag(Term::AtEntry(path)),
         Typed::Number(_) => Typed::Number(Term::AtEntry(path)),

@@ -27,7 +27,7 @@ impl Function {
     }
 }
 
-/// Functions that stand alone; the last two belong to a later version.
+/// Functions that stand alone.
 const FUNCTIONS: [Function; 18] = [
     Function::new("count", 1, 2, "count(\"Order Completed\", days(30))"),
     Function::new("sum", 2, 3, "sum(\"Order Completed\", \"revenue\", days(30))"),
@@ -45,8 +45,8 @@ const FUNCTIONS: [Function; 18] = [
     Function::new("timestamp", 1, 1, "timestamp(\"2026-01-01T00:00:00Z\")"),
     Function::new("date", 1, 1, "date(\"2026-01-01\")"),
     Function::new("size", 1, 1, "size(customer.tags)"),
-    Function::new("in_segment", 0, 9, "in_segment(vip)"),
-    Function::new("sent", 0, 9, "sent(win-back)"),
+    Function::new("in_segment", 1, 1, "in_segment(\"vip\")"),
+    Function::new("sent", 1, 2, "sent(\"win-back\", days(30))"),
 ];
 
 /// Functions that stand behind a value, the calendar getters aside.

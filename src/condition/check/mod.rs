@@ -3,6 +3,7 @@
 mod calls;
 mod entry;
 mod functions;
+mod named;
 mod names;
 mod operators;
 mod remarks;

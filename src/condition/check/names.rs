@@ -3,7 +3,7 @@
 use super::super::Problem;
 use super::super::source::{Kind as Syntax, Node};
 use super::super::tree::{Asked, Day, EventProperty, Flag, Items, Kind, Length, Moment, Num, OrderField, Term, Text};
-use super::{Checked, Checker, Typed, entry};
+use super::{Checked, Checker, Typed, entry, named};
 use crate::domain::{Attribute, Value, ValueType, nearest};
 
 pub(super) const ROOTS: [&str; 5] = ["customer", "orders", "now", "event", "at_entry"];
@@ -202,10 +202,10 @@ impl Checker<'_> {
         if let Syntax::Text(text) = &node.kind {
             return Some(text);
         }
-        let help = match &node.kind {
-            Syntax::Name(name) => format!("write \"{name}\""),
-            _ => "write it in quotes, such as \"Order Completed\"".into(),
-        };
+        let help = named::unquoted(node).map_or_else(
+            || "write it in quotes, such as \"Order Completed\"".into(),
+            |name| format!("write \"{name}\""),
+        );
         self.error_with(&node.span, "wrong-arguments", format!("{what} is a text in quotes"), help);
         None
     }

@@ -68,7 +68,7 @@ impl<'a> Remarks<'a> {
         {
             self.asked.push(name);
         }
-        for child in children(node) {
+        for child in node.children() {
             self.ask(child);
         }
     }
@@ -91,7 +91,7 @@ impl<'a> Remarks<'a> {
             Syntax::Binary(Operator::Compare(_) | Operator::In, sides) => self.empty_text(&sides.0, &sides.1),
             _ => {}
         }
-        for child in children(node) {
+        for child in node.children() {
             self.look(child);
         }
     }
@@ -108,7 +108,7 @@ impl<'a> Remarks<'a> {
             }
             Syntax::Has(_) => {}
             Syntax::Call(call) if call.name == "default" => {}
-            _ => children(node).into_iter().for_each(|child| self.gather(child, paths)),
+            _ => node.children().into_iter().for_each(|child| self.gather(child, paths)),
         }
     }
 
@@ -134,21 +134,5 @@ impl<'a> Remarks<'a> {
                 );
             }
         }
-    }
-}
-
-fn children(node: &Node) -> Vec<&Node> {
-    match &node.kind {
-        Syntax::List(items) => items.iter().collect(),
-        Syntax::Call(call) => call.target.as_deref().into_iter().chain(&call.arguments).collect(),
-        Syntax::Select(inner, _) | Syntax::Not(inner) | Syntax::Negate(inner) => vec![inner],
-        Syntax::Choice(parts) => parts.iter().collect(),
-        Syntax::Binary(_, sides) => vec![&sides.0, &sides.1],
-        Syntax::Bool(_)
-        | Syntax::Number(_)
-        | Syntax::Text(_)
-        | Syntax::Name(_)
-        | Syntax::Has(_)
-        | Syntax::Foreign(_) => Vec::new(),
     }
 }

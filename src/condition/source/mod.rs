@@ -24,6 +24,33 @@ pub(super) struct Node {
     pub(super) at: Range<usize>,
 }
 
+impl Node {
+    /// The expressions that it is made of; what `has` asks for is none.
+    pub(super) fn children(&self) -> Vec<&Self> {
+        match &self.kind {
+            Kind::List(items) => items.iter().collect(),
+            Kind::Call(call) => call.target.as_deref().into_iter().chain(&call.arguments).collect(),
+            Kind::Select(inner, _) | Kind::Not(inner) | Kind::Negate(inner) => vec![inner],
+            Kind::Choice(parts) => parts.iter().collect(),
+            Kind::Binary(_, sides) => vec![&sides.0, &sides.1],
+            Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::Name(_) | Kind::Has(_) | Kind::Foreign(_) => {
+                Vec::new()
+            }
+        }
+    }
+
+    /// The name in `in_segment("name")` and where it stands.
+    pub(super) fn segment_named(&self) -> Option<(&str, Range<usize>)> {
+        match &self.kind {
+            Kind::Call(Call { name, target: None, arguments }) if name == "in_segment" => match arguments.as_slice() {
+                [Self { kind: Kind::Text(segment), span, .. }] => Some((segment, span.clone())),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 /// What a node is.
 #[derive(Debug)]
 pub(super) enum Kind {

@@ -237,6 +237,7 @@ fn unknown_names_and_wrong_types_are_errors_as_without_at_entry() {
             ("at_entry.orders.count > 'a'", "type-mismatch", ">", "a number"),
             ("at_entry.orders.gap_median > 3", "type-mismatch", ">", "write `days(3)`"),
             ("at_entry.orders", "unknown-name", "at_entry.orders", "`at_entry.orders.count`"),
+            ("at_entry.count('Ticket Solved') > 1", "unknown-name", "at_entry", "`at_entry.orders.count`"),
             ("at_entry > 1", "unknown-name", "at_entry", "`at_entry.orders.count`"),
             ("at_entry.event.minutes > 1", "unknown-name", "at_entry.event.minutes", "write `event.minutes`"),
             ("orders.count.total > 1", "not-supported", "total", "has no parts"),

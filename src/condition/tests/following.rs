@@ -134,7 +134,7 @@ fn windowed() -> Text {
 const ORDER: &[&str] = &["==", "!=", "<", "<=", ">", ">="];
 
 /// The conditions that people write, of which the very instant is told.
-fn usual() -> Text {
+pub(super) fn usual() -> Text {
     let compared = |left: Text, right: Text| joined((left, ORDER, right));
     let whole = || (0_i64..90).prop_map(|n| n.to_string()).boxed();
     let span = || {
@@ -240,7 +240,7 @@ fn customer(now: Time) -> impl Strategy<Value = Customer> {
     })
 }
 
-fn subject() -> impl Strategy<Value = (Time, Customer, &'static str)> {
+pub(super) fn subject() -> impl Strategy<Value = (Time, Customer, &'static str)> {
     instant().prop_flat_map(|now| (Just(now), customer(now), select(&ZONES[..])))
 }
 
@@ -261,7 +261,7 @@ fn samples(from: Time, to: Time) -> Vec<Time> {
         .collect()
 }
 
-fn same_till(predicate: &Predicate, facts: &Facts<'_>, to: Time) -> Result<(), TestCaseError> {
+pub(super) fn same_till(predicate: &Predicate, facts: &Facts<'_>, to: Time) -> Result<(), TestCaseError> {
     let value = predicate.evaluate(facts);
     for at in samples(facts.now, to) {
         let then = predicate.evaluate(&Facts { now: at, ..*facts });

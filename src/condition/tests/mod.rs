@@ -4,6 +4,7 @@ mod entry;
 mod explaining;
 mod following;
 mod holding;
+mod named;
 mod oracle;
 mod problems;
 mod values;

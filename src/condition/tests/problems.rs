@@ -156,15 +156,6 @@ fn curly_quotes_are_named_each() {
 }
 
 #[test]
-fn names_of_a_later_version_are_not_supported() {
-    for (source, at) in [("in_segment('vip')", "in_segment"), ("sent('win-back', days(3))", "sent")] {
-        let (code, place, words) = only(source);
-        assert_eq!((code, place.as_str()), ("not-supported", at), "{source}");
-        assert!(words.contains("not supported in this version"), "{words}");
-    }
-}
-
-#[test]
 fn time_goes_in_linearly_or_not_at_all() {
     for source in [
         "since(orders.last_at) / since(orders.first_at) > 1",

@@ -4,8 +4,8 @@ use super::super::source::Comparison;
 use super::super::{Facts, Path};
 use super::leaf::OrderField;
 use super::{
-    Change, Day, Items, Kind, Leaf, Length, Moment, Motion, Moving, Num, Ordered, Seen, Term, Text, Walk, at_entry,
-    both, change_of, conjunction, disjunction, negated, order, property, walk_both,
+    Change, Day, Items, Kind, Leaf, Length, Moment, Motion, Moving, Num, Ordered, Seen, Segment, Sent, Term, Text,
+    Walk, at_entry, both, change_of, conjunction, disjunction, negated, order, property, walk_both,
 };
 use crate::domain::{Number, Value, ValueType};
 use std::cmp::Ordering;
@@ -29,6 +29,8 @@ pub(in super::super) enum Flag {
     Text(TextTest, Box<(Term<Text>, Term<Text>)>),
     Has(Asked),
     Consent(Box<str>),
+    InSegment(Box<Segment>),
+    Sent(Box<Sent>),
 }
 
 /// Two terms of one type that are compared.
@@ -293,6 +295,8 @@ impl Kind for Flag {
             }
             Self::Has(path) => Ok((path.is_set(facts), path.motion(facts))),
             Self::Consent(name) => Ok((facts.customer.consents_to(name), M::FIXED)),
+            Self::InSegment(segment) => Ok(segment.observe(facts)),
+            Self::Sent(sent) => Ok(sent.observe(facts)),
         }
     }
 
@@ -305,6 +309,8 @@ impl Kind for Flag {
             Self::Text(_, terms) => walk_both(terms, walk),
             Self::Has(path) => walk.leaf(path.leaf()),
             Self::Consent(name) => walk.leaf(Leaf::Consent(name)),
+            Self::InSegment(segment) => walk.leaf(Leaf::Segment(segment)),
+            Self::Sent(sent) => walk.leaf(Leaf::Sent(sent)),
         }
     }
 
@@ -318,6 +324,9 @@ impl Kind for Flag {
             Self::In(membership) => membership.change(),
             Self::Text(_, terms) => change_of(terms),
             Self::Has(_) | Self::Consent(_) => Change::Fixed,
+            Self::InSegment(segment) if !segment.predicate.reads().now => Change::Fixed,
+            Self::Sent(sent) if sent.window.is_none() => Change::Fixed,
+            Self::InSegment(_) | Self::Sent(_) => Change::Steps,
         }
         .min(Change::Steps)
     }

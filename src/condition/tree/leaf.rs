@@ -1,6 +1,7 @@
 //! What a condition reads.
 
 use super::super::{Facts, Path};
+use super::{Segment, Sent};
 use crate::domain::{EventInterest, Interest, Number, Orders, Span, Time, ValueType};
 
 /// One thing that a condition reads.
@@ -14,6 +15,8 @@ pub(in super::super) enum Leaf<'a> {
     /// A property of the event that started the enrollment.
     Property(&'a str),
     AtEntry(&'a Path),
+    Segment(&'a Segment),
+    Sent(&'a Sent),
     Now,
     /// The customer's time zone.
     Zone,
@@ -94,6 +97,8 @@ impl Leaf<'_> {
             | Self::Consent(_)
             | Self::Now
             | Self::Zone
+            | Self::Segment(_)
+            | Self::Sent(_)
             | Self::Event(_, EventRole::Count(_) | EventRole::Sum(..)) => false,
             // A walk comes here only where their own term was unknown.
             Self::Attribute(_) | Self::Property(_) | Self::AtEntry(_) => true,
@@ -123,25 +128,38 @@ impl Leaf<'_> {
             },
             Self::Property(name) => format!("event.{name}"),
             Self::AtEntry(path) => format!("at_entry.{}", path.text()),
+            Self::Segment(segment) => format!("in_segment({:?})", segment.name),
+            Self::Sent(sent) => format!("sent({:?})", sent.rule),
             Self::Now => "now".into(),
             Self::Zone => "customer.timezone".into(),
         }
     }
 
-    /// Adds what has to be kept of the customer's events to tell it.
+    /// Adds what has to be kept of the customer to tell it. Attributes and `orders.*`, and so what may stand behind
+    /// `at_entry.`, are always kept.
     pub(in super::super) fn note(&self, interest: &mut Interest) {
-        let Self::Event(event, role) = self else { return };
-        let kept: &mut EventInterest = interest.events.entry((*event).to_owned()).or_default();
-        match role {
-            EventRole::Count(window) => kept.longest_window = kept.longest_window.max(*window),
-            EventRole::Sum(property, window) => {
-                kept.sums.insert((*property).to_owned());
-                kept.longest_window = kept.longest_window.max(*window);
+        match self {
+            Self::Event(event, role) => note_event(event, *role, interest),
+            Self::Segment(segment) => interest.merge(segment.predicate.interest()),
+            Self::Sent(sent) => {
+                interest.sent.insert(sent.rule.to_string());
             }
-            EventRole::LastValue(property, kind) => {
-                kept.last_values.insert((*property).to_owned(), *kind);
-            }
-            EventRole::FirstAt | EventRole::LastAt => {}
+            _ => {}
         }
+    }
+}
+
+fn note_event(event: &str, role: EventRole<'_>, interest: &mut Interest) {
+    let kept: &mut EventInterest = interest.events.entry(event.to_owned()).or_default();
+    match role {
+        EventRole::Count(window) => kept.longest_window = kept.longest_window.max(window),
+        EventRole::Sum(property, window) => {
+            kept.sums.insert(property.to_owned());
+            kept.longest_window = kept.longest_window.max(window);
+        }
+        EventRole::LastValue(property, kind) => {
+            kept.last_values.insert(property.to_owned(), kind);
+        }
+        EventRole::FirstAt | EventRole::LastAt => {}
     }
 }

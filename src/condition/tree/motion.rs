@@ -196,7 +196,7 @@ impl Moving {
         Self::until(self.holds.max(other.holds))
     }
 
-    fn perhaps_longer(self) -> Self {
+    pub(super) fn perhaps_longer(self) -> Self {
         Self { exact: false, ..self }
     }
 

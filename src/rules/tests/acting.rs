@@ -90,3 +90,34 @@ fn the_set_says_which_events_are_to_be_judged_as_they_arrive() {
     assert_eq!(interest.triggers, ["Order Completed".to_owned(), "Ticket Solved".to_owned()].into());
     assert_eq!(interest.events["Ticket Solved"].longest_window, Some(Span::days(7)));
 }
+
+#[test]
+fn an_enrollment_keeps_what_its_rule_asks_of_its_beginning() {
+    let text = GOOD
+        .replace("again_after: 180d", "again_after: 180d\nwhile: orders.count == at_entry.orders.count")
+        .replace(
+            "  - email: win-back\n",
+            "  - {email: win-back, when: has(at_entry.customer.tier)}\n  - {id: b, email: win-back, when: at_entry.orders.count > 3}\n",
+        );
+    let set = good(&text);
+    let paths: Vec<&str> = set.rules[0].at_entry.iter().map(crate::condition::Path::text).collect();
+    assert_eq!(paths, ["customer.tier", "orders.count"]);
+    assert!(good(GOOD).rules[0].at_entry.is_empty());
+}
+
+#[test]
+fn conditions_may_name_the_event_that_started_the_rule_but_not_what_keeps_an_enrollment() {
+    let text = GOOD.replace(SCHEDULE, "{event: Order Completed}").replace("orders.count >= 2", "event.revenue > 5000");
+    let step = "  - {email: win-back, when: event.quantity > 1}\n";
+    let found = problems(&[file("rules/a.yaml", &text.replace("  - email: win-back\n", step))]);
+    assert_eq!(
+        found,
+        [
+            "rules/a.yaml:8:35: error[unknown-property]: schema.yaml declares no property `quantity` of `Order Completed`; help: there are: currency, order_id, revenue"
+        ]
+    );
+    assert_eq!(problems(&[file("rules/a.yaml", &text)]), Vec::<String>::new());
+    let kept = text.replace("again_after: 180d", "again_after: 180d\nwhile: event.revenue > 1");
+    let found = problems(&[file("rules/a.yaml", &kept)]);
+    assert!(found.len() == 1 && found[0].starts_with("rules/a.yaml:7:8: error[out-of-place]"), "{found:?}");
+}

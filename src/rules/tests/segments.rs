@@ -77,7 +77,8 @@ fn every_problem_of_a_broken_segment_is_told_and_hides_none_of_a_rule() {
 
 #[test]
 fn endless_segments_are_refused_at_once() {
-    let text: String = (0..600).map(|number| format!("a{number}: {{when: everyone}}\n")).collect();
+    let text: Vec<String> = (0..600).map(|number| format!("a{number}: {{when: everyone}}")).collect();
+    let text = text.join("\n");
     let found = problems(&[segments_file(&text)]);
     assert_eq!(found, ["rules/segments.yaml:1:1: error[too-large]: there are 600 segments, more than 500".to_owned()]);
 }
@@ -115,4 +116,49 @@ fn a_cycle_is_told_whole_and_once() {
             "rules/segments.yaml:1:22: error[segment-cycle]: the segment `a` names itself: a → a; help: write one of these conditions without `in_segment`"
         ]
     );
+}
+
+#[test]
+fn segments_come_behind_those_that_they_name() {
+    let set =
+        set_of("a: {when: in_segment('c')}\nb: {when: everyone}\nc: {when: ['in_segment(\"b\")', orders.count > 1]}\n");
+    assert_eq!(set.segments.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["b", "c", "a"]);
+}
+
+#[test]
+fn a_segment_that_nobody_knows_is_told_with_the_nearest() {
+    let rule = GOOD.replace("orders.count >= 2", "in_segment('vpi')");
+    let found = problems(&[
+        file("rules/a.yaml", &rule),
+        segments_file("vip: {when: in_segment('big')}\nbigg: {when: everyone}\n"),
+    ]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].starts_with("rules/segments.yaml:1:")
+            && found[0].contains("did you mean")
+            && found[0].contains("bigg"),
+        "{found:?}"
+    );
+    assert!(
+        found[1].starts_with("rules/a.yaml:5:") && found[1].contains("did you mean") && found[1].contains("vip"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_meaning_changes_with_that_of_a_segment_that_is_named() {
+    let text = "a: {when: in_segment('b')}\nb: {when: orders.count > 1}\n";
+    assert_ne!(meaning(text, "a"), meaning(&text.replace("> 1", "> 2"), "a"));
+    assert_eq!(meaning(text, "a"), meaning(&text.replace(" > 1", ">1"), "a"));
+}
+
+#[test]
+fn segments_that_name_each_other_without_end_are_refused() {
+    let twice = |number: u32| match number {
+        0 => "a0: {when: everyone}".to_owned(),
+        _ => format!("a{number}: {{when: in_segment('a{0}') && in_segment('a{0}')}}", number - 1),
+    };
+    let text: Vec<String> = (0..20).map(twice).collect();
+    let found = problems(&[segments_file(&text.join("\n"))]);
+    assert!(found[0].contains("error[too-large]"), "{found:?}");
 }

@@ -107,7 +107,7 @@ over_all_stores! {
     watching:
         what_is_marked_quiet_says_so_and_nothing_waits
         events_that_may_start_something_wait_in_order
-        an_event_that_nobody_names_makes_nobody_dirty
+        an_event_that_nobody_names_makes_dirty_whom_it_makes_known_and_nobody_else
         a_decision_replaces_the_watch_and_no_event_is_lost_by_it
         for_whom_a_rule_holds_is_read_in_the_order_of_numbers
         the_record_says_all_rules_that_hold

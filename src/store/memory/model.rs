@@ -4,6 +4,7 @@ use crate::domain::{
     Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, Enrollment, Event, Interest, Planned, ProfileRow,
     RuleMemory, RuleState, Suppression, Tick, Time, Watch, normalized_address,
 };
+use crate::store::derive::Newcomer;
 use crate::store::{
     DecisionBatch, DuplicateKey, Marking, Result, StoreError, StoredCustomer, Verdict, View, WakeChange, derive,
 };
@@ -179,8 +180,10 @@ impl Model {
                 if !self.known_events.insert(fingerprint) {
                     return Verdict::Duplicate;
                 }
+                let newcomer = if self.number(&customer).is_none() { Newcomer::Yes } else { Newcomer::No };
                 let person = self.person(&customer, event.received_at);
-                if derive::note_event(&mut person.watch, marking, interest, (&event, &fingerprint)) {
+                let watch = (&mut person.watch, newcomer);
+                if derive::note_event(watch, marking, interest, (&event, &fingerprint)) {
                     person.wake_by(event.received_at);
                 }
                 person.events.insert((event.at, fingerprint), event);

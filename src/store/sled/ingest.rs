@@ -16,6 +16,7 @@ use super::shared::{Shared, Shown};
 use super::totals::{self, Wanted};
 use super::{lock, rows};
 use crate::domain::{Arrival, Customer, CustomerNumber, Event, ProfileRow, Time};
+use crate::store::derive::Newcomer;
 use crate::store::{Marking, Urgency, Verdict, derive};
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -249,6 +250,7 @@ fn prepare(
 pub(super) struct Known {
     pub(super) number: CustomerNumber,
     pub(super) customer: Customer,
+    /// 0 of a newcomer of whom nothing is stored yet.
     pub(super) version: u64,
     /// Whether there are profile rows, as far as known.
     pub(super) has_rows: Option<bool>,
@@ -424,9 +426,10 @@ impl Work<'_, '_> {
         let arrived = (event, fingerprint);
         let logs = Logs::with(known.number, &known.customer.absorbed);
         totals::take_in(&mut self.draft, logs, &mut known.customer.activity, arrived, self.wanted)?;
+        let newcomer = if known.version == 0 { Newcomer::Yes } else { Newcomer::No };
         known.version = self.shared.next_version();
         known.changed = true;
-        let watch = &mut known.customer.watch;
+        let watch = (&mut known.customer.watch, newcomer);
         if derive::note_event(watch, self.marking, &self.wanted.interest, (event, &fingerprint)) {
             dirty::wake_by(&mut self.draft, known.number, &mut known.customer, event.received_at);
         }

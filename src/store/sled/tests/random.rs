@@ -106,15 +106,15 @@ impl Look {
     /// The watch that comes after one.
     fn after(mut watch: Watch, n: u8) -> Watch {
         watch.pending.truncate(usize::from(n % 3));
-        watch.quiet = n % 2 == 0;
-        let membership = Membership { inside: n % 3 == 0, crossings: n.into(), meaning: 1 };
+        watch.quiet = n.is_multiple_of(2);
+        let membership = Membership { inside: n.is_multiple_of(3), crossings: n.into(), meaning: 1 };
         watch.segments.insert(format!("s{}", n % 2), membership);
         watch.active.truncate(2);
         watch.active.push(Active {
             rule: "a".into(),
             occurrence: format!("o{}", n % 4),
             entered_at: day((n % 5).into()),
-            held_out: n % 5 == 0,
+            held_out: n.is_multiple_of(5),
             anchor: None,
             done: vec![format!("step {}", n % 3)],
             entry: Entry::default(),
