@@ -179,7 +179,7 @@ async fn read(
 async fn latest(store: &dyn Store, stored: &StoredCustomer, view: &View, wanted: &Wanted) -> Result<Vec<Event>> {
     let from = view.now.minus(BACK);
     let activity = &stored.customer.activity;
-    // Of events that are counted anyhow the totals tell that there is none to be read.
+    // Of events that are counted anyhow the totals tell that there is none to be batch.
     let is_past = |name: &String| {
         view.interest.events.contains_key(name) && activity.totals(name).is_none_or(|totals| totals.last_at <= from)
     };
@@ -188,10 +188,10 @@ async fn latest(store: &dyn Store, stored: &StoredCustomer, view: &View, wanted:
     }
     let (mut found, mut before) = (Vec::new(), view.now.plus(Span(1)));
     loop {
-        let read = store.events(stored.number, Some(before), READ).await?;
-        let is_last = read.len() < READ;
-        let oldest = read.last().map_or(from, |event| event.at);
-        found.extend(read.into_iter().filter(|event| event.at > from && wanted.events.contains(&event.name)));
+        let batch = store.events(stored.number, Some(before), READ).await?;
+        let is_last = batch.len() < READ;
+        let oldest = batch.last().map_or(from, |event| event.at);
+        found.extend(batch.into_iter().filter(|event| event.at > from && wanted.events.contains(&event.name)));
         if is_last || oldest <= from {
             return Ok(found);
         }
