@@ -180,19 +180,19 @@ async fn latest(store: &dyn Store, stored: &StoredCustomer, view: &View, wanted:
     let from = view.now.minus(BACK);
     let activity = &stored.customer.activity;
     // Of events that are counted anyhow the totals tell that there is none to be batch.
-    let is_past = |name: &String| {
+    let known_past = |name: &String| {
         view.interest.events.contains_key(name) && activity.totals(name).is_none_or(|totals| totals.last_at <= from)
     };
-    if wanted.events.iter().all(is_past) {
+    if wanted.events.iter().all(known_past) {
         return Ok(Vec::new());
     }
     let (mut found, mut before) = (Vec::new(), view.now.plus(Span(1)));
     loop {
         let batch = store.events(stored.number, Some(before), READ).await?;
-        let is_last = batch.len() < READ;
+        let ended = batch.len() < READ;
         let oldest = batch.last().map_or(from, |event| event.at);
         found.extend(batch.into_iter().filter(|event| event.at > from && wanted.events.contains(&event.name)));
-        if is_last || oldest <= from {
+        if ended || oldest <= from {
             return Ok(found);
         }
         before = oldest;
