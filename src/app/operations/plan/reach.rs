@@ -179,7 +179,7 @@ async fn read(
 async fn latest(store: &dyn Store, stored: &StoredCustomer, view: &View, wanted: &Wanted) -> Result<Vec<Event>> {
     let from = view.now.minus(BACK);
     let activity = &stored.customer.activity;
-    // Of events that are counted anyhow the totals tell that there is none to be batch.
+    // Of events that are counted anyhow the totals tell that there is none to be read.
     let known_past = |name: &String| {
         view.interest.events.contains_key(name) && activity.totals(name).is_none_or(|totals| totals.last_at <= from)
     };
