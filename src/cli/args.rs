@@ -3,7 +3,7 @@
 use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
-use super::{Context, check, customers, deliveries, demo, import, plan, reload, rules, run, sending, status};
+use super::{Context, check, customers, deliveries, demo, emit, import, plan, reload, rules, run, sending, status};
 use crate::domain::Time;
 use crate::telemetry::LogStyle;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -43,6 +43,7 @@ pub(super) enum Command {
     Pause(sending::PauseArgs),
     Resume(sending::ResumeArgs),
     Import(import::ImportArgs),
+    Emit(emit::EmitArgs),
     Customers(customers::CustomersArgs),
     Deliveries(deliveries::DeliveriesArgs),
     Suppressions(suppressions::SuppressionsArgs),
@@ -61,6 +62,7 @@ impl Command {
             Self::Pause(args) => sending::pause(args, context).await,
             Self::Resume(args) => sending::resume(args, context).await,
             Self::Import(args) => import::run(args, context).await,
+            Self::Emit(args) => emit::run(args, context).await,
             Self::Customers(args) => customers::run(args, context).await,
             Self::Deliveries(args) => deliveries::run(args, context).await,
             Self::Suppressions(args) => suppressions::run(args, context).await,

@@ -7,7 +7,7 @@ use super::composition::StoreAccess;
 use super::error::Error;
 use super::listing::{ListArgs, Listing};
 use super::table::{Column, facts, or_dash, table, visible};
-use crate::http::{CustomerDetail, CustomerLine, CustomerQuery};
+use crate::http::{ActiveView, CustomerDetail, CustomerLine, CustomerQuery};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
@@ -85,6 +85,7 @@ pub(super) fn shown(detail: &CustomerDetail) -> String {
         ("orders", Some(format!("{}, {} in all", customer.orders.count, plain(&customer.orders.revenue)))),
         ("first order", customer.orders.first_at.map(|at| at.to_string())),
         ("last order", customer.orders.last_at.map(|at| at.to_string())),
+        ("segments", Some(detail.segments.join(", ")).filter(|segments| !segments.is_empty())),
         ("suppressed", suppression.map(|found| format!("since {}: {}", found.at, found.reason))),
     ]);
     let attributes = detail.attributes.iter().map(|(name, value)| vec![name.clone(), plain(value)]);
@@ -97,6 +98,7 @@ pub(super) fn shown(detail: &CustomerDetail) -> String {
         section("attributes", &[Column::Text("attribute"), Column::Text("value")], attributes.collect()),
         section("consent", &CONSENT, consent.collect()),
         section("deliveries", &DELIVERIES, deliveries(detail)),
+        section("goes on", &ACTIVE, active(detail)),
         section("enrollments", &ENROLLMENTS, enrollments(detail)),
         section("if each rule fired now", &STANDING, standing(detail)),
         section("latest events", &EVENTS, events(detail)),
@@ -110,6 +112,13 @@ const DELIVERIES: [Column; 5] =
 const ENROLLMENTS: [Column; 4] =
     [Column::Text("at"), Column::Text("rule"), Column::Text("occurrence"), Column::Text("holdout")];
 const STANDING: [Column; 3] = [Column::Text("rule"), Column::Text("decision"), Column::Text("why")];
+const ACTIVE: [Column; 5] = [
+    Column::Text("since"),
+    Column::Text("rule"),
+    Column::Text("step that waits"),
+    Column::Text("due"),
+    Column::Text("goal"),
+];
 const EVENTS: [Column; 3] = [Column::Text("at"), Column::Text("event"), Column::Text("properties")];
 
 fn deliveries(detail: &CustomerDetail) -> Vec<Vec<String>> {
@@ -140,6 +149,21 @@ fn standing(detail: &CustomerDetail) -> Vec<Vec<String>> {
         vec![standing.rule.clone(), standing.decision.word().into(), or_dash(why)]
     };
     detail.standing.iter().map(row).collect()
+}
+
+/// A line for each step that waits, or one for an enrollment of which only the goal is awaited.
+fn active(detail: &CustomerDetail) -> Vec<Vec<String>> {
+    let rows = |active: &ActiveView| {
+        let goal = or_dash(active.goal.as_ref().map(|goal| format!("{} until {}", goal.event, goal.until)));
+        let mut steps: Vec<_> =
+            active.waiting.iter().map(|step| (step.step.clone(), step.due_at.to_string())).collect();
+        if steps.is_empty() {
+            steps.push(("-".into(), "-".into()));
+        }
+        let row = |(step, due)| vec![active.since.to_string(), active.rule.clone(), step, due, goal.clone()];
+        steps.into_iter().map(row).collect::<Vec<_>>()
+    };
+    detail.active.iter().flat_map(rows).collect()
 }
 
 fn events(detail: &CustomerDetail) -> Vec<Vec<String>> {

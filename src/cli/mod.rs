@@ -17,6 +17,7 @@ mod customers;
 mod deliveries;
 mod demo;
 mod diagnostics;
+mod emit;
 mod error;
 mod import;
 mod listing;

@@ -13,6 +13,7 @@ mod brake;
 mod decide;
 mod due;
 mod enroll;
+mod foresee;
 mod gate;
 mod look;
 #[cfg(test)]
@@ -21,5 +22,6 @@ mod tests;
 pub use brake::{add_volume, limit, over_brake};
 pub use decide::{Decided, Firing, Moment, Verdict, decide};
 pub use enroll::is_held_out;
+pub use foresee::{Cause, Day, days_due, decide_cause, waiting};
 pub use gate::{Gate, GateInput, gate, is_listed};
 pub use look::{Looked, Looking, after_tick, look};

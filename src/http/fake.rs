@@ -64,6 +64,10 @@ fn known(what: &str, name: &str, known: &str) -> Result<()> {
     if name == known { Ok(()) } else { Err(Failure::not_found(what, name)) }
 }
 
+fn known_event(request: &EmitRequest) -> Result<()> {
+    if request.force { Ok(()) } else { known("event", &request.event, "Order Completed") }
+}
+
 #[async_trait]
 impl Operations for Fake {
     async fn plan(&self, request: PlanRequest) -> Result<PlanReport> {
@@ -83,6 +87,65 @@ impl Operations for Fake {
             held: request.customers.then(|| [(Reason::NoConsent, vec!["42".into()])].into()),
         };
         Ok(PlanReport { at: request.at.unwrap_or(AT), rules: vec![plan] })
+    }
+
+    /// Knows `Order Completed` and the customer `a/b c`; the message `seen` was there before.
+    async fn emit(&self, request: EmitRequest) -> Result<Emitted> {
+        known_event(&request)?;
+        let stored = request.message_id.as_deref() != Some("seen");
+        let shown = |given: Given| match given {
+            Given::Text(text) => text.into(),
+            Given::Json(json) => json,
+        };
+        Ok(Emitted {
+            new_customer: stored && request.customer != "a/b c",
+            event: request.event,
+            customer: request.customer,
+            at: request.at.unwrap_or(AT),
+            message_id: request.message_id,
+            properties: request.properties.into_iter().map(|(name, given)| (name, shown(given))).collect(),
+            stored,
+            result: if stored { EmitResult::Stored } else { EmitResult::Duplicate },
+            running: !self.paused.load(Ordering::SeqCst),
+            remarks: Vec::new(),
+        })
+    }
+
+    async fn plan_event(&self, request: EmitRequest) -> Result<EventPlan> {
+        known_event(&request)?;
+        let at = request.at.unwrap_or(AT);
+        let step = |step: &str, channel: &str, hours| PlannedDelivery {
+            step: step.into(),
+            channel: channel.into(),
+            due_at: at.plus(crate::domain::Span::hours(hours)),
+        };
+        let rule = |rule: &str, decision, reasons| EventRule {
+            rule: rule.into(),
+            decision,
+            reasons,
+            decided_at: at,
+            deliveries: Vec::new(),
+            waiting: Vec::new(),
+            next_due: None,
+            note: None,
+        };
+        let fires = EventRule {
+            deliveries: vec![step("thanks", "email", 0), step("crm", "webhook", 0)],
+            waiting: vec![step("ask", "email", 240)],
+            next_due: Some(at.plus(crate::domain::Span::hours(240))),
+            ..rule("thanks", RuleDecision::Fire, Vec::new())
+        };
+        let held = rule("vip", RuleDecision::Hold, vec![Reason::NoConsent]);
+        let none = EventRule { note: Some("it is paused".into()), ..rule("big", RuleDecision::NoMatch, Vec::new()) };
+        Ok(EventPlan {
+            event: request.event,
+            new_customer: request.customer != "a/b c",
+            customer: request.customer,
+            at,
+            stored: false,
+            rules: vec![fires, held, none],
+            remarks: vec!["`revenu` is not declared; did you mean `revenue`?".into()],
+        })
     }
 
     async fn status(&self) -> Result<Status> {

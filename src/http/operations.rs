@@ -2,9 +2,9 @@
 
 use super::wire::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
-    DeliveryView, ImportLine, ImportProgress, ImportReport, ImportRequest, Page, Paused, PlanReport, PlanRequest,
-    Readiness, RefusedRow, ReloadReport, RuleResumed, RuleView, Status, SuppressionAdded, SuppressionQuery,
-    SuppressionRequest,
+    DeliveryView, EmitRequest, Emitted, EventPlan, ImportLine, ImportProgress, ImportReport, ImportRequest, Page,
+    Paused, PlanReport, PlanRequest, Readiness, RefusedRow, ReloadReport, RuleResumed, RuleView, Status,
+    SuppressionAdded, SuppressionQuery, SuppressionRequest,
 };
 use super::{Failure, FailureKind};
 use crate::domain::{DeliveryId, Suppression};
@@ -46,6 +46,13 @@ impl io::Read for BlockingReader {
 pub trait Operations: Send + Sync + 'static {
     /// Whom each rule would reach if its trigger fired at the instant asked for. Changes nothing.
     async fn plan(&self, request: PlanRequest) -> Result<PlanReport>;
+
+    /// Stores one event, and answers when it is durable. [`FailureKind::NotFound`] for an event that the schema does not
+    /// know, unless forced; [`FailureKind::Invalid`] for a value that it cannot have.
+    async fn emit(&self, request: EmitRequest) -> Result<Emitted>;
+
+    /// What an event would start. Changes nothing; refuses what [`Operations::emit`] refuses.
+    async fn plan_event(&self, request: EmitRequest) -> Result<EventPlan>;
 
     /// The state of the daemon and of its store.
     async fn status(&self) -> Result<Status>;

@@ -1,6 +1,8 @@
 //! The routes of the administration.
 
-use super::wire::{CustomerQuery, DeliveryQuery, DeliverySelection, PlanRequest, SuppressionQuery, SuppressionRequest};
+use super::wire::{
+    CustomerQuery, DeliveryQuery, DeliverySelection, EmitRequest, PlanRequest, SuppressionQuery, SuppressionRequest,
+};
 use super::{Failure, FailureKind, Operations, gate, import};
 use crate::domain::DeliveryId;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -36,6 +38,8 @@ pub fn router(operations: Arc<dyn Operations>, access: Access) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics))
         .route("/v1/plan", post(plan))
+        .route("/v1/emit", post(emit))
+        .route("/v1/emit/plan", post(plan_event))
         .route("/v1/status", get(status))
         .route("/v1/reload", post(reload))
         .route("/v1/pause", post(pause))
@@ -83,6 +87,14 @@ async fn nowhere() -> Failure {
 
 async fn plan(State(operations): Shared, request: Asked<PlanRequest>) -> Answer<super::PlanReport> {
     operations.plan(request?.0).await.map(Json)
+}
+
+async fn emit(State(operations): Shared, request: Asked<EmitRequest>) -> Answer<super::Emitted> {
+    operations.emit(request?.0).await.map(Json)
+}
+
+async fn plan_event(State(operations): Shared, request: Asked<EmitRequest>) -> Answer<super::EventPlan> {
+    operations.plan_event(request?.0).await.map(Json)
 }
 
 async fn status(State(operations): Shared) -> Answer<super::Status> {

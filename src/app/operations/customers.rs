@@ -1,14 +1,18 @@
 //! `customers list`, `show`.
 
-use super::plan::{Judge, Judged};
+use super::plan::{Judge, Judged, Seen};
 use super::{failure, page_size};
 use crate::app::shared::Shared;
-use crate::domain::{CustomerNumber, Reason, normalized_address};
+use crate::delivery::World;
+use crate::domain::{Active, CustomerNumber, Reason, Time, normalized_address};
+use crate::engine;
 use crate::http::{
-    CustomerDetail, CustomerLine, CustomerQuery, DeliveryView, Failure, FailureKind, Page, Result, RuleDecision,
-    StandingView,
+    ActiveView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryView, Failure, FailureKind, GoalView, Page,
+    PlannedDelivery, Result, RuleDecision, StandingView,
 };
+use crate::rules::{Action, Rule, Step, Trigger};
 use crate::store::{StoredCustomer, View};
+use jiff::tz::TimeZone;
 use std::sync::Arc;
 
 /// How much of a customer's history `show` gives.
@@ -40,6 +44,12 @@ pub(super) async fn show(core: &Shared, id: &str) -> Result<CustomerDetail> {
     if let Some(address) = stored.customer.email() {
         detail.suppression = core.store.suppression(address).await.map_err(failure)?;
     }
+    let world = core.world.load_full();
+    let watch = &stored.customer.watch;
+    let inside = watch.segments.iter().filter(|(_, membership)| membership.inside);
+    detail.segments = inside.map(|(name, _)| name.clone()).collect();
+    let zone = world.zone_of(&stored.customer);
+    detail.active = watch.active.iter().map(|active| goes_on(&world, active, &zone)).collect();
     let enrollments = core.store.enrollments(stored.number, HISTORY).await.map_err(failure)?;
     for id in enrollments.iter().flat_map(|enrollment| &enrollment.deliveries) {
         if let Some(delivery) = core.store.delivery(*id).await.map_err(failure)? {
@@ -62,7 +72,14 @@ fn standing(core: &Shared, stored: StoredCustomer, is_suppressed: bool) -> Vec<S
     let world = core.world.load_full();
     let address = stored.customer.email().filter(|_| is_suppressed).map(normalized_address);
     let judge = Judge {
-        rules: world.rules.rules.clone(),
+        // What happens, and not when, decides of the others.
+        rules: world
+            .rules
+            .rules
+            .iter()
+            .filter(|rule| matches!(rule.trigger, Trigger::Schedule { .. }))
+            .cloned()
+            .collect(),
         pauses: Arc::clone(&core.pauses),
         suppressed: address.into_iter().collect(),
         key: core.store.delivery_key(),
@@ -72,7 +89,7 @@ fn standing(core: &Shared, stored: StoredCustomer, is_suppressed: bool) -> Vec<S
         named: false,
         world,
     };
-    judge.page(&mut std::iter::once(stored)).iter().map(standing_of).collect()
+    judge.page(std::iter::once(Seen::now(stored))).iter().map(standing_of).collect()
 }
 
 fn standing_of(judged: &Judged) -> StandingView {
@@ -91,4 +108,32 @@ fn standing_of(judged: &Judged) -> StandingView {
         (_, false) => RuleDecision::Hold,
     };
     StandingView { rule: plan.rule.clone(), decision, reasons }
+}
+
+/// An enrollment that goes on; of a rule that is gone nothing waits.
+fn goes_on(world: &World, active: &Active, zone: &TimeZone) -> ActiveView {
+    let rule = world.rules.get(&active.rule);
+    ActiveView {
+        rule: active.rule.clone(),
+        occurrence: active.occurrence.clone(),
+        since: active.entered_at,
+        held_out: active.held_out,
+        waiting: rule.map(|rule| waiting(rule, active, zone)).unwrap_or_default(),
+        goal: rule
+            .and_then(|rule| rule.goal.as_ref())
+            .map(|goal| GoalView { event: goal.event.clone(), until: active.entered_at.plus(goal.within) }),
+    }
+}
+
+/// The steps of an enrollment that wait.
+pub(super) fn waiting(rule: &Rule, active: &Active, zone: &TimeZone) -> Vec<PlannedDelivery> {
+    engine::waiting(rule, active, zone).into_iter().map(|(step, due_at)| planned(step, due_at)).collect()
+}
+
+fn planned(step: &Step, due_at: Time) -> PlannedDelivery {
+    let channel = match &step.action {
+        Action::Email { .. } => "email",
+        Action::Webhook { .. } => "webhook",
+    };
+    PlannedDelivery { step: step.id.clone(), channel: channel.to_owned(), due_at }
 }

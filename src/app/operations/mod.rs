@@ -2,6 +2,7 @@
 
 mod customers;
 mod deliveries;
+mod emit;
 mod import;
 mod plan;
 mod rules;
@@ -12,9 +13,9 @@ use super::shared::Shared;
 use crate::domain::{DeliveryId, Suppression};
 use crate::http::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
-    DeliveryView, Failure, FailureKind, ImportReport, ImportRequest, ImportSink, ImportSource, Operations, Page,
-    Paused, PlanReport, PlanRequest, Readiness, ReloadReport, Result, RuleResumed, RuleView, Status, SuppressionAdded,
-    SuppressionQuery, SuppressionRequest,
+    DeliveryView, EmitRequest, Emitted, EventPlan, Failure, FailureKind, ImportReport, ImportRequest, ImportSink,
+    ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness, ReloadReport, Result, RuleResumed,
+    RuleView, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
 };
 use crate::store::StoreError;
 use async_trait::async_trait;
@@ -34,6 +35,17 @@ impl Operations for Ops {
     async fn plan(&self, request: PlanRequest) -> Result<PlanReport> {
         self.0.sound_rules()?;
         plan::plan(&self.0, request).await
+    }
+
+    async fn emit(&self, request: EmitRequest) -> Result<Emitted> {
+        // What starts rules is kept only if all of them are known.
+        self.0.sound_rules()?;
+        emit::emit(&self.0, request).await
+    }
+
+    async fn plan_event(&self, request: EmitRequest) -> Result<EventPlan> {
+        self.0.sound_rules()?;
+        emit::plan(&self.0, request).await
     }
 
     async fn status(&self) -> Result<Status> {

@@ -34,7 +34,7 @@ fn view(world: &World, rule: &Rule, state: &RuleState, zones: &[String], now: Ti
         file: format!("{}:{}", rule.file.display(), rule.line),
         class: rule.class,
         topic: rule.topic.clone(),
-        trigger: rule.trigger.text(),
+        trigger: shown(&rule.trigger),
         priority: rule.priority,
         live_since: state.live_since,
         next_due: next_due(world, rule, zones, now),
@@ -42,7 +42,24 @@ fn view(world: &World, rule: &Rule, state: &RuleState, zones: &[String], now: Ti
     }
 }
 
-/// When the rule's trigger fires next, in whichever zone comes first.
+/// The trigger for a person; what a schedule says is as it stands in the file.
+fn shown(trigger: &Trigger) -> String {
+    match trigger {
+        Trigger::Schedule { .. } | Trigger::Crossing { .. } => trigger.text(),
+        Trigger::Event { name, delay, once_per } => {
+            let after = if *delay == Span(0) { String::new() } else { format!(", {delay} later") };
+            let once = once_per.as_ref().map(|property| format!(", once per {property}")).unwrap_or_default();
+            format!("event {name}{after}{once}")
+        }
+        Trigger::Date { attribute, at, yearly } => {
+            let yearly = if *yearly { ", yearly" } else { "" };
+            format!("date {attribute} at {}{yearly}", at.strftime("%H:%M"))
+        }
+    }
+}
+
+/// When the rule's trigger fires next, in whichever zone comes first. Of events, dates and borders that is not told: it
+/// depends on each customer.
 fn next_due(world: &World, rule: &Rule, zones: &[String], now: Time) -> Option<Time> {
     let Trigger::Schedule { cron, zone } = &rule.trigger else { return None };
     let next = |zone: &jiff::tz::TimeZone| cron.next(zone, now).map(|occurrence| occurrence.at);
@@ -91,4 +108,28 @@ fn known(core: &Shared, rule: &str) -> Result<()> {
 async fn one(core: &Shared, rule: &str) -> Result<RuleView> {
     let found = list(core).await?.into_iter().find(|view| view.rule == rule);
     found.ok_or_else(|| no_rule(&core.world.load_full(), rule))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+    use crate::domain::Span;
+    use crate::rules::{Direction, Trigger};
+
+    #[test]
+    fn triggers_are_shown_for_people() {
+        let event = |delay, once_per: Option<&str>| Trigger::Event {
+            name: "Ticket Solved".into(),
+            delay,
+            once_per: once_per.map(Into::into),
+        };
+        assert_eq!(shown(&event(Span(0), None)), "event Ticket Solved");
+        let late = shown(&event(Span::hours(36), Some("ticket")));
+        assert_eq!(late, "event Ticket Solved, 36h later, once per ticket");
+        let at = jiff::civil::time(9, 0, 0, 0);
+        let date = Trigger::Date { attribute: "birthday".into(), at, yearly: true };
+        assert_eq!(shown(&date), "date birthday at 09:00, yearly");
+        let crossing = Trigger::Crossing { segment: "vip".into(), direction: Direction::Leaves };
+        assert_eq!(shown(&crossing), "leaves vip");
+    }
 }

@@ -2,6 +2,7 @@
 //! real store, and a clock that is turned by hand.
 
 mod at_once;
+mod emit;
 mod faults;
 mod gates;
 mod intake;

@@ -25,6 +25,9 @@ fn what_people_type_is_understood() {
         "import customers",
         "import customers customers.csv --ignore-unknown",
         "import events - --live",
+        "emit Signed-up --customer 7",
+        "emit Rated --customer 7 rating=5 note:={} --at 2026-03-01 --message-id m1 --format json",
+        "emit Rated rating=5 --customer 7 --plan --force",
         "customers list --limit 5 --after 7",
         "customers show 42 --format json",
         "deliveries list --state failed --rule win-back --customer 42",
@@ -57,6 +60,12 @@ fn what_makes_no_sense_is_a_matter_of_usage() {
         "plan --at yesterday",
         "plan --format yaml",
         "import houses x.csv",
+        "emit Rated",
+        "emit --customer 7",
+        "emit Rated --customer 7 rating",
+        "emit Rated --customer 7 =5",
+        "emit Rated --customer 7 rating:=five",
+        "emit Rated --customer 7 --at soon",
         "customers",
         "customers show",
         "deliveries list --state lost",
@@ -102,6 +111,8 @@ fn help_names_every_command_and_the_exit_codes() {
       pause         Stop all sending, over restarts too; what falls due meanwhile waits
       resume        Let sending go on
       import        Take in customers or events from a file; triggers nothing without --live
+      emit          One event of one customer, stored as if it had been sent; or, with --plan, what it
+                    would start
       customers     Who is stored
       deliveries    The outbox and the dead letters
       suppressions  Addresses that get no mail

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod emit;
 mod imports;
 
 use super::composition::{Checked, Composition, Offline, Refusal, StoreAccess};

@@ -60,6 +60,28 @@ impl Course {
     }
 }
 
+/// The days of the rule's date of which a step falls due on the local day of an instant, each with when the last of
+/// those does.
+pub(in crate::engine) fn due_on(rule: &Rule, customer: &Customer, zone: &TimeZone, at: Time) -> Vec<(Dated, Time)> {
+    let Some(course) = Course::of(rule, customer, zone) else { return Vec::new() };
+    let today = calendar::day_of(zone, at);
+    let start = calendar::day_start(zone, today);
+    let end = calendar::day_start(zone, calendar::days_after(today, 1));
+    let since = start.minus(Span(1));
+    let mut due = Vec::new();
+    for day in course.days(rule, zone, since) {
+        let wall = day.to_datetime(course.at);
+        let instants = due::instants(rule, Base::Anchor(wall), zone);
+        if instants.first().is_none_or(|first| *first >= end) {
+            break;
+        }
+        if let Some(last) = instants.into_iter().rfind(|instant| *instant >= start && *instant < end) {
+            due.push((Dated { wall, since }, last));
+        }
+    }
+    due
+}
+
 impl<'a> Round<'a> {
     /// Looks at the date of each rule that counts from one.
     pub(super) fn take_dates(&mut self) {

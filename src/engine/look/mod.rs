@@ -10,6 +10,7 @@ mod wake;
 #[cfg(test)]
 mod tests;
 
+pub(super) use dates::due_on;
 pub use wake::after_tick;
 
 use super::enroll::{Case, Start};

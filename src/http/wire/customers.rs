@@ -1,6 +1,6 @@
 //! Customers: lists, and all that is known of one.
 
-use super::DeliveryView;
+use super::{DeliveryView, PlannedDelivery, RuleDecision};
 use crate::domain::{
     Activity, Consent, Customer, DeliveryId, Enrollment, Event, Reason, RuleMemory, Suppression, Time, Value,
 };
@@ -58,6 +58,12 @@ pub struct CustomerDetail {
     pub suppression: Option<Suppression>,
     /// What the rules remember.
     pub rules: Vec<MemoryView>,
+    /// Segments that the customer was in when the rules last looked.
+    #[serde(default)]
+    pub segments: Vec<String>,
+    /// Enrollments that go on.
+    #[serde(default)]
+    pub active: Vec<ActiveView>,
     /// Enrollments, newest first.
     pub enrollments: Vec<EnrollmentView>,
     /// The latest events, newest first.
@@ -78,6 +84,8 @@ impl CustomerDetail {
             consent: customer.consent.iter().map(|(name, consent)| (name.clone(), consent.into())).collect(),
             suppression: None,
             rules: customer.memory.iter().map(|(rule, memory)| MemoryView::new(rule, memory)).collect(),
+            segments: Vec::new(),
+            active: Vec::new(),
             enrollments: Vec::new(),
             events: Vec::new(),
             deliveries: Vec::new(),
@@ -96,30 +104,6 @@ pub struct StandingView {
     /// Everything that keeps the customer from it or a mail from going out at once; why nobody can tell whether the
     /// condition holds.
     pub reasons: Vec<Reason>,
-}
-
-/// What a rule decides for one customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RuleDecision {
-    /// Something goes out.
-    Fire,
-    /// The condition holds, and something keeps the customer out or the message back.
-    Hold,
-    /// The condition does not hold, or nobody can tell.
-    NoMatch,
-}
-
-impl RuleDecision {
-    /// The word for it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Fire => "fire",
-            Self::Hold => "hold",
-            Self::NoMatch => "no_match",
-        }
-    }
 }
 
 /// Purchases in numbers.
@@ -217,6 +201,32 @@ impl From<&Enrollment> for EnrollmentView {
             deliveries: enrollment.deliveries.clone(),
         }
     }
+}
+
+/// An enrollment that goes on: steps wait, or its goal may still be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActiveView {
+    /// The rule.
+    pub rule: String,
+    /// What makes it unique.
+    pub occurrence: String,
+    /// When it began.
+    pub since: Time,
+    /// Whether it is held out, and sends nothing.
+    pub held_out: bool,
+    /// Its steps that wait, in order.
+    pub waiting: Vec<PlannedDelivery>,
+    /// What it is to bring about, if that can still count.
+    pub goal: Option<GoalView>,
+}
+
+/// A goal that may still be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoalView {
+    /// The event.
+    pub event: String,
+    /// Until when it counts.
+    pub until: Time,
 }
 
 /// One event.

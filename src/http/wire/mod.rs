@@ -2,16 +2,18 @@
 
 mod customers;
 mod deliveries;
+mod emit;
 mod import;
 mod plan;
 mod rules;
 mod status;
 
 pub use customers::{
-    ConsentView, CustomerDetail, CustomerLine, CustomerQuery, EnrollmentView, EventView, MemoryView, OrdersView,
-    RuleDecision, StandingView,
+    ActiveView, ConsentView, CustomerDetail, CustomerLine, CustomerQuery, EnrollmentView, EventView, GoalView,
+    MemoryView, OrdersView, StandingView,
 };
 pub use deliveries::{Changed, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, Unchanged};
+pub use emit::{EmitRequest, EmitResult, Emitted, EventPlan, EventRule, Given, PlannedDelivery, RuleDecision};
 pub use import::{ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest, RefusedRow};
 pub use plan::{ChannelCounts, PlanReport, PlanRequest, RulePlan};
 pub use rules::{RuleResumed, RuleStanding, RuleView, TickView};

@@ -1,20 +1,30 @@
 //! `plan`: whom each rule would reach if its trigger fired at an instant. Changes nothing.
 
+mod reach;
+
+pub(super) use reach::Seen;
+
 use super::failure;
 use crate::app::pages::judge_all;
 use crate::app::shared::Shared;
 use crate::app::zones::Zones;
 use crate::calendar;
+use crate::condition::{Facts, Truth};
 use crate::delivery::{Pauses, World};
 use crate::domain::{
     Class, Customer, Delivery, DeliveryKey, Payload, Reason, RuleState, Span, State, Time, normalized_address,
 };
-use crate::engine::{self, Firing, Moment, Verdict};
+use crate::engine::{self, Decided, Firing, Moment, Verdict};
 use crate::http::{Failure, PlanReport, PlanRequest, Result, RulePlan};
 use crate::rules::{Rule, Trigger, TriggerZone};
 use crate::store::{StoredCustomer, View};
-use futures_util::StreamExt;
-use std::collections::{BTreeMap, HashSet};
+use futures_util::{Stream, StreamExt};
+use jiff::tz::TimeZone;
+use reach::{Local, Wanted, judge_seen};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::HashSet;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// Everything that a page is judged with.
@@ -70,9 +80,16 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
     };
     let view = View { interest: Arc::clone(&world.interest), now: at, backtest };
     let mut totals: Vec<Judged> = rules.iter().map(|rule| empty(&rule.id, request.customers)).collect();
-    let mut pages = Box::pin(judge_all(Arc::clone(&core.store), view, None, move |page| judge.page(page)));
+    let wanted = Wanted::by(&rules);
+    let store = Arc::clone(&core.store);
+    let mut pages: Pin<Box<dyn Stream<Item = _> + Send>> = if wanted.is_nothing() {
+        let page = move |customers: &mut dyn Iterator<Item = StoredCustomer>| judge.page(customers.map(Seen::now));
+        Box::pin(judge_all(store, view, None, page).map(|page| page.map(|page| page.result)))
+    } else {
+        Box::pin(judge_seen(store, view, wanted, move |customers| judge.page(customers)))
+    };
     while let Some(page) = pages.next().await {
-        for (total, part) in totals.iter_mut().zip(page.map_err(failure)?.result) {
+        for (total, part) in totals.iter_mut().zip(page.map_err(failure)?) {
             add(total, part);
         }
     }
@@ -90,7 +107,9 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
 /// Whether the brake would go off. In a backtest, when a rule went live is ignored, and with it the default brake, which
 /// goes by that; a rule's own `pause_if` holds at all times.
 fn brakes(rule: &Rule, mut state: RuleState, queued: u64, customers: u64, (at, backtest): (Time, bool)) -> bool {
-    if queued == 0 || backtest && rule.pause_if.is_none() {
+    // Only what a tick decides waits until it is counted.
+    let ticks = matches!(rule.trigger, Trigger::Schedule { .. });
+    if queued == 0 || !ticks || backtest && rule.pause_if.is_none() {
         return false;
     }
     state.volume.retain(|(then, _)| *then <= at);
@@ -171,51 +190,60 @@ fn add_plan(total: &mut RulePlan, part: RulePlan) {
 }
 
 impl Judge {
-    pub(super) fn page(&self, customers: &mut dyn Iterator<Item = StoredCustomer>) -> Vec<Judged> {
+    pub(super) fn page(&self, customers: impl Iterator<Item = Seen>) -> Vec<Judged> {
         let paused: Vec<_> = self.rules.iter().map(|rule| self.pauses.rule(&rule.id)).collect();
         let fixed: Vec<_> = self.rules.iter().map(|rule| self.fixed_occurrence(rule)).collect();
         let mut plans: Vec<Judged> = self.rules.iter().map(|rule| empty(&rule.id, self.named)).collect();
         let mut zones = Zones::new(&self.world, self.at);
-        for stored in customers {
-            let customer = &stored.customer;
-            if !self.backtest && customer.arrived_at > self.at {
+        for seen in customers {
+            if !self.backtest && seen.stored.customer.arrived_at > self.at {
                 continue;
             }
-            let local = zones.of(customer);
-            let zone = &local.zone;
-            let firings: Vec<Firing<'_>> = self
-                .rules
-                .iter()
-                .zip(&fixed)
-                .zip(&paused)
-                .map(|((rule, fixed), paused)| {
-                    let occurrence = fixed.as_deref().unwrap_or(&local.occurrence);
-                    Firing { rule, occurrence, paused: *paused }
-                })
-                .collect();
-            let moment = Moment { at: self.at, tick: None, policy: &self.world.policy, key: &self.key };
-            // Together, as a tick decides them: the rule of the higher priority gets the place under a cap.
-            let decided = engine::decide(stored.number, customer, zone, &firings, &moment);
-            let is_quiet = || {
-                self.world.policy.quiet_hours.and_then(|hours| calendar::quiet_until(hours, zone, self.at)).is_some()
-            };
-            for ((rule, verdict), judged) in self.rules.iter().zip(&decided.verdicts).zip(&mut plans) {
-                let asked: Vec<_> = decided.deliveries.iter().filter(|delivery| delivery.rule == rule.id).collect();
-                let before = judged.plan.deliveries;
-                self.count(customer, verdict, asked.iter().copied(), &mut judged.plan);
-                judged.queued += asked.iter().filter(|delivery| delivery.state == State::Queued).count() as u64;
-                if judged.plan.deliveries != before {
-                    judged.reached.count += 1;
-                    judged.reached.ids.extend(self.named.then(|| customer.id.clone()));
+            let local = zones.of(&seen.stored.customer);
+            // One after the other, with the places that are taken: the rule of the higher priority gets the place under
+            // a cap, as when they are decided together.
+            let mut customer = Cow::Borrowed(&seen.stored.customer);
+            for (((rule, paused), fixed), judged) in self.rules.iter().zip(&paused).zip(&fixed).zip(&mut plans) {
+                if let Some(unknown) = self.passes_by(rule, &customer, &local.zone) {
+                    judged.plan.evaluated += 1;
+                    judged.plan.unknown += u64::from(unknown);
+                    continue;
                 }
-                // Whom no mail can reach is not waiting for the end of a quiet hour.
-                let mails = judged.plan.deliveries.email > before.email;
-                if mails && rule.class == Class::Marketing && is_quiet() {
-                    hold(&mut judged.plan, Reason::QuietHours, &customer.id);
+                let here = Local { at: self.at, occurrence: fixed.as_deref().unwrap_or(&local.occurrence) };
+                let decided = self.decide(&seen, (&customer, &local.zone), (rule, *paused), &here);
+                for slot in &decided.slots {
+                    customer.to_mut().reserve(*slot);
                 }
+                self.judge(&customer, (rule, &local.zone), &decided, judged);
             }
         }
         plans
+    }
+
+    /// Whether a schedule's condition does not hold, as that of most customers, and then whether it is unknown: most of
+    /// the work is done with that.
+    fn passes_by(&self, rule: &Rule, customer: &Customer, zone: &TimeZone) -> Option<bool> {
+        let Trigger::Schedule { .. } = rule.trigger else { return None };
+        let facts = Facts { customer, now: self.at, zone, entry: None };
+        match rule.when.evaluate(&facts) {
+            Truth::True => None,
+            value => Some(value == Truth::Unknown),
+        }
+    }
+
+    /// Adds what a rule makes of a customer.
+    fn judge(&self, customer: &Customer, (rule, zone): (&Rule, &TimeZone), decided: &Decided, judged: &mut Judged) {
+        let before = judged.plan.deliveries;
+        self.count(customer, &best(&decided.verdicts), decided.deliveries.iter(), &mut judged.plan);
+        judged.queued += decided.deliveries.iter().filter(|delivery| delivery.state == State::Queued).count() as u64;
+        if judged.plan.deliveries != before {
+            judged.reached.count += 1;
+            judged.reached.ids.extend(self.named.then(|| customer.id.clone()));
+        }
+        // Whom no mail can reach is not waiting for the end of a quiet hour.
+        if judged.plan.deliveries.email > before.email && self.waits_for_morning(rule, decided, zone) {
+            hold(&mut judged.plan, Reason::QuietHours, &customer.id);
+        }
     }
 
     /// The occurrence, where it is the same for all customers.
@@ -226,6 +254,34 @@ impl Judge {
             TriggerZone::Named(_, zone) => Some(calendar::occurrence_at(zone, self.at)),
             TriggerZone::Customer => None,
         }
+    }
+
+    /// What a rule makes of a customer: a decision for each reason for which it fires.
+    fn decide(
+        &self,
+        seen: &Seen,
+        (customer, zone): (&Customer, &TimeZone),
+        (rule, paused): (&Rule, Option<Reason>),
+        here: &Local<'_>,
+    ) -> Decided {
+        let mut all = Decided::default();
+        for fires in seen.causes(rule, &self.world.rules, zone, here) {
+            let firing = Firing { rule, occurrence: &fires.occurrence, paused };
+            let moment = Moment { at: fires.at, tick: None, policy: &self.world.policy, key: &self.key };
+            let one = engine::decide_cause(seen.stored.number, (customer, zone), &firing, fires.cause, &moment);
+            all.verdicts.extend(one.verdicts);
+            all.deliveries.extend(one.deliveries);
+            all.slots.extend(one.slots);
+        }
+        all
+    }
+
+    fn waits_for_morning(&self, rule: &Rule, decided: &Decided, zone: &TimeZone) -> bool {
+        let mails = decided.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Enrolled { emails: 1.., .. }));
+        let hours = self.world.policy.quiet_hours.filter(|_| mails && rule.class == Class::Marketing);
+        let is_mail = |delivery: &&Delivery| matches!(delivery.payload, Payload::Email { .. });
+        let mut due = decided.deliveries.iter().filter(is_mail).map(|delivery| delivery.due_at);
+        hours.is_some_and(|hours| due.any(|due| calendar::quiet_until(hours, zone, due).is_some()))
     }
 
     fn count<'d>(
@@ -279,13 +335,30 @@ impl Judge {
     }
 
     fn address_stops(&self, customer: &Customer) -> Option<Reason> {
-        let Some(address) = customer.email() else { return Some(Reason::NoAddress) };
-        if self.suppressed.contains(&normalized_address(address)) {
-            Some(Reason::Suppressed)
-        } else {
-            (!engine::is_listed(address, &self.world.only_to)).then_some(Reason::OnlyTo)
-        }
+        let is_suppressed = |address| self.suppressed.contains(&normalized_address(address));
+        mail_stops(&self.world, customer.email().is_some_and(is_suppressed), customer)
     }
+}
+
+/// Why no mail would go out to the customer as things are.
+pub(super) fn mail_stops(world: &World, is_suppressed: bool, customer: &Customer) -> Option<Reason> {
+    match customer.email() {
+        None => Some(Reason::NoAddress),
+        Some(_) if is_suppressed => Some(Reason::Suppressed),
+        Some(address) => (!engine::is_listed(address, &world.only_to)).then_some(Reason::OnlyTo),
+    }
+}
+
+/// Of the verdicts for one customer, that which counts: the first that enrolls, else the first that holds.
+fn best(verdicts: &[Verdict]) -> Verdict {
+    let rank = |verdict: &&Verdict| match verdict {
+        Verdict::Enrolled { .. } => 0,
+        Verdict::HeldOut => 1,
+        Verdict::Held(_) => 2,
+        Verdict::Unknown => 3,
+        Verdict::NoMatch => 4,
+    };
+    verdicts.iter().min_by_key(rank).cloned().unwrap_or(Verdict::NoMatch)
 }
 
 fn hold(plan: &mut RulePlan, reason: Reason, customer: &str) {

@@ -1,0 +1,200 @@
+//! Whom a rule's trigger means at an instant, and the customers with what is needed to tell.
+
+use crate::app::pages::{AT_ONCE, PAGE};
+use crate::condition::{Facts, Truth};
+use crate::domain::{Customer, CustomerNumber, Event, Span, Time};
+use crate::engine::{self, Cause};
+use crate::rules::{Direction, Rule, RuleSet, Segment, Trigger};
+use crate::store::{Result, Store, StoreError, StoredCustomer, View};
+use futures_util::{Stream, StreamExt, stream};
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How far back events and crossings count.
+const BACK: Span = Span::days(1);
+
+/// Events of a customer's that are read at a time.
+const READ: usize = 100;
+
+/// A customer, and what of them an instant alone does not tell.
+pub(in crate::app::operations) struct Seen {
+    pub(super) stored: StoredCustomer,
+    /// As they were [`BACK`] before; read only where a rule asks for a crossing.
+    earlier: Option<Customer>,
+    /// Events since then, newest first; read only where a rule asks for events.
+    events: Vec<Event>,
+}
+
+impl Seen {
+    /// For rules that ask for neither.
+    pub(in crate::app::operations) const fn now(stored: StoredCustomer) -> Self {
+        Self { stored, earlier: None, events: Vec::new() }
+    }
+
+    /// Why the rule fires for the customer, each with its occurrence; nothing if its trigger does not mean them.
+    pub(super) fn causes(&self, rule: &Rule, set: &RuleSet, zone: &TimeZone, local: &Local<'_>) -> Vec<Fires<'_>> {
+        let customer = &self.stored.customer;
+        match &rule.trigger {
+            Trigger::Schedule { .. } => {
+                vec![Fires { occurrence: local.occurrence.to_owned(), cause: Cause::Other, at: local.at }]
+            }
+            Trigger::Event { name, .. } => self.event(rule, name, zone, local.at).into_iter().collect(),
+            Trigger::Date { .. } => {
+                let days = engine::days_due(rule, customer, zone, local.at).into_iter();
+                days.map(|day| Fires {
+                    occurrence: day.occurrence(),
+                    cause: Cause::Day(day),
+                    at: local.at.max(day.last()),
+                })
+                .collect()
+            }
+            Trigger::Crossing { segment, direction } => {
+                let segment = set.segments.iter().find(|known| known.name == *segment);
+                let crossed = segment.filter(|segment| self.crosses(segment, *direction, zone, local.at));
+                let before = customer.watch.segments.get(crossed.map_or("", |segment| &segment.name));
+                let next = before.map_or(0, |membership| membership.crossings).saturating_add(1);
+                let fires = |_| Fires { occurrence: next.to_string(), cause: Cause::Other, at: local.at };
+                crossed.map(fires).into_iter().collect()
+            }
+        }
+    }
+
+    /// The latest of the events for which the condition holds, or the latest at all.
+    fn event(&self, rule: &Rule, name: &str, zone: &TimeZone, at: Time) -> Option<Fires<'_>> {
+        let mut events = self.events.iter().filter(|event| event.name == name);
+        let holds = |event: &&Event| {
+            let entry = crate::domain::Entry { event: Some((*event).clone()), ..Default::default() };
+            let facts = Facts { customer: &self.stored.customer, now: at, zone, entry: Some(&entry) };
+            rule.when.evaluate(&facts) == Truth::True
+        };
+        let event = events.clone().find(holds).or_else(|| events.next())?;
+        let occurrence = event.message_id.clone().unwrap_or_else(|| event.at.to_string());
+        Some(Fires { occurrence, cause: Cause::Event(event), at })
+    }
+
+    fn crosses(&self, segment: &Segment, direction: Direction, zone: &TimeZone, at: Time) -> bool {
+        let inside = |customer: &Customer, now| {
+            segment.when.evaluate(&Facts { customer, now, zone, entry: None }) == Truth::True
+        };
+        let was = self.earlier.as_ref().is_some_and(|earlier| inside(earlier, at.minus(BACK)));
+        match direction {
+            Direction::Enters => !was && inside(&self.stored.customer, at),
+            Direction::Leaves => was && !inside(&self.stored.customer, at),
+        }
+    }
+}
+
+/// The instant on a customer's clock.
+pub(super) struct Local<'a> {
+    pub(super) at: Time,
+    pub(super) occurrence: &'a str,
+}
+
+/// A rule that fires.
+pub(super) struct Fires<'a> {
+    pub(super) occurrence: String,
+    pub(super) cause: Cause<'a>,
+    /// When it is judged.
+    pub(super) at: Time,
+}
+
+/// What the triggers of some rules ask for beside the customers as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    crossings: bool,
+    /// Names of events.
+    events: Vec<String>,
+}
+
+impl Wanted {
+    pub(super) fn by(rules: &[Arc<Rule>]) -> Self {
+        let mut wanted = Self::default();
+        for rule in rules {
+            match &rule.trigger {
+                Trigger::Event { name, .. } => wanted.events.push(name.clone()),
+                Trigger::Crossing { .. } => wanted.crossings = true,
+                Trigger::Schedule { .. } | Trigger::Date { .. } => {}
+            }
+        }
+        wanted
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Judges every customer with what is wanted of them, page by page.
+pub(super) fn judge_seen<T, F>(
+    store: Arc<dyn Store>,
+    view: View,
+    wanted: Wanted,
+    judge: F,
+) -> impl Stream<Item = Result<T>>
+where
+    T: Send + 'static,
+    F: Fn(&mut dyn Iterator<Item = Seen>) -> T + Send + Sync + 'static,
+{
+    let last = store.last_customer().0;
+    let (judge, wanted) = (Arc::new(judge), Arc::new(wanted));
+    let starts = (0..last).step_by(usize::try_from(PAGE).unwrap_or(usize::MAX));
+    stream::iter(starts)
+        .map(move |start| {
+            let (after, end) = (CustomerNumber(start), CustomerNumber((start + PAGE).min(last)));
+            let (store, view) = (Arc::clone(&store), view.clone());
+            let (judge, wanted) = (Arc::clone(&judge), Arc::clone(&wanted));
+            let task = tokio::spawn(async move {
+                let page = read(store.as_ref(), &view, &wanted, (after, end)).await?;
+                Ok(judge(&mut page.into_iter()))
+            });
+            async move { task.await.unwrap_or(Err(StoreError::Closed)) }
+        })
+        .buffered(AT_ONCE)
+}
+
+async fn read(
+    store: &dyn Store,
+    view: &View,
+    wanted: &Wanted,
+    (after, end): (CustomerNumber, CustomerNumber),
+) -> Result<Vec<Seen>> {
+    let limit = usize::try_from(PAGE).unwrap_or(usize::MAX);
+    let customers = store.customers(Some(after), end, limit, view).await?;
+    let mut earlier = BTreeMap::new();
+    if wanted.crossings {
+        let before = View { now: view.now.minus(BACK), backtest: true, ..view.clone() };
+        let page = store.customers(Some(after), end, limit, &before).await?;
+        earlier.extend(page.into_iter().map(|stored| (stored.number, stored.customer)));
+    }
+    let mut seen = Vec::with_capacity(customers.len());
+    for stored in customers {
+        let events = latest(store, &stored, view, wanted).await?;
+        seen.push(Seen { earlier: earlier.remove(&stored.number), events, stored });
+    }
+    Ok(seen)
+}
+
+/// The wanted events since [`BACK`] before the view's instant, newest first.
+async fn latest(store: &dyn Store, stored: &StoredCustomer, view: &View, wanted: &Wanted) -> Result<Vec<Event>> {
+    let from = view.now.minus(BACK);
+    let activity = &stored.customer.activity;
+    // Of events that are counted anyhow the totals tell that there is none to be read.
+    let known_past = |name: &String| {
+        view.interest.events.contains_key(name) && activity.totals(name).is_none_or(|totals| totals.last_at <= from)
+    };
+    if wanted.events.iter().all(known_past) {
+        return Ok(Vec::new());
+    }
+    let (mut found, mut before) = (Vec::new(), view.now.plus(Span(1)));
+    loop {
+        let batch = store.events(stored.number, Some(before), READ).await?;
+        let ended = batch.len() < READ;
+        let oldest = batch.last().map_or(from, |event| event.at);
+        found.extend(batch.into_iter().filter(|event| event.at > from && wanted.events.contains(&event.name)));
+        if ended || oldest <= from {
+            return Ok(found);
+        }
+        before = oldest;
+    }
+}
