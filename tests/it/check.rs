@@ -60,7 +60,7 @@ fn every_faulty_rule_file_is_reported_at_once_with_its_place() {
         "rules/alias.yaml:1:",
         "rules/twice.yaml:2:1",
         "rules/trigger.yaml:3:",
-        "not supported in this version",
+        "no segment `vip`",
     ];
     for part in places {
         says(&err, part);

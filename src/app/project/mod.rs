@@ -41,7 +41,7 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// Whether the settings themselves are wrong (exit 78), and not only rules or templates (exit 65).
     pub bad_settings: bool,
-    /// Rule files read.
+    /// Rule files read, that of the segments not counted.
     pub rule_files: usize,
     /// Template files read.
     pub template_files: usize,
@@ -189,7 +189,7 @@ fn read_rules(
             loaded.diagnostics.push(warning("passed-over", &path, message));
         }
     }
-    loaded.rule_files = files.len();
+    loaded.rule_files = files.iter().filter(|file| !file.path.ends_with("segments.yaml")).count();
     let names = rules::Names {
         schema,
         topics: &settings.topics,

@@ -12,13 +12,11 @@ use std::cell::RefCell;
 pub struct Map<'r> {
     item: Item<'r>,
     known: RefCell<Vec<&'static str>>,
-    /// Keys of a later version: known, and nothing to recommend.
-    later: RefCell<Vec<&'static str>>,
 }
 
 impl<'r> Map<'r> {
     pub(super) const fn new(item: Item<'r>) -> Self {
-        Self { item, known: RefCell::new(Vec::new()), later: RefCell::new(Vec::new()) }
+        Self { item, known: RefCell::new(Vec::new()) }
     }
 
     /// The map as a value.
@@ -82,18 +80,6 @@ impl<'r> Map<'r> {
         reader.report(problem);
     }
 
-    /// Notes each of these keys that is there as one whose time has not come.
-    pub fn not_yet(&self, names: &[&'static str]) {
-        self.later.borrow_mut().extend(names);
-        for name in names {
-            if let Some(item) = self.get(name) {
-                let message = format!("`{name}` is not supported in this version");
-                let problem = Diagnostic::error("not-supported", item.key_place(), message);
-                self.item.reader().report(problem.help("remove it"));
-            }
-        }
-    }
-
     /// Whether the key is there.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
@@ -102,9 +88,9 @@ impl<'r> Map<'r> {
 
     /// Notes every key that nobody asked for.
     pub fn close(self) {
-        let (known, later) = (self.known.borrow(), self.later.borrow());
+        let known = self.known.borrow();
         let reader = self.item.reader();
-        let free: Vec<_> = known.iter().copied().filter(|name| !self.has(name) && !later.contains(name)).collect();
+        let free: Vec<_> = known.iter().copied().filter(|name| !self.has(name)).collect();
         let unknown = self.entries().iter().filter(|(key, _)| !known.contains(&key.name.as_str()));
         for (key, _) in unknown.take(MAX_PROBLEMS) {
             let help = if free.is_empty() { "remove it".into() } else { suggestion(&key.name, free.iter().copied()) };
