@@ -127,7 +127,7 @@ fn rule(name: &str, condition: &str, steps: &str) -> anyhow::Result<String> {
 
 /// One purchase in five starts one of six of them; its step is for nobody.
 fn at_once(n: u64) -> String {
-    let more_than = if n % 6 == 0 { 80 } else { 100_000 };
+    let more_than = if n.is_multiple_of(6) { 80 } else { 100_000 };
     format!(
         "rule: at-once-{n}\nclass: service\ntrigger: {{event: Order Completed}}\nwhen:\n  - 'event.revenue > {more_than}'\n  - 'orders.count >= 1'\nsteps:\n  - {{email: win-back, when: 'customer.id == \"\"'}}\n"
     )
