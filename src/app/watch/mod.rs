@@ -8,6 +8,7 @@
 //! Deliberately not here: what a look decides (`engine/`), who is marked by what arrives (`store/`), ticks.
 
 mod bell;
+mod brake;
 mod meaning;
 mod round;
 mod scan;
@@ -47,6 +48,7 @@ const REMEMBER: Span = Span::minutes(15);
 pub(super) async fn run(core: Arc<Shared>, mut stop: watch::Receiver<bool>) -> Result<()> {
     let Some(daemon) = &core.daemon else { return Ok(()) };
     let bell = &daemon.bell;
+    let mut remembered = daemon.worker.remembered();
     let mut scan = Scan::default();
     while !*stop.borrow() {
         let passed = pass(&core, bell, &mut scan).await;
@@ -63,6 +65,8 @@ pub(super) async fn run(core: Arc<Shared>, mut stop: watch::Receiver<bool>) -> R
         tokio::select! {
             _ = stop.changed() => {}
             () = bell.rung() => {}
+            // Its sender is the worker's, which lives as long as we do.
+            _ = remembered.changed() => {}
             () = tokio::time::sleep(sleep) => {}
         }
     }

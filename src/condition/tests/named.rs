@@ -202,7 +202,8 @@ fn the_segments_that_a_text_names_are_listed_with_their_places() {
     let named = segments_named(source);
     let listed: Vec<_> = named.iter().map(|(name, place)| (name.as_str(), &source[place.clone()])).collect();
     assert_eq!(listed, [("b", "\"b\""), ("a", "a"), ("b", "'b'"), ("c", "'c'")]);
-    for source in ["orders.count > 1", "in_segment(b-2)", "in_segment('b", "'in_segment(b)' == \"x\"", "x.in_segment('a')"]
+    for source in
+        ["orders.count > 1", "in_segment(b-2)", "in_segment('b", "'in_segment(b)' == \"x\"", "x.in_segment('a')"]
     {
         assert!(segments_named(source).is_empty(), "{source}");
     }
