@@ -179,6 +179,14 @@ impl Shared {
         }
     }
 
+    /// As [`Shared::ring`], for customers to whom something happened just now.
+    pub(crate) fn hurry(&self, customers: Vec<String>) {
+        if let Some(daemon) = &self.daemon {
+            daemon.bell.hurry(customers);
+            daemon.bell.ring();
+        }
+    }
+
     /// Wakes the worker, if there is one.
     pub(crate) fn wake(&self) {
         if let Some(daemon) = &self.daemon {

@@ -407,3 +407,22 @@ async fn an_order_that_comes_again_takes_no_place_from_another_rule() {
     let last = deliveries.iter().max_by_key(|one| one.created_at).unwrap();
     assert_eq!((last.rule.as_str(), last.state), ("second", State::Sent));
 }
+
+#[tokio::test]
+async fn an_event_does_not_wait_for_all_who_were_marked_before() {
+    let shop = shop("thanks", THANKS).await;
+    // The watcher finds no room on the disk until all have come.
+    shop.meddling.full_for_decisions(true);
+    let many: Vec<Arrival> = (0..600).map(|number| shop.order(&format!("c{number}"), "1")).collect();
+    shop.arrive(many).await;
+    shop.clock.advance(Span::seconds(1));
+    let (intake, _): (Arc<dyn Intake>, _) = shop.daemon.as_ref().unwrap().intake();
+    let body = r#"{"userId":"ana","event":"Order Completed","messageId":"1","properties":{"order_id":"1"}}"#;
+    intake.take(Call::Track, Bytes::from_static(body.as_bytes())).await.unwrap();
+    shop.meddling.full_for_decisions(false);
+    shop.settle().await;
+    let calls = shop.hooks.calls();
+    let place = calls.iter().position(|call| call.body.contains("\"ana\"")).unwrap();
+    assert_eq!(calls.len(), 601);
+    assert!(place < 300, "{place} were before it");
+}

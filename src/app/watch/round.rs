@@ -60,6 +60,19 @@ impl<'r> Round<'r> {
         done
     }
 
+    /// Looks at customers by their ids, besides those who are `taken`. No lease is needed: nobody else looks meanwhile, and
+    /// what somebody decided without one is told by the record.
+    pub(super) async fn look_at_others(&self, ids: &[String], taken: &[CustomerNumber]) -> Result<()> {
+        let world = self.core.world.load_full();
+        let view = View { interest: Arc::clone(&world.interest), now: self.core.clock.now(), backtest: false };
+        let found = try_join_all(ids.iter().map(|id| self.core.store.customer(id, &view))).await?;
+        let mut numbers: Vec<_> = found.into_iter().flatten().map(|stored| stored.number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.retain(|number| !taken.contains(number));
+        self.look_and_commit(&numbers).await
+    }
+
     async fn look_and_commit(&self, taken: &[CustomerNumber]) -> Result<()> {
         let mut looks = self.look_at(taken, &Existing::new()).await?.into_iter();
         let mut commits = Vec::new();
