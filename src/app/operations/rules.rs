@@ -94,7 +94,8 @@ pub(super) async fn resume(core: &Shared, rule: &str) -> Result<RuleResumed> {
         let _editing = core.pauses.editing().await;
         let mut states = core.store.rule_states().await.map_err(failure)?;
         if let Some((_, state)) = states.iter_mut().find(|(name, _)| name == rule) {
-            engine::add_volume(compiled, state, core.clock.now().minus(Span::days(1)), released);
+            let past = compiled.pause_if.map_or(Span::days(1), |pause_if| pause_if.per.max(Span::days(1)));
+            engine::add_volume(compiled, state, core.clock.now().minus(past), released);
             core.store.set_rule_states(vec![(rule.to_owned(), state.clone())]).await.map_err(failure)?;
         }
     }
