@@ -31,9 +31,11 @@ impl Intake for StoreIntake {
         let stored = if arrivals.is_empty() {
             Vec::new()
         } else {
-            let stored = self.0.store.ingest(arrivals, &world.interest, Urgency::Interactive, marking(&world));
+            let marking = marking(&world);
+            let customers = if marking == Marking::Leave { Vec::new() } else { customers(&arrivals) };
+            let stored = self.0.store.ingest(arrivals, &world.interest, Urgency::Interactive, marking);
             let stored = stored.await.map_err(|error| unavailable(&error))?;
-            self.0.ring();
+            self.0.hurry(customers);
             stored
         };
         let mut stored = stored.into_iter();
@@ -45,6 +47,19 @@ impl Intake for StoreIntake {
 /// know their members by it.
 pub(super) fn marking(world: &World) -> Marking {
     if world.rules.rules.is_empty() && world.rules.segments.is_empty() { Marking::Leave } else { Marking::Dirty }
+}
+
+/// Whose arrivals they are, each once in a row.
+fn customers(arrivals: &[Arrival]) -> Vec<String> {
+    let mut customers: Vec<&String> = arrivals
+        .iter()
+        .map(|arrival| match arrival {
+            Arrival::Profile { customer, .. } | Arrival::Event { customer, .. } => customer,
+            Arrival::Merge { into, .. } => into,
+        })
+        .collect();
+    customers.dedup();
+    customers.into_iter().cloned().collect()
 }
 
 /// Reads a body, off the runtime's threads if it is a long one.

@@ -5,6 +5,7 @@ use super::watch::Bell;
 use crate::clock::Clock;
 use crate::delivery::{Pauses, Worker, World};
 use crate::domain::{Diagnostic, Reason, Time};
+use crate::engine;
 use crate::http::{Failure, FailureKind, ReloadStatus, Senders};
 use crate::store::{Result, Store};
 use arc_swap::ArcSwap;
@@ -105,6 +106,12 @@ impl Shared {
             states.iter_mut().find(|(name, _)| name == rule).map(|(_, state)| state.clone()).unwrap_or_default();
         state.paused = reason;
         state.paused_at = reason.map(|_| self.clock.now());
+        let world = self.world.load();
+        if reason.is_none() && world.rules.get(rule).is_some_and(|rule| engine::brakes_at_once(rule)) {
+            // A person let it go on: else the very next would stop it again.
+            state.volume.clear();
+        }
+        drop(world);
         self.store.set_rule_states(vec![(rule.to_owned(), state)]).await?;
         self.pauses.set_rule(rule, reason);
         Ok(())
@@ -168,6 +175,14 @@ impl Shared {
     /// Says that customers may have changed, to the watcher, if there is one.
     pub(crate) fn ring(&self) {
         if let Some(daemon) = &self.daemon {
+            daemon.bell.ring();
+        }
+    }
+
+    /// As [`Shared::ring`], for customers to whom something happened just now.
+    pub(crate) fn hurry(&self, customers: Vec<String>) {
+        if let Some(daemon) = &self.daemon {
+            daemon.bell.hurry(customers);
             daemon.bell.ring();
         }
     }

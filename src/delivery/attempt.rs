@@ -397,7 +397,7 @@ async fn change(
     let mut in_doubt = false;
     loop {
         match shared.store.record(vec![change.clone()], Urgency::Interactive).await {
-            Ok(()) => return Ok(changed),
+            Ok(()) => break,
             Err(StoreError::NoSpace(path)) => {
                 in_doubt = true;
                 wait_for_room(&path).await;
@@ -406,11 +406,15 @@ async fn change(
             Err(StoreError::Conflict)
                 if in_doubt && stored_when_readable(shared, changed.id).await?.as_ref() == Some(&changed) =>
             {
-                return Ok(changed);
+                break;
             }
             Err(error) => return Err(error),
         }
     }
+    if remember {
+        shared.was_remembered();
+    }
+    Ok(changed)
 }
 
 fn render(

@@ -39,6 +39,8 @@ pub(super) struct Shared {
     draining: watch::Sender<bool>,
     /// Counts how often the world was replaced.
     reloads: watch::Sender<u64>,
+    /// Counts what was sent and is remembered with its customer.
+    remembered: watch::Sender<u64>,
     /// One of these is held from reading a customer's places under the caps to taking one, so that two mails to one
     /// customer do not both find the last place free.
     deciding: [tokio::sync::Mutex<()>; 64],
@@ -71,6 +73,11 @@ impl Shared {
     /// Tells of worlds that replace the one that is loaded from now on.
     pub(super) fn reloads(&self) -> watch::Receiver<u64> {
         self.reloads.subscribe()
+    }
+
+    /// Something was sent, and its customer is to be looked at for that.
+    pub(super) fn was_remembered(&self) {
+        self.remembered.send_modify(|count| *count += 1);
     }
 
     /// Held while a customer's places under the caps are looked at and taken.
@@ -145,6 +152,7 @@ impl Worker {
             progress,
             draining: watch::Sender::new(false),
             reloads: watch::Sender::new(0),
+            remembered: watch::Sender::new(0),
             deciding: std::array::from_fn(|_| tokio::sync::Mutex::default()),
         };
         Self { shared: Arc::new(shared) }
@@ -171,6 +179,12 @@ impl Worker {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Progress> {
         self.shared.progress.subscribe()
+    }
+
+    /// Tells of deliveries whose sending is remembered with the customer, who is to be looked at for that.
+    #[must_use]
+    pub fn remembered(&self) -> watch::Receiver<u64> {
+        self.shared.remembered.subscribe()
     }
 
     /// Lanes whose receivers cannot be reached: what was last said, and when the next trial is.

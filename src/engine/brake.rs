@@ -1,7 +1,7 @@
-//! The brake: a tick that would send far more than usual sends nothing.
+//! The brake: what would send far more than usual sends nothing.
 
 use crate::domain::{RuleState, Span, Time};
-use crate::rules::Rule;
+use crate::rules::{Rule, Trigger};
 use std::collections::BTreeMap;
 
 /// Below this many deliveries the default brake never stops a rule.
@@ -39,16 +39,32 @@ pub fn over_brake(rule: &Rule, state: &RuleState, deliveries: u64, customers: u6
     before.saturating_add(deliveries) > limit(rule, state, customers, now)
 }
 
-/// Adds deliveries made at `at` to what is kept of a rule's volume: an entry an hour, for thirty days.
-pub fn add_volume(state: &mut RuleState, at: Time, deliveries: u64) {
+/// Whether the rule acts at once, customer by customer, and says itself how much is too much. There is no tick whose whole
+/// could be judged: what it makes is counted as it comes.
+#[must_use]
+pub const fn brakes_at_once(rule: &Rule) -> bool {
+    rule.pause_if.is_some() && !matches!(rule.trigger, Trigger::Schedule { .. })
+}
+
+/// Adds deliveries made at `at` to what is kept of a rule's volume: of a schedule an entry an hour for thirty days or what
+/// `pause_if` asks for; of a rule that acts at once some sixty for the span of its `pause_if`, for its row is written with
+/// everything that it makes.
+pub fn add_volume(rule: &Rule, state: &mut RuleState, at: Time, deliveries: u64) {
     if deliveries == 0 {
         return;
     }
-    state.volume.retain(|(then, _)| at.since(*then) < Span::days(30));
-    let hour = |time: Time| time.0.div_euclid(Span::hours(1).0);
+    let (hour, month) = (Span::hours(1), Span::days(30));
+    let (grain, kept) = match rule.pause_if {
+        Some(pause_if) if brakes_at_once(rule) => {
+            (Span((pause_if.per.0 / 60).clamp(Span::seconds(1).0, hour.0)), pause_if.per)
+        }
+        own => (hour, own.map_or(month, |pause_if| pause_if.per.max(month))),
+    };
+    state.volume.retain(|(then, _)| at.since(*then) < kept);
+    let part = |time: Time| time.0.div_euclid(grain.0);
     match state.volume.last_mut() {
-        // The later time stands for the hour, so that a rolling span never forgets it too early.
-        Some((then, count)) if hour(*then) == hour(at) => {
+        // The later time stands for the part, so that a rolling span never forgets it too early.
+        Some((then, count)) if part(*then) == part(at) => {
             *then = at.max(*then);
             *count = count.saturating_add(deliveries);
         }

@@ -3,7 +3,8 @@
 //! What it is for: [`decide`] turns a customer, the rules that fire and an instant into effects (enrollments, deliveries,
 //! reserved places under the caps) and verdicts; [`look`] finds what fires because a customer changed or something fell
 //! due, and when to look again; [`gate`] says immediately before sending whether a delivery may still go
-//! out; [`over_brake`] says whether a tick is too large to be true.
+//! out; [`over_brake`] says whether a tick, or what a rule made at once, is too
+//! large to be true.
 //! Invariants: pure functions of their arguments; the same arguments give the same effects on every run, so that a
 //! decision interrupted by a crash can be made again; looking only when something arrives and when the wake comes gives
 //! what looking all the time would.
@@ -19,9 +20,9 @@ mod look;
 #[cfg(test)]
 mod tests;
 
-pub use brake::{add_volume, limit, over_brake};
+pub use brake::{add_volume, brakes_at_once, limit, over_brake};
 pub use decide::{Decided, Firing, Moment, Verdict, decide};
 pub use enroll::is_held_out;
 pub use foresee::{Cause, Day, days_due, decide_cause, waiting};
 pub use gate::{Gate, GateInput, gate, is_listed};
-pub use look::{Looked, Looking, after_tick, look};
+pub use look::{Existing, Looked, Looking, after_tick, look};

@@ -303,14 +303,39 @@ fn the_brake_knows_the_first_day_the_usual_volume_and_the_rules_own_word() {
     assert_eq!(limit(&rule, &state, 10_000, NOON), 1000);
     state.live_since = Some(NOON.minus(Span::days(20)));
     assert_eq!(limit(&rule, &state, 10_000, NOON), 1000, "a monthly rule has its first day later");
-    super::add_volume(&mut state, NOON.minus(Span::days(3)), 20);
-    super::add_volume(&mut state, NOON.minus(Span::days(2)), 10);
-    super::add_volume(&mut state, NOON.minus(Span::days(2)), 10);
+    super::add_volume(&rule, &mut state, NOON.minus(Span::days(3)), 20);
+    super::add_volume(&rule, &mut state, NOON.minus(Span::days(2)), 10);
+    super::add_volume(&rule, &mut state, NOON.minus(Span::days(2)), 10);
     assert_eq!(limit(&rule, &state, 10_000, NOON), 200);
     assert!(!over_brake(&rule, &state, 200, 10_000, NOON));
     assert!(over_brake(&rule, &state, 201, 10_000, NOON));
     let own = one(&marketing("a", "pause_if: {more_than: 5, per: 7d}"));
     assert!(over_brake(&own, &state, 1, 10_000, NOON), "40 went out in the last 7 days");
+}
+
+#[test]
+fn a_brake_over_many_days_forgets_none_of_them() {
+    let rule = one(&marketing("a", "pause_if: {more_than: 5, per: 60d}"));
+    let mut state = RuleState::default();
+    super::add_volume(&rule, &mut state, NOON.minus(Span::days(50)), 5);
+    super::add_volume(&rule, &mut state, NOON.minus(Span::days(1)), 0);
+    super::add_volume(&rule, &mut state, NOON.minus(Span::days(1)), 1);
+    assert!(over_brake(&rule, &state, 0, 10_000, NOON));
+}
+
+#[test]
+fn what_a_rule_makes_at_once_is_kept_finely_and_no_longer_than_its_brake_asks() {
+    let text = "rule: a\nclass: service\ntrigger: {event: Order Completed}\nwhen: everyone\npause_if: {more_than: 60, per: 10m}\nsteps: [{email: hello}]\n";
+    let rule = one(text);
+    let mut state = RuleState::default();
+    for second in 0..3600 {
+        super::add_volume(&rule, &mut state, NOON.plus(Span::seconds(second)), 1);
+        assert!(state.volume.len() <= 61, "{}", state.volume.len());
+    }
+    let later = |seconds: i64| NOON.plus(Span::seconds(3599 + seconds));
+    assert!(over_brake(&rule, &state, 0, 9, later(0)));
+    assert!(over_brake(&rule, &state, 0, 9, later(530)), "70 are left of the ten minutes");
+    assert!(!over_brake(&rule, &state, 0, 9, later(550)), "and here 50, in whatever part they were made");
 }
 
 proptest! {

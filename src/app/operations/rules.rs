@@ -83,16 +83,19 @@ pub(super) async fn pause(core: &Shared, rule: &str) -> Result<RuleView> {
 /// and nothing that stands against the limit of today.
 pub(super) async fn resume(core: &Shared, rule: &str) -> Result<RuleResumed> {
     known(core, rule)?;
+    let world = core.world.load_full();
     core.set_rule_paused(rule, None).await.map_err(failure)?;
     let mut released = 0;
     for reason in [Reason::Paused, Reason::Brake] {
         released += deliveries::queue_held(core, rule, reason).await?;
     }
-    if released > 0 {
+    let ticking = world.rules.get(rule).filter(|rule| matches!(rule.trigger, Trigger::Schedule { .. }));
+    if let Some(compiled) = ticking.filter(|_| released > 0) {
         let _editing = core.pauses.editing().await;
         let mut states = core.store.rule_states().await.map_err(failure)?;
         if let Some((_, state)) = states.iter_mut().find(|(name, _)| name == rule) {
-            engine::add_volume(state, core.clock.now().minus(Span::days(1)), released);
+            let past = compiled.pause_if.map_or(Span::days(1), |pause_if| pause_if.per.max(Span::days(1)));
+            engine::add_volume(compiled, state, core.clock.now().minus(past), released);
             core.store.set_rule_states(vec![(rule.to_owned(), state.clone())]).await.map_err(failure)?;
         }
     }

@@ -3,7 +3,7 @@
 use super::{CALL, LETTER, Plan, Shop};
 use crate::clock::Clock;
 use crate::domain::{Arrival, Reason, Span, State, Value};
-use crate::http::{Call, ImportKind, ImportRequest, ImportSink, Intake};
+use crate::http::{Call, ImportKind, ImportRequest, ImportSink, Intake, RuleStanding};
 use crate::store::{DeliveryFilter, Store};
 use axum::body::Bytes;
 use std::sync::Arc;
@@ -326,7 +326,103 @@ async fn what_a_rule_sent_is_remembered_and_starts_another() {
     shop.pass(Span::hours(1)).await;
     shop.arrive(vec![shop.profile("ana", &[("email", "ana@customers.example")], None)]).await;
     shop.pass(Span::hours(1)).await;
+    let mut remembered = shop.daemon.as_ref().unwrap().shared().daemon.as_ref().unwrap().worker.remembered();
     buys(&shop, "1").await;
     shop.settle().await;
     assert_eq!((shop.hooks.count(), shop.mails.count()), (1, 1));
+    assert_eq!(*remembered.borrow_and_update(), 1, "who looks at customers is told of it, not left to find it");
+}
+
+#[tokio::test]
+async fn a_rule_that_acts_at_once_pauses_where_it_says_and_goes_on_when_a_person_does() {
+    let mut shop = shop("thanks", &THANKS.replace("steps:", "pause_if: {more_than: 2, per: 1d}\nsteps:")).await;
+    let held = DeliveryFilter { state: Some(State::Held), ..DeliveryFilter::default() };
+    for number in ["1", "2"] {
+        buys(&shop, number).await;
+        shop.settle().await;
+    }
+    // What is counted outlives the process.
+    shop.stop().await;
+    shop.start().await;
+    assert_eq!(shop.operations().rules().await.unwrap()[0].state, RuleStanding::Live);
+    shop.pass(Span::hours(1)).await;
+    buys(&shop, "3").await;
+    shop.settle().await;
+    assert_eq!((shop.hooks.count(), enrollments(&shop).await), (2, 3));
+    let stopped = shop.store().deliveries(&held, None, 9).await.unwrap();
+    let stopped: Vec<_> = stopped.iter().map(|one| (one.occurrence.as_str(), one.reason)).collect();
+    assert_eq!(stopped, [("ana-3", Some(Reason::Brake))]);
+    assert_eq!(shop.operations().rules().await.unwrap()[0].state, RuleStanding::Braked);
+    // So does the pause; nobody enters meanwhile.
+    shop.stop().await;
+    shop.start().await;
+    shop.pass(Span::minutes(1)).await;
+    buys(&shop, "4").await;
+    shop.settle().await;
+    assert_eq!((shop.hooks.count(), enrollments(&shop).await), (2, 3));
+    assert_eq!(shop.operations().resume_rule("thanks").await.unwrap().released, 1);
+    for number in ["5", "6"] {
+        shop.pass(Span::minutes(1)).await;
+        buys(&shop, number).await;
+        shop.settle().await;
+    }
+    assert_eq!((shop.hooks.count(), enrollments(&shop).await), (5, 5), "it begins to count anew");
+    // What comes again makes nothing, and is nothing to stop for.
+    let Arrival::Event { customer, event } = shop.order("ana", "6") else { panic!("an order is an event") };
+    shop.arrive(vec![Arrival::Event { customer, event }]).await;
+    shop.pass(Span::days(1)).await;
+    for number in ["7", "8"] {
+        buys(&shop, number).await;
+    }
+    shop.settle().await;
+    assert_eq!(shop.hooks.count(), 7, "a day later there is room again");
+}
+
+#[tokio::test]
+async fn an_order_that_comes_again_takes_no_place_from_another_rule() {
+    let mail = |name: &str, once: &str, priority: u32| {
+        THANKS
+            .replace("rule: thanks", &format!("rule: {name}\npriority: {priority}"))
+            .replace("class: service", "class: marketing")
+            .replace("Completed}", &format!("Completed{once}}}"))
+            .replace("- webhook: {to: crm, type: order.thanks, data: {id: \"{{ customer.id }}\"}}", "- email: hello")
+    };
+    let rules = vec![("first", mail("first", ", once_per: order_id", 90)), ("second", mail("second", "", 10))];
+    let shop = Shop::new(Plan { rules, ..Plan::default() }).await;
+    shop.pass(Span::hours(1)).await;
+    shop.customer("ana").await;
+    for number in ["2", "3"] {
+        shop.pass(Span::days(1)).await;
+        buys(&shop, number).await;
+        shop.settle().await;
+    }
+    shop.pass(Span::days(7)).await;
+    let before = shop.mails.count();
+    let Arrival::Event { customer, mut event } = shop.order("ana", "2") else { panic!("an order is an event") };
+    event.message_id = Some("another message of that order".to_owned());
+    shop.arrive(vec![Arrival::Event { customer, event }]).await;
+    shop.settle().await;
+    assert_eq!(shop.mails.count(), before + 1);
+    let deliveries = shop.deliveries().await;
+    let last = deliveries.iter().max_by_key(|one| one.created_at).unwrap();
+    assert_eq!((last.rule.as_str(), last.state), ("second", State::Sent));
+}
+
+#[tokio::test]
+async fn an_event_does_not_wait_for_all_who_were_marked_before() {
+    let shop = shop("thanks", THANKS).await;
+    // The watcher finds no room on the disk until all have come.
+    shop.meddling.full_for_decisions(true);
+    let many: Vec<Arrival> = (0..600).map(|number| shop.order(&format!("c{number}"), "1")).collect();
+    shop.arrive(many).await;
+    shop.clock.advance(Span::seconds(1));
+    let (intake, _): (Arc<dyn Intake>, _) = shop.daemon.as_ref().unwrap().intake();
+    let body = r#"{"userId":"ana","event":"Order Completed","messageId":"1","properties":{"order_id":"1"}}"#;
+    intake.take(Call::Track, Bytes::from_static(body.as_bytes())).await.unwrap();
+    shop.meddling.full_for_decisions(false);
+    shop.settle().await;
+    let calls = shop.hooks.calls();
+    let place = calls.iter().position(|call| call.body.contains("\"ana\"")).unwrap();
+    assert_eq!(calls.len(), 601);
+    assert!(place < 300, "{place} were before it");
 }

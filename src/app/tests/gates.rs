@@ -187,6 +187,22 @@ async fn the_brake_holds_all_of_a_tick_until_a_person_says_go_on() {
 }
 
 #[tokio::test]
+async fn what_a_person_let_go_on_stands_against_no_limit_however_long_its_span() {
+    let rule = LETTER.replace("steps:", "pause_if: {more_than: 2, per: 7d}\nsteps:").replace("1d\n", "never\n");
+    let shop = Shop::with(&rule).await;
+    for id in ["ana", "ivan", "juma"] {
+        shop.customer(id).await;
+    }
+    shop.fire().await;
+    assert_eq!(shop.operations().resume_rule("letter").await.unwrap().released, 3);
+    shop.settle().await;
+    shop.customer("mia").await;
+    shop.pass(Span::days(1)).await;
+    assert_eq!(shop.mails.count(), 4);
+    assert_eq!(shop.operations().rules().await.unwrap()[0].state, RuleStanding::Live);
+}
+
+#[tokio::test]
 async fn what_is_held_while_its_rule_is_resumed_goes_out_all_the_same() {
     let shop = waiting().await;
     shop.operations().pause_rule("letter").await.unwrap();

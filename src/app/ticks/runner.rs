@@ -201,7 +201,7 @@ impl TickRunner {
                     // The worker must know before anything of the tick becomes due.
                     self.pauses.set_rule(&rule.id, Some(Reason::Brake));
                 } else {
-                    engine::add_volume(state, tick.at, count);
+                    engine::add_volume(rule, state, tick.at, count);
                 }
             }
             changed.push((rule.to_owned(), state.clone()));

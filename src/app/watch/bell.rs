@@ -11,6 +11,9 @@ use tokio::sync::{Notify, watch};
 /// So many customers who ceased to be members are remembered; more than that, and ticks look at everybody.
 const REMEMBERED: usize = 100_000;
 
+/// So many ids of customers who wait before others are remembered; where more wait than that, nobody is before others.
+const HURRIED: usize = 1_000;
+
 /// What the watcher is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
@@ -36,6 +39,7 @@ pub(crate) struct Bell {
     live: ArcSwap<Live>,
     covered: ArcSwap<Meanings>,
     ceased: Mutex<Ceased>,
+    hurried: Mutex<Vec<String>>,
 }
 
 /// Who ceased to be a member of which rule lately.
@@ -65,12 +69,38 @@ impl Bell {
             live: ArcSwap::from_pointee(live),
             covered: ArcSwap::default(),
             ceased: Mutex::new(ceased),
+            hurried: Mutex::default(),
         }
     }
 
     /// Says that there may be somebody to look at.
     pub(crate) fn ring(&self) {
         self.ring.notify_one();
+    }
+
+    /// Says whose turn comes before that of others who wait longer, such as those of an import: something happened to them
+    /// just now. It is a hint; whoever is not among them is looked at in turn.
+    pub(crate) fn hurry(&self, ids: impl IntoIterator<Item = String>) {
+        let mut hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = HURRIED.saturating_sub(hurried.len());
+        hurried.extend(ids.into_iter().take(room));
+    }
+
+    /// Up to `limit` of them, those who were named first, each once; none is remembered any more.
+    pub(super) fn take_hurried(&self, limit: usize) -> Vec<String> {
+        let mut hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = limit.min(hurried.len());
+        let rest = hurried.split_off(count);
+        let mut taken = std::mem::replace(&mut *hurried, rest);
+        drop(hurried);
+        taken.sort_unstable();
+        taken.dedup();
+        taken
+    }
+
+    /// Nobody is before others any more.
+    pub(super) fn forget_hurried(&self) {
+        self.hurried.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Comes back when somebody rang, also if that was before.

@@ -4,10 +4,11 @@
 //! of it with the customer's next wake, in one commit; and looking at everybody once when the rules change.
 //! Invariants: what was stored before a customer was read counts for the look, what is stored after makes it be made again;
 //! a customer stays to be looked at until a look is committed, so a crash loses none; a decision that exists is not made
-//! twice; nothing is waited for by asking again and again: it is rung for, or sleeps until the next wake, at most a second.
+//! twice; who is told of by an event does not wait for all whom an import marked; nothing is waited for by asking again and again: it is rung for, or sleeps until the next wake, at most a second.
 //! Deliberately not here: what a look decides (`engine/`), who is marked by what arrives (`store/`), ticks.
 
 mod bell;
+mod brake;
 mod meaning;
 mod round;
 mod scan;
@@ -16,7 +17,7 @@ pub(super) use bell::Bell;
 
 use super::shared::Shared;
 use crate::delivery::World;
-use crate::domain::{Span, Time};
+use crate::domain::{CustomerNumber, Span, Time};
 use crate::store::{Result, StoreError};
 use round::Round;
 use scan::{Scan, Step};
@@ -47,6 +48,7 @@ const REMEMBER: Span = Span::minutes(15);
 pub(super) async fn run(core: Arc<Shared>, mut stop: watch::Receiver<bool>) -> Result<()> {
     let Some(daemon) = &core.daemon else { return Ok(()) };
     let bell = &daemon.bell;
+    let mut remembered = daemon.worker.remembered();
     let mut scan = Scan::default();
     while !*stop.borrow() {
         let passed = pass(&core, bell, &mut scan).await;
@@ -63,6 +65,8 @@ pub(super) async fn run(core: Arc<Shared>, mut stop: watch::Receiver<bool>) -> R
         tokio::select! {
             _ = stop.changed() => {}
             () = bell.rung() => {}
+            // Its sender is the worker's, which lives as long as we do.
+            _ = remembered.changed() => {}
             () = tokio::time::sleep(sleep) => {}
         }
     }
@@ -89,8 +93,7 @@ async fn pass(core: &Shared, bell: &Bell, scan: &mut Scan) -> Result<Option<Dura
     let taken = core.store.take_dirty(now, TAKEN, LEASE).await?;
     if !taken.is_empty() {
         bell.note(|progress| progress.rounds += 1);
-        Round::of(core, bell, taken.len()).work_off(&taken).await?;
-        return Ok(None);
+        return work_off(core, bell, &taken).await.map(|()| None);
     }
     let step = scan.step(core, bell, now).await?;
     if step == Step::More {
@@ -104,6 +107,24 @@ async fn pass(core: &Shared, bell: &Bell, scan: &mut Scan) -> Result<Option<Dura
     });
     let next = core.store.next_wake().await?;
     Ok(Some(sleep_until(next, now)))
+}
+
+/// Works a round off. A full one means that more wait than can be taken at once, perhaps all that an import marked: then
+/// those come first to whom something happened just now.
+async fn work_off(core: &Shared, bell: &Bell, taken: &[CustomerNumber]) -> Result<()> {
+    if taken.len() < TAKEN {
+        bell.forget_hurried();
+    } else {
+        let ids = bell.take_hurried(TAKEN);
+        if !ids.is_empty()
+            && let Err(error) = Round::of(core, bell, ids.len()).look_at_others(&ids, taken).await
+        {
+            bell.hurry(ids);
+            core.store.release_dirty(taken).await;
+            return Err(error);
+        }
+    }
+    Round::of(core, bell, taken.len()).work_off(taken).await
 }
 
 fn sleep_until(next: Option<Time>, now: Time) -> Duration {

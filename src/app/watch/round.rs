@@ -1,13 +1,13 @@
 //! One round: customers who were taken are read, looked at, and what was decided is committed.
 
-use super::Bell;
+use super::{Bell, brake};
 use crate::app::proposal::Proposal;
 use crate::app::shared::Shared;
 use crate::app::webhook_body;
 use crate::app::zones::Zones;
 use crate::delivery::World;
 use crate::domain::{CustomerNumber, Reason, Span, Time};
-use crate::engine::{self, Looking, Verdict};
+use crate::engine::{self, Existing, Looking, Verdict};
 use crate::store::{
     Decision, DecisionBatch, DuplicateKey, Result, StoreError, StoredCustomer, Urgency, View, WakeChange,
 };
@@ -60,8 +60,21 @@ impl<'r> Round<'r> {
         done
     }
 
+    /// Looks at customers by their ids, besides those who are `taken`. No lease is needed: nobody else looks meanwhile, and
+    /// what somebody decided without one is told by the record.
+    pub(super) async fn look_at_others(&self, ids: &[String], taken: &[CustomerNumber]) -> Result<()> {
+        let world = self.core.world.load_full();
+        let view = View { interest: Arc::clone(&world.interest), now: self.core.clock.now(), backtest: false };
+        let found = try_join_all(ids.iter().map(|id| self.core.store.customer(id, &view))).await?;
+        let mut numbers: Vec<_> = found.into_iter().flatten().map(|stored| stored.number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.retain(|number| !taken.contains(number));
+        self.look_and_commit(&numbers).await
+    }
+
     async fn look_and_commit(&self, taken: &[CustomerNumber]) -> Result<()> {
-        let mut looks = self.look_at(taken).await?.into_iter();
+        let mut looks = self.look_at(taken, &Existing::new()).await?.into_iter();
         let mut commits = Vec::new();
         loop {
             let part: Vec<Look> = looks.by_ref().take(COMMIT).collect();
@@ -75,9 +88,9 @@ impl<'r> Round<'r> {
     }
 
     /// Reads customers and looks at them. Those with nothing to look at any more are given back.
-    async fn look_at(&self, numbers: &[CustomerNumber]) -> Result<Vec<Look>> {
+    async fn look_at(&self, numbers: &[CustomerNumber], existing: &Existing) -> Result<Vec<Look>> {
         let (world, now, found) = self.read(numbers).await?;
-        let (looks, back) = self.look_at_all(&world, now, numbers.iter().copied().zip(found));
+        let (looks, back) = self.look_at_all(&world, (now, existing), numbers.iter().copied().zip(found));
         if !back.is_empty() {
             self.core.store.release_dirty(&back).await;
         }
@@ -88,14 +101,14 @@ impl<'r> Round<'r> {
     fn look_at_all(
         &self,
         world: &World,
-        now: Time,
+        (now, existing): (Time, &Existing),
         found: impl Iterator<Item = (CustomerNumber, Option<StoredCustomer>)>,
     ) -> (Vec<Look>, Vec<CustomerNumber>) {
         let live = self.bell.live();
         let key = self.core.store.delivery_key();
         let paused = |rule: &str| self.core.pauses.rule(rule);
-        let looking =
-            Looking { rules: &world.rules, live: &live, paused: &paused, policy: &world.policy, key: &key, now };
+        let (rules, policy) = (&world.rules, &world.policy);
+        let looking = Looking { rules, live: &live, paused: &paused, policy, key: &key, existing, now };
         let mut zones = Zones::new(world, now);
         let (mut looks, mut back) = (Vec::new(), Vec::new());
         for (number, stored) in found {
@@ -138,7 +151,7 @@ impl<'r> Round<'r> {
 
     async fn commit_alone(&self, number: CustomerNumber) -> Result<()> {
         for _ in 0..TRIES {
-            let mut looks = self.look_at(&[number]).await?;
+            let mut looks = self.look_at(&[number], &Existing::new()).await?;
             if looks.is_empty() {
                 return Ok(());
             }
@@ -153,17 +166,31 @@ impl<'r> Round<'r> {
         Ok(())
     }
 
-    /// Commits, leaving out what exists already.
-    async fn decide(&self, looks: &mut [Look]) -> Result<()> {
-        for look in &*looks {
-            // Before the member rows are gone.
-            self.bell.ceased(look.proposal.decision.customer, &look.proposal.decision.members, look.at);
-        }
+    /// Commits; what exists already is left out.
+    async fn decide(&self, looks: &mut Vec<Look>) -> Result<()> {
+        let world = self.core.world.load_full();
+        let counted = brake::concerns(&world, looks.iter().map(|look| &look.proposal.decision));
+        // Held until the commit, so that what others write of the rules meanwhile is not overwritten.
+        let _editing = if counted { Some(self.core.pauses.editing().await) } else { None };
+        let mut existing = Existing::new();
         loop {
-            let decisions = looks.iter().map(|look| look.proposal.decision.clone()).collect();
-            let batch = DecisionBatch { tick: None, rules: Vec::new(), decisions, urgency: self.urgency };
+            for look in &*looks {
+                // Before the member rows are gone.
+                self.bell.ceased(look.proposal.decision.customer, &look.proposal.decision.members, look.at);
+            }
+            let decisions: Vec<Decision> = looks.iter().map(|look| look.proposal.decision.clone()).collect();
+            let rules = if counted {
+                brake::judge(self.core, &world, &decisions, self.core.clock.now()).await?
+            } else {
+                Vec::new()
+            };
+            let batch = DecisionBatch { tick: None, rules, decisions, urgency: self.urgency };
             match self.core.store.decide(batch).await {
-                Err(StoreError::Duplicate(existing)) => leave_out(looks, &existing),
+                Err(StoreError::Duplicate(found)) => {
+                    if !self.look_again(looks, &found, &mut existing).await? {
+                        leave_out(looks, &found);
+                    }
+                }
                 Err(error) => return Err(error),
                 Ok(()) => break,
             }
@@ -177,11 +204,33 @@ impl<'r> Round<'r> {
         }
         Ok(())
     }
+
+    /// Looks anew at those of whom enrollments exist already, now with the knowledge of them: without those, another rule
+    /// may get the place under a cap. An occurrence that comes again, such as the same order by another event, is found in
+    /// this way and no mistake. Answers whether anything of it is new.
+    async fn look_again(&self, looks: &mut Vec<Look>, found: &[DuplicateKey], existing: &mut Existing) -> Result<bool> {
+        let mut concerned = Vec::new();
+        for key in found {
+            let DuplicateKey::Enrollment(rule, number, occurrence) = key else { continue };
+            let number = CustomerNumber(*number);
+            if existing.insert((number, rule.clone(), occurrence.clone())) {
+                concerned.push(number);
+            }
+        }
+        concerned.sort_unstable();
+        concerned.dedup();
+        if concerned.is_empty() {
+            return Ok(false);
+        }
+        tracing::debug!(count = found.len(), "already decided; looked at without it");
+        looks.retain(|look| !concerned.contains(&look.proposal.decision.customer));
+        looks.extend(self.look_at(&concerned, existing).await?);
+        Ok(true)
+    }
 }
 
-/// Leaves out what exists. What cannot be told apart is put off as a whole, for to try it again would be in vain.
+/// Leaves out what exists, where looking again does not. What cannot be told apart is put off as a whole, for to try it again would be in vain.
 fn leave_out(looks: &mut [Look], existing: &[DuplicateKey]) {
-    // An occurrence that comes again, such as the same order by another event, is found here and no mistake.
     tracing::debug!(count = existing.len(), "already decided; left out");
     let mut any = false;
     for look in &mut *looks {

@@ -6,10 +6,13 @@ use super::{Checked, Checker, Typed};
 use crate::domain::nearest;
 
 impl Checker<'_> {
-    /// `in_segment("vip")`
+    /// `in_segment("vip")`, or `in_segment(vip)` where the name is a plain word.
     pub(super) fn in_segment(&mut self, name: &Node) -> Checked {
         let segments = self.scope.segments;
-        let text = self.literal(name, "the name of a segment")?;
+        let text = match &name.kind {
+            Syntax::Name(text) => text,
+            _ => self.literal(name, "the name of a segment")?,
+        };
         let Some(predicate) = segments.get(text) else {
             let message = format!("there is no segment `{text}`");
             let help = nearest_of(text, segments.keys()).unwrap_or_else(|| "define it in rules/segments.yaml".into());

@@ -39,11 +39,11 @@ impl Node {
         }
     }
 
-    /// The name in `in_segment("name")` and where it stands.
+    /// The name in `in_segment("name")` or `in_segment(name)` and where it stands.
     pub(super) fn segment_named(&self) -> Option<(&str, Range<usize>)> {
         match &self.kind {
             Kind::Call(Call { name, target: None, arguments }) if name == "in_segment" => match arguments.as_slice() {
-                [Self { kind: Kind::Text(segment), span, .. }] => Some((segment, span.clone())),
+                [Self { kind: Kind::Text(segment) | Kind::Name(segment), span, .. }] => Some((segment, span.clone())),
                 _ => None,
             },
             _ => None,

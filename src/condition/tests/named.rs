@@ -70,6 +70,8 @@ fn a_segment_holds_whom_its_condition_holds_for_and_nobody_else() {
     assert_eq!(judged("in_segment('loyal') && !in_segment('quiet')", &somebody()), True);
     assert_eq!(judged("in_segment('loyal')", &nobody()), False);
     assert_eq!(judged("in_segment('open') == true", &somebody()), True);
+    assert_eq!(judged("in_segment(loyal)", &somebody()), True);
+    assert_eq!(judged("in_segment(loyal)", &nobody()), False);
 }
 
 #[test]
@@ -174,7 +176,7 @@ fn unknown_segments_and_rules_are_errors_with_the_nearest_name() {
     for (source, code, at, words) in [
         ("in_segment('loyl')", "unknown-segment", "'loyl'", "did you mean \"loyal\"?"),
         ("in_segment('nothing-like-it')", "unknown-segment", "'nothing-like-it'", "rules/segments.yaml"),
-        ("in_segment(loyal)", "wrong-arguments", "loyal", "write \"loyal\""),
+        ("in_segment(loyl)", "unknown-segment", "loyl", "did you mean \"loyal\"?"),
         ("in_segment(very-loyal-2)", "wrong-arguments", "very-loyal-2", "write \"very-loyal-2\""),
         ("in_segment()", "wrong-arguments", "in_segment()", "write `in_segment(\"vip\")`"),
         ("in_segment(customer.plan)", "wrong-arguments", "customer.plan", "a text in quotes"),
@@ -196,12 +198,12 @@ fn unknown_segments_and_rules_are_errors_with_the_nearest_name() {
 
 #[test]
 fn the_segments_that_a_text_names_are_listed_with_their_places() {
-    let source = "in_segment(\"b\") && !(customer.x ? in_segment('a') : f(in_segment('b')) in [in_segment('c')])";
+    let source = "in_segment(\"b\") && !(customer.x ? in_segment(a) : f(in_segment('b')) in [in_segment('c')])";
     let named = segments_named(source);
     let listed: Vec<_> = named.iter().map(|(name, place)| (name.as_str(), &source[place.clone()])).collect();
-    assert_eq!(listed, [("b", "\"b\""), ("a", "'a'"), ("b", "'b'"), ("c", "'c'")]);
+    assert_eq!(listed, [("b", "\"b\""), ("a", "a"), ("b", "'b'"), ("c", "'c'")]);
     for source in
-        ["orders.count > 1", "in_segment(b)", "in_segment('b", "'in_segment(b)' == \"x\"", "x.in_segment('a')"]
+        ["orders.count > 1", "in_segment(b-2)", "in_segment('b", "'in_segment(b)' == \"x\"", "x.in_segment('a')"]
     {
         assert!(segments_named(source).is_empty(), "{source}");
     }

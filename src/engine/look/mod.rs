@@ -20,7 +20,7 @@ use crate::domain::{Customer, CustomerNumber, DeliveryKey, EnrollmentChange, Ent
 use crate::rules::{Rule, RuleSet};
 use jiff::tz::TimeZone;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wake::Wake;
 
 /// What all looks of one round share.
@@ -36,9 +36,14 @@ pub struct Looking<'a> {
     pub policy: &'a Policy,
     /// What delivery ids are made with.
     pub key: &'a DeliveryKey,
+    /// Enrollments that the store is known to have besides those that the customer's record tells of.
+    pub existing: &'a Existing,
     /// Now.
     pub now: Time,
 }
+
+/// Enrollments, each as customer, rule and occurrence.
+pub type Existing = BTreeSet<(CustomerNumber, String, String)>;
 
 /// What a look came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,6 +65,7 @@ pub struct Looked {
 
 /// A look as it goes on.
 struct Round<'a> {
+    number: CustomerNumber,
     customer: &'a Customer,
     zone: &'a TimeZone,
     looking: &'a Looking<'a>,
@@ -99,6 +105,13 @@ impl<'a> Round<'a> {
     fn is_enrolled(&self, rule: &Rule, occurrence: &str) -> bool {
         self.customer.memory.get(&rule.id).is_some_and(|memory| memory.occurrence == occurrence)
             || self.watch.active.iter().any(|active| active.rule == rule.id && active.occurrence == occurrence)
+            || self.exists(rule, occurrence)
+    }
+
+    /// Whether the store said that it has that enrollment.
+    fn exists(&self, rule: &Rule, occurrence: &str) -> bool {
+        let existing = self.looking.existing;
+        !existing.is_empty() && existing.contains(&(self.number, rule.id.clone(), occurrence.to_owned()))
     }
 }
 
@@ -111,6 +124,7 @@ pub fn look(number: CustomerNumber, customer: &Customer, zone: &TimeZone, lookin
     let moment = Moment { at: looking.now, tick: None, policy: looking.policy, key: looking.key };
     let case = Case { number, customer, zone, moment: &moment };
     let mut round = Round {
+        number,
         customer,
         zone,
         looking,

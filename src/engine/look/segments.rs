@@ -32,8 +32,10 @@ impl Round<'_> {
         let crossings = old.crossings.saturating_add(1);
         let direction = if inside { Direction::Enters } else { Direction::Leaves };
         for (place, rule) in self.rules() {
-            if crosses(rule, &segment.name) == Some(direction) && self.live(rule).is_some() {
-                let start = self.start(rule, Cow::Owned(crossings.to_string()));
+            let occurrence = crossings.to_string();
+            let starts = crosses(rule, &segment.name) == Some(direction) && self.live(rule).is_some();
+            if starts && !self.exists(rule, &occurrence) {
+                let start = self.start(rule, Cow::Owned(occurrence));
                 self.starts.push((place, start));
             }
         }

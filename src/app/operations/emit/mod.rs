@@ -29,7 +29,7 @@ pub(super) async fn emit(core: &Shared, request: EmitRequest) -> Result<Emitted>
         Verdict::Duplicate => (EmitResult::Duplicate, "duplicate"),
     };
     metrics::counter!(names::ARRIVALS, label::KIND => "track", label::RESULT => result_word).increment(1);
-    core.ring();
+    core.hurry(vec![customer.clone()]);
     let stored = verdict == Verdict::Stored;
     Ok(Emitted {
         remarks: read::remarks(&world.schema, &event),

@@ -102,6 +102,7 @@ impl<'a> Trial<'a> {
             paused: &paused,
             policy: &self.world.policy,
             key: &self.key,
+            existing: &engine::Existing::new(),
             now,
         };
         engine::look(person.number, &person.customer, &self.world.zone_of(&person.customer), &looking)

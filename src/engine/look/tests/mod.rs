@@ -6,7 +6,7 @@ mod firing;
 mod random;
 mod steps;
 
-use super::{Looked, Looking, after_tick, look};
+use super::{Existing, Looked, Looking, after_tick, look};
 use crate::calendar;
 use crate::condition::{self, Predicate, Scope};
 use crate::domain::{
@@ -190,6 +190,7 @@ impl World {
             paused: &paused,
             policy: &self.policy,
             key: &KEY,
+            existing: &Existing::new(),
             now: self.now,
         };
         let looked = look(WHO, &self.customer, &self.zone, &looking);
