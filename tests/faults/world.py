@@ -45,7 +45,8 @@ def compare(args, expected, key):
     missing, extra = sorted(expected - keys.keys()), sorted(keys.keys() - expected)
     twice = [one for one, n in keys.items() if n > 1]
     states = collections.Counter(d["state"] for d in deliveries)
-    print(json.dumps(dict(expected=len(expected), listed=len(deliveries), states=states)))
+    rules = collections.Counter(d["rule"] for d in deliveries)
+    print(json.dumps(dict(expected=len(expected), listed=len(deliveries), states=states, rules=rules)))
     with open(args.work / "expected", "w") as out:
         for d in deliveries:
             out.write(f"<{d['id']}@shop.test>\n" if d["channel"] == "email" else f"{d['id']}\n")
