@@ -4,6 +4,7 @@
 //! benchmark says so.
 
 use anyhow::Context;
+use std::collections::HashMap;
 use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -78,6 +79,16 @@ impl Bare {
         });
         let first = halves.0.map_err(|_| anyhow::anyhow!("a reader panicked"))??;
         Ok((first + halves.1?, begin.elapsed().as_secs_f64()))
+    }
+
+    /// The wake rows, by the number of the customer.
+    pub(crate) fn wakes(&self) -> anyhow::Result<HashMap<u64, Row>> {
+        let with_number = |row: sled::Result<Row>| {
+            let row = row?;
+            let end = row.0.len().checked_sub(8).context("a wake row's key is cut")?;
+            Ok((u64::from_be_bytes(row.0[end..].try_into()?), row))
+        };
+        self.db.scan_prefix(b"w").map(with_number).collect()
     }
 
     /// The number of the customer of an external id.

@@ -5,6 +5,7 @@ use crate::people::{self, EVENTS_EACH};
 use crate::project::{NOBODY, Project, Rules};
 use crate::scratch;
 use crate::table::{Limit, Row, Unit, show};
+use anyhow::Context;
 use retaind::app;
 use retaind::http::{ImportKind, ImportRequest, ImportSink};
 use retaind::store::sled::OpenMode;
@@ -60,7 +61,7 @@ fn phase(project: &Project, file: &Path, kind: ImportKind) -> anyhow::Result<(us
     let before = bare::rounds(&project.store()).unwrap_or(0);
     let runtime = scratch::runtime()?;
     let (arrivals, seconds) = scratch::timed(|| runtime.block_on(import(project, file, kind)))?;
-    let rows = arrivals * if kind == ImportKind::Events { 4 } else { 3 };
+    let rows = arrivals * 4;
     let rounds = bare::rounds(&project.store())? - before;
     Ok((usize::try_from(rows.div_ceil(rounds.max(1)))?, seconds))
 }
@@ -78,15 +79,17 @@ async fn import(project: &Project, file: &Path, kind: ImportKind) -> anyhow::Res
     Ok(report.stored)
 }
 
-/// Name, customer and profile row of each customer.
+/// Name, customer, profile and wake row of each customer: an import makes the rules look at whom it changes.
 fn customers_ceiling(ours: &Path, bare: &Path, customers: u64, per_round: usize) -> anyhow::Result<f64> {
     let (from, to) = (Bare::open(ours)?, Bare::open(bare)?);
+    let wakes = from.wakes()?;
     let mut seconds = 0.0;
     for begin in (0..customers).step_by(usize::try_from(STRETCH)?) {
         let mut rows = Vec::new();
         for n in begin..customers.min(begin + STRETCH) {
             let (number, name) = from.number(&people::id(n))?;
-            rows.extend([name, from.row(bare::key(b'c', number))?, from.nth(&bare::key(b'p', number), 0)?]);
+            let wake = wakes.get(&number).cloned().context("a customer has no wake row")?;
+            rows.extend([name, from.row(bare::key(b'c', number))?, from.nth(&bare::key(b'p', number), 0)?, wake]);
         }
         seconds += to.write(&rows, per_round)?;
     }

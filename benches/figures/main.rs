@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::cast_precision_loss, reason = "counts and bytes of a benchmark are far below 2^52")]
 
+mod at_once;
 mod bare;
 mod decide;
 mod evaluate;
@@ -33,6 +34,7 @@ const FIGURES: &[Figure] = &[
     ("mail", sending::mail),
     ("webhooks", sending::webhooks),
     ("memory", memory::run),
+    ("at_once", at_once::run),
 ];
 
 fn main() -> ExitCode {

@@ -122,15 +122,15 @@ fn deliveries(project: &Project) -> anyhow::Result<u64> {
     })
 }
 
-struct Daemon {
-    process: Process,
+pub(crate) struct Daemon {
+    pub(crate) process: Process,
     log: std::path::PathBuf,
-    ready_seconds: f64,
+    pub(crate) ready_seconds: f64,
 }
 
 impl Daemon {
     /// Starts one and waits until it tells systemd that it is ready.
-    fn start(project: &Project) -> anyhow::Result<Self> {
+    pub(crate) fn start(project: &Project) -> anyhow::Result<Self> {
         let settings = project.settings();
         let folder = settings.parent().context("the project's folder")?;
         let (socket, log) = (folder.join("notify"), folder.join("daemon.log"));
@@ -157,7 +157,7 @@ impl Daemon {
         Ok(Self { process, log, ready_seconds: begin.elapsed().as_secs_f64() })
     }
 
-    fn resident(&self) -> anyhow::Result<f64> {
+    pub(crate) fn resident(&self) -> anyhow::Result<f64> {
         machine::resident_megabytes(&self.process.0.id().to_string())
     }
 
@@ -167,7 +167,7 @@ impl Daemon {
         self.resident()
     }
 
-    fn wait_for(&self, text: &str) -> anyhow::Result<()> {
+    pub(crate) fn wait_for(&self, text: &str) -> anyhow::Result<()> {
         let begin = Instant::now();
         while !log_has(&self.log, text)? {
             anyhow::ensure!(begin.elapsed() < PATIENCE, "the daemon never said {text:?}");

@@ -49,7 +49,8 @@ pub(crate) fn smtp_sink() -> anyhow::Result<Option<(Process, u16)>> {
     Ok(Some((process, port)))
 }
 
-fn free_port() -> anyhow::Result<u16> {
+/// One that nobody listens on.
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

@@ -1,7 +1,7 @@
 //! From durable outbox to recorded outcome: mail against Postfix's `smtp-sink`, webhooks against a receiver that says 200
 //! to everything; beside them what `smtp-source` and a bare HTTP client reach against the same receivers.
 
-use crate::project::{Project, Receivers, Rules};
+use crate::project::{NOBODY, Project, Receivers, Rules};
 use crate::table::{Limit, Row, Unit, show};
 use crate::{decide, fill, machine, people, process, scratch};
 use arc_swap::ArcSwap;
@@ -35,7 +35,7 @@ pub(crate) fn mail() -> anyhow::Result<()> {
         return Ok(());
     };
     let folder = scratch::folder()?;
-    let project = Project::write(folder.path(), Rules::One, Receivers { smtp, http: 9 })?;
+    let project = Project::write(folder.path(), Rules::One, Receivers { smtp, ..NOBODY })?;
     let run = prepare(&project, count, |_| Payload::Email { template: "win-back".to_owned() })?;
     let bytes = mail_bytes(&project)?;
     let source = smtp_source(smtp, count, bytes)?;
@@ -57,7 +57,7 @@ pub(crate) fn webhooks() -> anyhow::Result<()> {
     let count = scratch::size("RETAIND_BENCH_DELIVERIES", 20_000)?;
     let (_receiver, http) = process::receiver()?;
     let folder = scratch::folder()?;
-    let project = Project::write(folder.path(), Rules::One, Receivers { smtp: 9, http })?;
+    let project = Project::write(folder.path(), Rules::One, Receivers { http, ..NOBODY })?;
     let run = prepare(&project, count, |_| Payload::Webhook { endpoint: "crm".to_owned(), body: BODY.to_owned() })?;
     let bare = bare_client(http, count)?;
     let rows = [

@@ -8,8 +8,9 @@ use std::sync::Arc;
 /// Customers read and judged at a time.
 pub(super) const PAGE: u64 = 1024;
 
-/// How many pages are judged at once: one a core, so that the disk and the other core are not left waiting.
-pub(super) const AT_ONCE: usize = 2;
+/// How many pages are in hand at once: one a core, and one more, for they are used in order, and a core whose page is
+/// done before the one ahead of it is not left waiting.
+pub(super) const AT_ONCE: usize = 3;
 
 /// Judges every customer above `after` by `judge`, page by page; the pages' results come in the order of customer
 /// numbers.
