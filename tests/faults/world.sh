@@ -99,7 +99,8 @@ kill_and_settle() {
   grep 'last run rc=' "$work/killloop.log"
   grep -q 'last run rc=0' "$work/killloop.log" || { tail -5 "$work/daemon.log" >&2; exit 1; }
 
-  # Uncertain mail waits for its own time; give it that, while the daemon runs undisturbed.
+  # What two kills in a row left uncertain, or a fault, is repeated ten minutes later only; give it that, while the daemon
+  # runs undisturbed. Kills at least a second apart (--min-ms 1000) hardly ever come to it.
   if [ ! -f "$work/broken" ] && ! expect settled "$work" --binary "$binary" --no-daemon; then
     "$daemon" &
     local last=$!
