@@ -52,6 +52,7 @@ make_room() {
   daemon=$work/daemon.sh
   started=()
   trap finish EXIT
+  trap 'exit 143' INT TERM
   mkdir -p "$project"
 }
 
