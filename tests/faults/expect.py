@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """What the crash test expects, counted without the daemon: its project, its rules, who must hear of what, and whether
 all of it happened. Used by crash.sh; the folder WORK holds customers.csv, events.ndjson, project/ and the ledgers."""
-import argparse, base64, collections, csv, datetime as dt, json, math, pathlib, random, secrets, socket
-import subprocess, sys, time
+import csv, datetime as dt, json, math, random, sys, time
+import world
 
 UTC = dt.timezone.utc
-FINAL = {"sent", "held"}
 SCHEMA = """events:
   Order Completed: {order_id: string, revenue: number, currency: string, quantity: number}
 """
@@ -133,69 +132,6 @@ def cmd_rules(args):
     print(f"{len(rules(args.work))} rules, {len(expected(args.work))} deliveries expected", flush=True)
 
 
-def connects(address, family):
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(address)
-        except OSError:
-            return False
-    return True
-
-
-def wait_until(test, what, seconds=60):
-    end = time.monotonic() + seconds
-    while not test():
-        if time.monotonic() > end:
-            sys.exit(f"{what} did not happen within {seconds} s")
-        time.sleep(0.05)
-
-
-def daemon_listens(project):
-    return connects(str(project / "data" / "admin.sock"), socket.AF_UNIX)
-
-
-def cmd_settled(args):
-    """Whether every expected delivery is there and has come to its end. Without a listening daemon the answer is no:
-    the command would take the store from a daemon that is about to open it."""
-    if not args.no_daemon and not daemon_listens(args.work / "project"):
-        sys.exit(1)
-    command = [args.binary, "deliveries", "list", "--format", "json"]
-    ran = subprocess.run(command, cwd=args.work / "project", capture_output=True, text=True)
-    if ran.returncode:
-        sys.exit(1)
-    done = {(d["rule"], d["step"], d["customer"]) for d in json.loads(ran.stdout) if d["state"] in FINAL}
-    sys.exit(0 if expected(args.work) <= done else 1)
-
-
-def cmd_compare(args):
-    """The daemon's list against the count; writes the ids that the sinks must have seen."""
-    deliveries = json.loads((args.work / "deliveries.json").read_text())
-    keys = collections.Counter((d["rule"], d["step"], d["customer"]) for d in deliveries)
-    want = expected(args.work)
-    missing, extra = sorted(want - keys.keys()), sorted(keys.keys() - want)
-    twice = [key for key, n in keys.items() if n > 1]
-    states = collections.Counter(d["state"] for d in deliveries)
-    print(json.dumps(dict(expected=len(want), listed=len(deliveries), states=states)))
-    with open(args.work / "expected", "w") as out:
-        for d in deliveries:
-            out.write(f"<{d['id']}@shop.test>\n" if d["channel"] == "email" else f"{d['id']}\n")
-    allowed = FINAL if args.faults else {"sent"}
-    if missing or extra or twice or set(states) - allowed:
-        sys.exit(f"missing {missing[:5]} extra {extra[:5]} twice {twice[:5]} states {dict(states)}")
-
-
-def cmd_judge(args):
-    """What ledger_check.py does not judge: signatures, and no duplicate at all where nothing was killed hard."""
-    hooks = [json.loads(line) for line in open(args.work / "hook.ledger")]
-    unsigned = [hook["id"] for hook in hooks if hook["sig_ok"] is not True]
-    if unsigned:
-        sys.exit(f"{len(unsigned)} calls without a good signature, such as {unsigned[0]}")
-    result = json.loads((args.work / "result.json").read_text())
-    if (args.signal == "TERM" or args.kills == 0) and not args.faults and result["dup"]:
-        sys.exit(f"{result['dup']} duplicates, and nothing that explains one")
-    print(f"signatures good: {len(hooks)} calls; duplicates under their first id: {result['dup']}")
-
-
 def cmd_customers(args):
     """Made-up customers and purchases in the form of cdnow.py, the last purchases yesterday."""
     chance, yesterday = random.Random(7), dt.datetime.now(UTC).date() - dt.timedelta(days=1)
@@ -214,24 +150,6 @@ def cmd_customers(args):
                                    "currency": "EUR", "quantity": 1 + n % 3}}) + "\n")
 
 
-def cmd_ports(args):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(args.number)]
-    print(*(server.getsockname()[1] for server in held))
-
-
-def cmd_secret(_):
-    print("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
-
-
-def cmd_listening(args):
-    for port in args.ports:
-        wait_until(lambda p=port: connects(("127.0.0.1", p), socket.AF_INET), f"listening on {port}")
-
-
-def cmd_ready(args):
-    wait_until(lambda: daemon_listens(args.project), "the daemon's start")
-
-
 def cmd_tick(args):
     """Waits for the first tick; it must not have passed."""
     left = json.loads((args.work / "plan.json").read_text())["ticks"][0] - time.time()
@@ -240,22 +158,10 @@ def cmd_tick(args):
     time.sleep(max(0, left - 0.5))
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-
-    def command(name, *positional):
-        one = commands.add_parser(name)
-        for argument in positional:
-            one.add_argument(argument, type=pathlib.Path)
-        return one
-
-    command("secret")
+def main():
+    command = world.Commands(__doc__)
     command("customers", "work")
     command("tick", "work")
-    command("ready", "project")
-    command("ports").add_argument("number", type=int)
-    command("listening").add_argument("ports", type=int, nargs="+")
     for name in ("project", "rules"):
         one = command(name, "work")
         one.add_argument("--kills", type=int, required=True)
@@ -263,16 +169,8 @@ def arguments():
         one.add_argument("--lead", type=int, default=15, help="seconds before the first tick")
         one.add_argument("--mail-port", type=int)
         one.add_argument("--hook-port", type=int)
-    settled = command("settled", "work")
-    settled.add_argument("--binary", required=True)
-    settled.add_argument("--no-daemon", action="store_true", help="none runs; the command opens the store itself")
-    for name in ("compare", "judge"):
-        one = command(name, "work")
-        one.add_argument("--faults", type=int, default=0)
-        one.add_argument("--signal", default="KILL")
-        one.add_argument("--kills", type=int, default=1)
-    return parser.parse_args()
+    own = dict(customers=cmd_customers, tick=cmd_tick, project=cmd_project, rules=cmd_rules)
+    command.run(own, expected, lambda d: (d["rule"], d["step"], d["customer"]))
 
 
-ARGS = arguments()
-globals()[f"cmd_{ARGS.command}"](ARGS)
+main()

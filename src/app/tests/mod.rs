@@ -8,6 +8,7 @@ mod gates;
 mod intake;
 mod meddled;
 mod merges;
+mod purchases;
 mod ticks;
 
 use super::daemon::{self, Daemon};
@@ -66,6 +67,8 @@ pub(super) struct Plan {
     pub(super) mail: MailFaults,
     pub(super) hook: HookFaults,
     pub(super) settings: &'static str,
+    /// Where the clock stands; else at [`START`].
+    pub(super) start: Option<Time>,
 }
 
 impl Shop {
@@ -83,7 +86,7 @@ impl Shop {
             folder: tempfile::tempdir().unwrap(),
             mails,
             hooks,
-            clock: Arc::new(ManualClock::new(START)),
+            clock: Arc::new(ManualClock::new(plan.start.unwrap_or(START))),
             meddling: Arc::default(),
             daemon: None,
             store: None,
