@@ -1,4 +1,4 @@
-use super::{OpenMode, copy, open};
+use super::{OpenMode, bare, copy, open};
 use crate::store::contract::sample::{arrival, customer, ingest, order};
 use crate::store::sled::{keys, rows};
 use crate::store::{Store, StoreError};
@@ -151,7 +151,7 @@ async fn a_store_in_use_is_not_set_aside_whatever_it_looks_like() {
 #[tokio::test]
 async fn a_newer_format_is_refused() {
     let folder = store().await;
-    let db = ::sled::Config::new().path(folder.path()).open().unwrap();
+    let db = bare(folder.path());
     db.insert(keys::meta("format"), rows::write(&2_u32).unwrap()).unwrap();
     drop(db);
     let refused = open(folder.path(), OpenMode::Create).unwrap_err();
@@ -162,7 +162,7 @@ async fn a_newer_format_is_refused() {
 #[tokio::test]
 async fn a_foreign_sled_folder_is_refused_and_not_moved() {
     let folder = tempfile::tempdir().unwrap();
-    let db = ::sled::Config::new().path(folder.path()).open().unwrap();
+    let db = bare(folder.path());
     db.insert("hello", "world").unwrap();
     drop(db);
     assert!(damaged(folder.path()));
