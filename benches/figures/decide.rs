@@ -80,7 +80,7 @@ fn decide_all(folder: &Path, interest: &Arc<Interest>, decisions: u64) -> anyhow
 
 fn tick() -> Tick {
     let member = TickMember {
-        rule: RULE.to_owned(),
+        rule: RULE.into(),
         zone: "Europe/Zagreb".to_owned(),
         of_customers: false,
         occurrence: OCCURRENCE.to_owned(),
@@ -91,17 +91,17 @@ fn tick() -> Tick {
 
 /// What the engine decides for a customer whom one rule with one mail concerns.
 pub(crate) fn decision(stored: &StoredCustomer, key: &DeliveryKey) -> Decision {
-    let delivery = delivery(stored, key, Payload::Email { template: RULE.to_owned() });
+    let delivery = delivery(stored, key, Payload::Email { template: RULE.into() });
     let memory = RuleMemory {
-        occurrence: OCCURRENCE.to_owned(),
+        occurrence: OCCURRENCE.into(),
         enrolled_at: people::NOW,
         enrollments: 1,
         held_out: false,
         sent_at: None,
     };
     let enrollment = Enrollment {
-        rule: RULE.to_owned(),
-        occurrence: OCCURRENCE.to_owned(),
+        rule: RULE.into(),
+        occurrence: OCCURRENCE.into(),
         entered_at: people::NOW,
         held_out: false,
         deliveries: vec![delivery.id],
@@ -109,7 +109,7 @@ pub(crate) fn decision(stored: &StoredCustomer, key: &DeliveryKey) -> Decision {
         ending: None,
     };
     Decision {
-        memories: vec![(RULE.to_owned(), memory)],
+        memories: vec![(RULE.into(), memory)],
         slots: vec![CapSlot { class: Class::Marketing, at: people::NOW, delivery: delivery.id }],
         enrollments: vec![enrollment],
         deliveries: vec![delivery],
@@ -122,14 +122,14 @@ pub(crate) fn delivery(stored: &StoredCustomer, key: &DeliveryKey, payload: Payl
     let now: Time = people::NOW;
     Delivery {
         id: key.delivery_id(RULE, &stored.customer.id, OCCURRENCE, RULE),
-        rule: RULE.to_owned(),
-        step: RULE.to_owned(),
+        rule: RULE.into(),
+        step: RULE.into(),
         customer: stored.number,
         customer_id: stored.customer.id.clone(),
-        occurrence: OCCURRENCE.to_owned(),
+        occurrence: OCCURRENCE.into(),
         payload,
         class: Class::Marketing,
-        topic: Some("offers".to_owned()),
+        topic: Some("offers".into()),
         state: State::Queued,
         created_at: now,
         due_at: now,

@@ -80,7 +80,7 @@ fn with_queue(queued: u64) -> anyhow::Result<[Row; 2]> {
     scratch::runtime()?.block_on(async {
         let store = SledStore::open(&project.store(), OpenMode::MustExist)?;
         let view = View { interest, now: people::NOW, backtest: false };
-        let payload = |_| Payload::Email { template: "win-back".to_owned() };
+        let payload = |_| Payload::Email { template: "win-back".into() };
         sending::queue(&store, &view, queued, &payload).await?;
         anyhow::Ok(store.close().await?)
     })?;

@@ -36,7 +36,7 @@ pub(crate) fn mail() -> anyhow::Result<()> {
     };
     let folder = scratch::folder()?;
     let project = Project::write(folder.path(), Rules::One, Receivers { smtp, ..NOBODY })?;
-    let run = prepare(&project, count, |_| Payload::Email { template: "win-back".to_owned() })?;
+    let run = prepare(&project, count, |_| Payload::Email { template: "win-back".into() })?;
     let bytes = mail_bytes(&project)?;
     let source = smtp_source(smtp, count, bytes)?;
     let rows = [
@@ -58,7 +58,7 @@ pub(crate) fn webhooks() -> anyhow::Result<()> {
     let (_receiver, http) = process::receiver()?;
     let folder = scratch::folder()?;
     let project = Project::write(folder.path(), Rules::One, Receivers { http, ..NOBODY })?;
-    let run = prepare(&project, count, |_| Payload::Webhook { endpoint: "crm".to_owned(), body: BODY.to_owned() })?;
+    let run = prepare(&project, count, |_| Payload::Webhook { endpoint: "crm".into(), body: BODY.to_owned() })?;
     let bare = bare_client(http, count)?;
     let rows = [
         Row {
@@ -149,7 +149,7 @@ pub(crate) async fn queue(
                 delivery.payload = payload(queued);
                 delivery.tick = None;
                 if delivery.payload.channel() == "webhook" {
-                    "crm".clone_into(&mut delivery.step);
+                    delivery.step = "crm".into();
                 }
             }
             decisions.push(decision);
@@ -180,7 +180,7 @@ fn mail_bytes(project: &Project) -> anyhow::Result<usize> {
     let loaded = project.load()?;
     let world = app::world(&loaded)?;
     let mut customer = retaind::domain::Customer::new("c-0123456789ab", Time(0));
-    customer.attributes.insert("first_name".to_owned(), retaind::domain::Value::Text("First123".to_owned()));
+    customer.attributes.insert("first_name".into(), retaind::domain::Value::Text("First123".into()));
     let message = Message {
         customer: &customer,
         schema: &world.schema,

@@ -22,9 +22,9 @@ pub(crate) fn customer(interest: &Interest) -> Customer {
     ];
     customer.update(&ProfileRow {
         effective_at: Time::MIN,
-        attributes: attributes.map(|(name, value)| (name.to_owned(), Some(Value::Text(value.to_owned())))).into(),
-        consent: [("marketing".to_owned(), true)].into(),
-        source: "import".to_owned(),
+        attributes: attributes.map(|(name, value)| (name.into(), Some(Value::Text(value.into())))).into(),
+        consent: [("marketing".into(), true)].into(),
+        source: "import".into(),
         received_at: NOW,
     });
     for (n, days) in [380, 200, 70].into_iter().enumerate() {
@@ -37,15 +37,15 @@ pub(crate) fn customer(interest: &Interest) -> Customer {
 pub(crate) fn purchase(n: usize, at: Time) -> Event {
     let number = Number::from(i64::try_from(n).unwrap_or_default() * 20 + 29);
     let properties = [
-        ("order_id".to_owned(), Value::Text(format!("order-{n:09}"))),
-        ("revenue".to_owned(), Value::Number(number)),
-        ("currency".to_owned(), Value::Text("EUR".to_owned())),
+        ("order_id".into(), Value::Text(format!("order-{n:09}").into())),
+        ("revenue".into(), Value::Number(number)),
+        ("currency".into(), Value::Text("EUR".into())),
     ];
     Event {
-        name: "Order Completed".to_owned(),
+        name: "Order Completed".into(),
         at,
         received_at: NOW,
-        message_id: Some(format!("m-{n:016}")),
+        message_id: Some(format!("m-{n:016}").into()),
         properties: properties.into(),
     }
 }

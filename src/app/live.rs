@@ -1,18 +1,18 @@
 //! Since when rules are live.
 
 use crate::delivery::World;
-use crate::domain::{Planned, RuleState, Time};
+use crate::domain::{Planned, RuleState, Text, Time};
 use crate::store::{Result, Store};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// By rule, when its present trigger first went live.
-pub(super) type Live = BTreeMap<String, Time>;
+pub(super) type Live = BTreeMap<Text, Time>;
 
 /// Makes rules whose trigger is new or changed go live now, durably, and answers since when each is. What was planned for
 /// such a rule begins anew. To be called under [`crate::delivery::Pauses::editing`], which keeps others from the stored
 /// states meanwhile.
 pub(super) async fn go_live(store: &dyn Store, world: &World, now: Time) -> Result<Live> {
-    let mut states: BTreeMap<String, RuleState> = store.rule_states().await?.into_iter().collect();
+    let mut states: BTreeMap<Text, RuleState> = store.rule_states().await?.into_iter().collect();
     let (mut live, mut fresh, mut changed) = (Live::new(), BTreeSet::new(), Vec::new());
     for rule in &world.rules.rules {
         let state = states.entry(rule.id.clone()).or_default();

@@ -1,6 +1,6 @@
 //! A decision on its way to the store, and what becomes of it when part of it exists already.
 
-use crate::domain::Active;
+use crate::domain::{Active, Text};
 use crate::store::{Decision, DuplicateKey};
 
 /// A decision that is to be committed.
@@ -9,7 +9,7 @@ pub(super) struct Proposal {
     /// The decision.
     pub(super) decision: Decision,
     /// Rule and occurrence of the enrollments that went on before it.
-    pub(super) had: Vec<(String, String)>,
+    pub(super) had: Vec<(Text, Text)>,
 }
 
 impl Proposal {
@@ -22,7 +22,7 @@ impl Proposal {
     pub(super) fn leave_out(&mut self, existing: &[DuplicateKey]) -> bool {
         let decision = &mut self.decision;
         let number = decision.customer.0;
-        let mut gone: Vec<(String, String)> = Vec::new();
+        let mut gone: Vec<(Text, Text)> = Vec::new();
         decision.enrollments.retain(|enrollment| {
             let exists = existing.iter().any(|key| match key {
                 DuplicateKey::Enrollment(rule, customer, occurrence) => {

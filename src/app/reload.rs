@@ -4,7 +4,7 @@ use super::project;
 use super::shared::Shared;
 use super::{build, live, operations};
 use crate::delivery::World;
-use crate::domain::CustomerNumber;
+use crate::domain::{CustomerNumber, Text};
 use crate::http::{Failure, FailureKind, Problem, ReloadReport, ReloadStatus, Result};
 use crate::telemetry::names::{self, label};
 use std::collections::BTreeSet;
@@ -59,13 +59,13 @@ pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
         let causes = failure.causes.join(": ");
         tracing::error!(errors, %failure, causes, "reload refused; what was in use stays in use");
     })?;
-    let names = |world: &World| -> BTreeSet<String> { world.rules.rules.iter().map(|rule| rule.id.clone()).collect() };
+    let names = |world: &World| -> BTreeSet<Text> { world.rules.rules.iter().map(|rule| rule.id.clone()).collect() };
     let (before, after) = (names(&old), names(&world));
     let report = ReloadReport {
         rules: world.rules.rules.len() as u64,
         templates,
-        added: after.difference(&before).cloned().collect(),
-        removed: before.difference(&after).cloned().collect(),
+        added: after.difference(&before).map(Into::into).collect(),
+        removed: before.difference(&after).map(Into::into).collect(),
         diagnostics: loaded.diagnostics.iter().map(Problem::from).collect(),
     };
     let removed = removed_steps(&old, &world);
@@ -91,9 +91,9 @@ pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
 }
 
 /// Steps that were and are no more, as (rule, step); a rule that is gone has all of its steps here.
-fn removed_steps(old: &World, new: &World) -> Vec<(String, String)> {
-    let steps = |world: &World| -> BTreeSet<(String, String)> {
-        let of = |rule: &crate::rules::Rule| -> Vec<(String, String)> {
+fn removed_steps(old: &World, new: &World) -> Vec<(Text, Text)> {
+    let steps = |world: &World| -> BTreeSet<(Text, Text)> {
+        let of = |rule: &crate::rules::Rule| -> Vec<(Text, Text)> {
             rule.steps.iter().map(|step| (rule.id.clone(), step.id.clone())).collect()
         };
         world.rules.rules.iter().flat_map(|rule| of(rule)).collect()
@@ -102,18 +102,18 @@ fn removed_steps(old: &World, new: &World) -> Vec<(String, String)> {
 }
 
 /// Cancels what removed steps had queued, and what belongs to rules that were removed while nothing ran.
-pub(super) async fn cancel_removed(core: &Shared, steps: &[(String, String)]) -> crate::store::Result<()> {
+pub(super) async fn cancel_removed(core: &Shared, steps: &[(Text, Text)]) -> crate::store::Result<()> {
     let world = core.world.load_full();
     let known = core.store.rule_states().await?;
     let gone = known.into_iter().map(|(rule, _)| rule).filter(|rule| world.rules.get(rule).is_none());
-    let rules: BTreeSet<String> = gone.chain(steps.iter().map(|(rule, _)| rule.clone())).collect();
+    let rules: BTreeSet<Text> = gone.chain(steps.iter().map(|(rule, _)| rule.clone())).collect();
     // All deliveries are looked at, so once for all rules, and not at all where nothing is left to cancel.
     let left = core.store.stats().await?.deliveries.into_iter();
     if rules.is_empty() || left.filter(|(state, _)| !state.is_final()).all(|(_, count)| count == 0) {
         return Ok(());
     }
     let cancelled = operations::cancel_removed(core, |delivery| {
-        rules.contains(&delivery.rule)
+        rules.contains(delivery.rule.as_str())
             && (world.rules.get(&delivery.rule).is_none()
                 || steps.iter().any(|(rule, step)| *rule == delivery.rule && *step == delivery.step))
     });

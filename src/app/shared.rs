@@ -112,7 +112,7 @@ impl Shared {
             state.volume.clear();
         }
         drop(world);
-        self.store.set_rule_states(vec![(rule.to_owned(), state)]).await?;
+        self.store.set_rule_states(vec![(rule.into(), state)]).await?;
         self.pauses.set_rule(rule, reason);
         Ok(())
     }

@@ -41,7 +41,7 @@ fn render(
         zone,
         locale: customer.text("locale").unwrap_or(&world.business.locale),
     };
-    let data = match world.payloads.get(&(rule.to_owned(), step.to_owned())) {
+    let data = match world.payloads.get(&(rule.into(), step.into())) {
         Some(payload) => payload.render(&message).map_err(|error| error.to_string())?,
         None => serde_json::Value::Object(serde_json::Map::new()),
     };

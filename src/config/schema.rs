@@ -184,7 +184,7 @@ const fn example(kind: ValueType) -> &'static str {
 
 fn plain_value(node: &Node) -> Option<Value> {
     Some(match &node.kind {
-        Kind::Text(text) => Value::Text(text.clone()),
+        Kind::Text(text) => Value::Text(text.as_str().into()),
         Kind::Number(number) => Value::Number(*number),
         Kind::Bool(yes) => Value::Bool(*yes),
         Kind::List(items) => {

@@ -154,7 +154,7 @@ async fn webhook(shared: &Shared, world: &World, delivery: Delivery) -> Result<(
         Passed::Yes(_) => {}
         Passed::Stopped(stop) => return stopped(shared, delivery, stop).await,
     }
-    let Some(endpoint) = world.endpoints.get(endpoint) else {
+    let Some(endpoint) = world.endpoints.get(endpoint.as_str()) else {
         let text = format!(
             "there is no endpoint {endpoint:?} in the settings any more; put it back and `retaind deliveries retry`, or `cancel`"
         );
@@ -211,7 +211,7 @@ async fn stopped(shared: &Shared, delivery: Delivery, stop: Gate) -> Result<(), 
         Gate::Defer(at, reason) => (State::Deferred, at, reason, SlotChange::Move(at)),
         Gate::Hold(reason) => (State::Held, due, reason, SlotChange::Keep),
     };
-    tracing::debug!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule, %state, %reason, "not sent");
+    tracing::debug!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule.as_str(), %state, %reason, "not sent");
     counts::withheld(&delivery, reason.word());
     let slot = if delivery.payload.channel() == "email" { slot } else { SlotChange::Keep };
     let changed = change(shared, delivery, slot, None, |delivery| {
@@ -238,7 +238,7 @@ async fn stopped(shared: &Shared, delivery: Delivery, stop: Gate) -> Result<(), 
 
 /// Holds a delivery that cannot be sent as things are, for a person to look at.
 async fn hold(shared: &Shared, delivery: Delivery, reason: Option<Reason>, error: &str) -> Result<(), StoreError> {
-    tracing::error!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule, error, "held");
+    tracing::error!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule.as_str(), error, "held");
     counts::withheld(&delivery, reason.map_or("none", Reason::word));
     change(shared, delivery, SlotChange::Keep, None, |delivery| {
         delivery.state = State::Held;
@@ -327,12 +327,12 @@ async fn finish(
     };
     let detail = match outcome {
         Outcome::Accepted { .. } => {
-            tracing::info!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule,
+            tracing::info!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule.as_str(),
                 { fields::CHANNEL } = delivery.payload.channel(), { fields::ATTEMPT } = delivery.attempts, "sent");
             None
         }
         Outcome::Transient { detail, .. } | Outcome::Permanent { detail, .. } | Outcome::Uncertain { detail } => {
-            tracing::warn!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule,
+            tracing::warn!({ fields::DELIVERY } = %delivery.id, { fields::RULE } = delivery.rule.as_str(),
                 { fields::CHANNEL } = delivery.payload.channel(), { fields::ATTEMPT } = delivery.attempts,
                 state = %next.state, detail, "not accepted");
             Some(detail)

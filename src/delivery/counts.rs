@@ -5,7 +5,7 @@ use crate::telemetry::names::{self, label};
 
 /// Counts a delivery that was kept back without an attempt.
 pub(super) fn withheld(delivery: &Delivery, reason: &'static str) {
-    metrics::counter!(names::WITHHELD, label::RULE => delivery.rule.clone(),
+    metrics::counter!(names::WITHHELD, label::RULE => delivery.rule.to_string(),
         label::CHANNEL => delivery.payload.channel(), label::REASON => reason)
     .increment(1);
 }
@@ -20,11 +20,11 @@ pub(super) fn attempted(delivery: &Delivery, state: State, now: Time) {
         State::Uncertain | State::Held => "uncertain",
         _ => "transient",
     };
-    metrics::counter!(names::ATTEMPTS, label::RULE => delivery.rule.clone(), label::CHANNEL => channel,
+    metrics::counter!(names::ATTEMPTS, label::RULE => delivery.rule.to_string(), label::CHANNEL => channel,
         label::OUTCOME => outcome)
     .increment(1);
     if state == State::Failed {
-        metrics::counter!(names::DEAD_LETTERS, label::RULE => delivery.rule.clone(), label::CHANNEL => channel)
+        metrics::counter!(names::DEAD_LETTERS, label::RULE => delivery.rule.to_string(), label::CHANNEL => channel)
             .increment(1);
     }
     if state == State::Sent && delivery.attempts == 1 {

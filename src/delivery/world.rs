@@ -1,7 +1,7 @@
 //! What the worker knows of the project: swapped as a whole at a reload.
 
 use crate::channels::{email::Mailer, webhook};
-use crate::domain::{Interest, Policy, Reason, Schema};
+use crate::domain::{Interest, Policy, Reason, Schema, Text};
 use crate::rules::RuleSet;
 use crate::templates::{Business, Templates};
 use jiff::tz::TimeZone;
@@ -18,7 +18,7 @@ pub struct World {
     /// The templates.
     pub templates: Templates,
     /// Webhook bodies by (rule, step).
-    pub payloads: BTreeMap<(String, String), crate::templates::Payload>,
+    pub payloads: BTreeMap<(Text, Text), crate::templates::Payload>,
     /// What may be named.
     pub schema: Schema,
     /// Fixed words of the business.

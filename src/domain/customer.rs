@@ -1,6 +1,6 @@
 //! A customer: attributes, consent, totals, and what the rules remember of them.
 
-use super::{Activity, Class, DeliveryId, Span, Time, Value, Watch};
+use super::{Activity, Class, DeliveryId, Span, Text, Time, Value, Watch};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -21,7 +21,7 @@ pub struct Consent {
     pub at: Time,
     /// Where it came from, such as `import` or `identify`.
     #[n(2)]
-    pub source: String,
+    pub source: Text,
 }
 
 /// What a customer remembers of one rule.
@@ -30,7 +30,7 @@ pub struct Consent {
 pub struct RuleMemory {
     /// The occurrence of the last enrollment.
     #[n(0)]
-    pub occurrence: String,
+    pub occurrence: Text,
     /// When that was.
     #[n(1)]
     pub enrolled_at: Time,
@@ -82,13 +82,13 @@ pub const SLOTS_KEPT: Span = Span::days(31);
 pub struct Customer {
     /// The id that the outside gave.
     #[n(0)]
-    pub id: String,
+    pub id: Text,
     /// Attributes by name, `email` and the other built-in ones among them; `id` is not repeated here.
     #[n(1)]
-    pub attributes: BTreeMap<String, Value>,
+    pub attributes: BTreeMap<Text, Value>,
     /// Consent by class or topic. What is missing was never given.
     #[n(2)]
-    pub consent: BTreeMap<String, Consent>,
+    pub consent: BTreeMap<Text, Consent>,
     /// When first stored here.
     #[n(3)]
     pub arrived_at: Time,
@@ -100,7 +100,7 @@ pub struct Customer {
     pub activity: Activity,
     /// By rule.
     #[n(6)]
-    pub memory: BTreeMap<String, RuleMemory>,
+    pub memory: BTreeMap<Text, RuleMemory>,
     /// Reserved and used places under the caps, oldest first.
     #[n(7)]
     pub slots: Vec<CapSlot>,
@@ -122,7 +122,7 @@ pub struct Customer {
 impl Customer {
     /// A customer of whom nothing is known but the id.
     #[must_use]
-    pub fn new(id: impl Into<String>, arrived_at: Time) -> Self {
+    pub fn new(id: impl Into<Text>, arrived_at: Time) -> Self {
         Self {
             id: id.into(),
             attributes: BTreeMap::new(),
@@ -187,7 +187,7 @@ impl Customer {
         if self.consent.get(name).is_none_or(|old| old.granted != granted) {
             // What holds since always is known since it was told.
             let at = if row.effective_at == Time::MIN { row.received_at } else { row.effective_at };
-            self.consent.insert(name.to_owned(), Consent { granted, at, source: row.source.clone() });
+            self.consent.insert(name.into(), Consent { granted, at, source: row.source.clone() });
         }
     }
 
@@ -239,13 +239,13 @@ pub struct ProfileRow {
     pub effective_at: Time,
     /// Attributes set (`Some`) and cleared (`None`).
     #[n(1)]
-    pub attributes: BTreeMap<String, Option<Value>>,
+    pub attributes: BTreeMap<Text, Option<Value>>,
     /// Consent given or withdrawn by class or topic.
     #[n(2)]
-    pub consent: BTreeMap<String, bool>,
+    pub consent: BTreeMap<Text, bool>,
     /// Where it came from, such as `import`.
     #[n(3)]
-    pub source: String,
+    pub source: Text,
     /// When it arrived here.
     #[n(4)]
     pub received_at: Time,
@@ -264,7 +264,9 @@ pub fn normalized_address(address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Activity, CapSlot, Class, Consent, Customer, CustomerNumber, DeliveryId, RuleMemory, Time, Value};
+    use super::{
+        Activity, CapSlot, Class, Consent, Customer, CustomerNumber, DeliveryId, RuleMemory, Text, Time, Value,
+    };
     use std::collections::BTreeMap;
 
     #[test]
@@ -281,7 +283,7 @@ mod tests {
     #[cbor(map)]
     struct WithoutSent {
         #[n(0)]
-        occurrence: String,
+        occurrence: Text,
         #[n(1)]
         enrolled_at: Time,
         #[n(2)]
@@ -300,13 +302,12 @@ mod tests {
 
     #[test]
     fn the_latest_instant_of_sending_is_remembered_of_rules_that_are() {
-        let mut customer =
-            Customer { memory: [("a".to_owned(), memory("o", 1, 1))].into(), ..Customer::new("c", Time(0)) };
+        let mut customer = Customer { memory: [("a".into(), memory("o", 1, 1))].into(), ..Customer::new("c", Time(0)) };
         let told =
             [("a", 5), ("a", 4), ("a", 5), ("b", 9), ("a", 6)].map(|(rule, at)| customer.note_sent(rule, Time(at)));
         assert_eq!(told, [true, false, false, false, true]);
         let expected = RuleMemory { sent_at: Some(Time(6)), ..memory("o", 1, 1) };
-        assert_eq!(customer.memory, [("a".to_owned(), expected)].into());
+        assert_eq!(customer.memory, [("a".into(), expected)].into());
     }
 
     /// A customer as stored before there were wakes.
@@ -314,11 +315,11 @@ mod tests {
     #[cbor(map)]
     struct WithoutWake {
         #[n(0)]
-        id: String,
+        id: Text,
         #[n(1)]
-        attributes: BTreeMap<String, Value>,
+        attributes: BTreeMap<Text, Value>,
         #[n(2)]
-        consent: BTreeMap<String, Consent>,
+        consent: BTreeMap<Text, Consent>,
         #[n(3)]
         arrived_at: Time,
         #[n(4)]
@@ -326,7 +327,7 @@ mod tests {
         #[n(5)]
         activity: Activity,
         #[n(6)]
-        memory: BTreeMap<String, RuleMemory>,
+        memory: BTreeMap<Text, RuleMemory>,
         #[n(7)]
         slots: Vec<CapSlot>,
     }
@@ -373,7 +374,7 @@ mod tests {
     #[test]
     fn of_two_memories_of_a_rule_the_later_stands_and_the_counts_add_up() {
         let remembering = |id: &str, memories: &[(&str, RuleMemory)]| {
-            let memory = memories.iter().map(|(rule, memory)| ((*rule).to_owned(), memory.clone())).collect();
+            let memory = memories.iter().map(|(rule, memory)| ((*rule).into(), memory.clone())).collect();
             Customer { memory, ..Customer::new(id, Time(5)) }
         };
         let (early, late) = (memory("o1", 1, 2), memory("o2", 2, 3));

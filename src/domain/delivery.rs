@@ -1,6 +1,6 @@
 //! One e-mail or webhook call, from decision to outcome.
 
-use super::{Class, CustomerNumber, Span, Time};
+use super::{Class, CustomerNumber, Span, Text, Time};
 use std::fmt;
 use std::str::FromStr;
 
@@ -59,8 +59,11 @@ impl<'b, C> minicbor::Decode<'b, C> for DeliveryId {
 }
 
 /// The random key of a store from which delivery ids are made.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DeliveryKey(pub [u8; 32]);
+#[derive(Clone)]
+pub struct DeliveryKey {
+    /// The code with the key taken in, which is half of the work.
+    keyed: hmac::Hmac<sha2::Sha256>,
+}
 
 impl fmt::Debug for DeliveryKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,14 +72,20 @@ impl fmt::Debug for DeliveryKey {
 }
 
 impl DeliveryKey {
+    /// Of these random bytes.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        use hmac::KeyInit;
+        let Ok(keyed) = hmac::Hmac::new_from_slice(&bytes) else { unreachable!("HMAC takes a key of any length") };
+        Self { keyed }
+    }
+
     /// The id of the delivery that this rule, customer, occurrence and step ask for: the first 128 bits of
     /// HMAC-SHA256 over the four parts, each behind its length as eight bytes.
     #[must_use]
     pub fn delivery_id(&self, rule: &str, customer: &str, occurrence: &str, step: &str) -> DeliveryId {
-        use hmac::{KeyInit, Mac};
-        let Ok(mut mac) = hmac::Hmac::<sha2::Sha256>::new_from_slice(&self.0) else {
-            unreachable!("HMAC takes a key of any length")
-        };
+        use hmac::Mac;
+        let mut mac = self.keyed.clone();
         for part in [rule, customer, occurrence, step] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
@@ -95,14 +104,14 @@ pub enum Payload {
     Email {
         /// Name of the template.
         #[n(0)]
-        template: String,
+        template: Text,
     },
     /// A webhook call; the body was rendered when it was decided and never changes.
     #[n(1)]
     Webhook {
         /// Name of the endpoint in the settings.
         #[n(0)]
-        endpoint: String,
+        endpoint: Text,
         /// The exact bytes that are sent and signed.
         #[n(1)]
         body: String,
@@ -135,7 +144,7 @@ pub enum Lane {
     /// Mail of a class.
     Mail(Class),
     /// Webhooks to an endpoint.
-    Endpoint(String),
+    Endpoint(Text),
 }
 
 impl fmt::Display for Lane {
@@ -154,7 +163,7 @@ impl FromStr for Lane {
         match text.split_once(':') {
             Some(("mail", "marketing")) => Ok(Self::Mail(Class::Marketing)),
             Some(("mail", "service")) => Ok(Self::Mail(Class::Service)),
-            Some(("endpoint", name)) if !name.is_empty() => Ok(Self::Endpoint(name.to_owned())),
+            Some(("endpoint", name)) if !name.is_empty() => Ok(Self::Endpoint(name.into())),
             _ => Err(NotALane),
         }
     }
@@ -316,19 +325,19 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// The rule that asked for it.
     #[n(1)]
-    pub rule: String,
+    pub rule: Text,
     /// The step of the rule.
     #[n(2)]
-    pub step: String,
+    pub step: Text,
     /// To whom, by number.
     #[n(3)]
     pub customer: CustomerNumber,
     /// To whom, by the outside's id as it was when this was decided.
     #[n(4)]
-    pub customer_id: String,
+    pub customer_id: Text,
     /// Which passage through the rule.
     #[n(5)]
-    pub occurrence: String,
+    pub occurrence: Text,
     /// What is sent.
     #[n(6)]
     pub payload: Payload,
@@ -337,7 +346,7 @@ pub struct Delivery {
     pub class: Class,
     /// Topic of the rule when it was decided.
     #[n(8)]
-    pub topic: Option<String>,
+    pub topic: Option<Text>,
     /// Where it stands.
     #[n(9)]
     pub state: State,
@@ -427,13 +436,13 @@ mod tests {
 
     #[test]
     fn ids_depend_on_each_part_and_on_where_it_ends() {
-        let key = DeliveryKey([7; 32]);
+        let key = DeliveryKey::new([7; 32]);
         let id = key.delivery_id("win-back", "42", "2026-11-22T10:00", "win-back");
         assert_eq!(id, key.delivery_id("win-back", "42", "2026-11-22T10:00", "win-back"));
         for (rule, customer) in [("win-bac", "k42"), ("win-back4", "2"), ("win-back", "43")] {
             assert_ne!(id, key.delivery_id(rule, customer, "2026-11-22T10:00", "win-back"));
         }
-        assert_ne!(id, DeliveryKey([8; 32]).delivery_id("win-back", "42", "2026-11-22T10:00", "win-back"));
+        assert_ne!(id, DeliveryKey::new([8; 32]).delivery_id("win-back", "42", "2026-11-22T10:00", "win-back"));
         assert_eq!(id.to_string().parse::<DeliveryId>(), Ok(id));
     }
 

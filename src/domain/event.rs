@@ -1,6 +1,6 @@
 //! What customers do.
 
-use super::{Time, Value};
+use super::{Text, Time, Value};
 use std::collections::BTreeMap;
 
 /// One thing that a customer did.
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub struct Event {
     /// Its name, such as `Order Completed`.
     #[n(0)]
-    pub name: String,
+    pub name: Text,
     /// When it happened.
     #[n(1)]
     pub at: Time,
@@ -18,10 +18,10 @@ pub struct Event {
     pub received_at: Time,
     /// The sender's id of the message, by which it is deduplicated.
     #[n(3)]
-    pub message_id: Option<String>,
+    pub message_id: Option<Text>,
     /// Its properties, declared and undeclared.
     #[n(4)]
-    pub properties: BTreeMap<String, Value>,
+    pub properties: BTreeMap<Text, Value>,
 }
 
 impl Event {

@@ -1,6 +1,6 @@
 //! Durable ticks: instants at which schedules fire, worked off page by page.
 
-use super::{Class, CustomerNumber, DeliveryId, EnrollmentChange, Reason, Time};
+use super::{Class, CustomerNumber, DeliveryId, EnrollmentChange, Reason, Text, Time};
 use std::collections::BTreeMap;
 
 /// One schedule that fires at a tick: a rule in one zone.
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub struct TickMember {
     /// The rule.
     #[n(0)]
-    pub rule: String,
+    pub rule: Text,
     /// The IANA name whose local time the tick is; for a rule of the customers' zones, whose customers it concerns.
     #[n(1)]
     pub zone: String,
@@ -75,7 +75,7 @@ pub struct Tick {
 pub struct Planned {
     /// The rule.
     #[n(0)]
-    pub rule: String,
+    pub rule: Text,
     /// The zone.
     #[n(1)]
     pub zone: String,
@@ -114,10 +114,10 @@ pub struct RuleState {
 pub struct Enrollment {
     /// The rule.
     #[n(0)]
-    pub rule: String,
+    pub rule: Text,
     /// What makes it unique for the rule and the customer.
     #[n(1)]
-    pub occurrence: String,
+    pub occurrence: Text,
     /// When it began.
     #[n(2)]
     pub entered_at: Time,
@@ -169,7 +169,7 @@ pub struct Suppression {
 
 #[cfg(test)]
 mod tests {
-    use super::{Class, DeliveryId, Enrollment, EnrollmentChange, Time};
+    use super::{Class, DeliveryId, Enrollment, EnrollmentChange, Text, Time};
     use crate::domain::{Ending, Reason};
 
     /// An enrollment as stored before it could end.
@@ -177,9 +177,9 @@ mod tests {
     #[cbor(map)]
     struct WithoutEnding {
         #[n(0)]
-        rule: String,
+        rule: Text,
         #[n(1)]
-        occurrence: String,
+        occurrence: Text,
         #[n(2)]
         entered_at: Time,
         #[n(3)]

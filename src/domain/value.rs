@@ -1,6 +1,6 @@
 //! Values of attributes and event properties.
 
-use super::{Number, Time};
+use super::{Number, Text, Time};
 use minicbor::data::{Tag, Type};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// Text.
-    Text(String),
+    Text(Text),
     /// An exact decimal.
     Number(Number),
     /// True or false.
@@ -22,7 +22,7 @@ pub enum Value {
     /// An ordered list.
     List(Vec<Value>),
     /// A nested object; can be stored and shown, not named in a condition.
-    Map(BTreeMap<String, Value>),
+    Map(BTreeMap<Text, Value>),
 }
 
 /// The types that `schema.yaml` can declare.
@@ -115,8 +115,8 @@ impl Value {
             },
             (Self::Text(text), ValueType::Date) => read_date(text.trim()).map(Self::Date),
             (Self::Text(text), ValueType::Time) => text.trim().parse().ok().map(Self::Time),
-            (Self::Number(number), ValueType::Text) => Some(Self::Text(number.to_string())),
-            (Self::Bool(yes), ValueType::Text) => Some(Self::Text(yes.to_string())),
+            (Self::Number(number), ValueType::Text) => Some(Self::Text(number.to_string().into())),
+            (Self::Bool(yes), ValueType::Text) => Some(Self::Text(yes.to_string().into())),
             (Self::Time(time), ValueType::Date) => {
                 Some(Self::Date(time.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date()))
             }
@@ -133,12 +133,12 @@ impl Value {
             serde_json::Value::Bool(yes) => Self::Bool(*yes),
             serde_json::Value::Number(number) => {
                 let text = number.to_string();
-                text.parse().map_or(Self::Text(text), Self::Number)
+                text.parse().map_or_else(|_| Self::Text(text.into()), Self::Number)
             }
-            serde_json::Value::String(text) => Self::Text(text.clone()),
+            serde_json::Value::String(text) => Self::Text(text.into()),
             serde_json::Value::Array(items) => Self::List(items.iter().filter_map(Self::from_json).collect()),
             serde_json::Value::Object(map) => {
-                Self::Map(map.iter().filter_map(|(key, value)| Some((key.clone(), Self::from_json(value)?))).collect())
+                Self::Map(map.iter().filter_map(|(key, value)| Some((key.into(), Self::from_json(value)?))).collect())
             }
         })
     }
@@ -318,7 +318,7 @@ impl<C> Encode<C> for Value {
 impl<'b, C> Decode<'b, C> for Value {
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
         Ok(match d.datatype()? {
-            Type::String => Self::Text(d.str()?.to_owned()),
+            Type::String => Self::Text(Text::decode(d, ctx)?),
             Type::Bool => Self::Bool(d.bool()?),
             Type::Tag => {
                 let tag = d.tag()?;

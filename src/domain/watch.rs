@@ -1,6 +1,6 @@
 //! What is kept with a customer so that rules act when something changes or falls due, and at no other time.
 
-use super::{DeliveryId, Event, Reason, Time, Value};
+use super::{DeliveryId, Event, Reason, Text, Time, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What rules and segments last made of a customer, and what is still to come of it.
@@ -12,11 +12,11 @@ pub struct Watch {
     /// By segment, for each that was computed.
     #[n(0)]
     #[cbor(with = "super::value::sparse", has_nil)]
-    pub segments: BTreeMap<String, Membership>,
+    pub segments: BTreeMap<Text, Membership>,
     /// Rules with a schedule whose condition held when it was last looked at; of each there is a member row.
     #[n(1)]
     #[cbor(with = "super::value::sparse", has_nil)]
-    pub holding: BTreeSet<String>,
+    pub holding: BTreeSet<Text>,
     /// Events that may start rules or reach goals and that some rule has not judged yet, oldest first.
     #[n(2)]
     #[cbor(with = "super::value::sparse", has_nil)]
@@ -24,7 +24,7 @@ pub struct Watch {
     /// By rule with a date, the date that is counted from.
     #[n(3)]
     #[cbor(with = "super::value::sparse", has_nil)]
-    pub anchors: BTreeMap<String, Anchor>,
+    pub anchors: BTreeMap<Text, Anchor>,
     /// Enrollments that are not over: steps wait, or a goal may still be reached.
     #[n(4)]
     #[cbor(with = "super::value::sparse", has_nil)]
@@ -60,13 +60,13 @@ pub struct Membership {
 pub struct Pending {
     /// The event's message id, or what stands for it: the occurrence of what it starts.
     #[n(0)]
-    pub id: String,
+    pub id: Text,
     /// The event.
     #[n(1)]
     pub event: Event,
     /// Rules whose delay is not over; `None` when nobody looked yet.
     #[n(2)]
-    pub waiting: Option<BTreeSet<String>>,
+    pub waiting: Option<BTreeSet<Text>>,
 }
 
 /// A date of a customer's that a rule counts from.
@@ -88,10 +88,10 @@ pub struct Anchor {
 pub struct Active {
     /// The rule.
     #[n(0)]
-    pub rule: String,
+    pub rule: Text,
     /// What makes it unique.
     #[n(1)]
-    pub occurrence: String,
+    pub occurrence: Text,
     /// When it began.
     #[n(2)]
     pub entered_at: Time,
@@ -105,7 +105,7 @@ pub struct Active {
     /// Ids of the steps that fell due, were skipped, or were past at entry.
     #[n(5)]
     #[cbor(with = "super::value::sparse", has_nil)]
-    pub done: Vec<String>,
+    pub done: Vec<Text>,
     /// What it began with.
     #[n(6)]
     #[cbor(with = "super::value::sparse", has_nil)]
@@ -122,7 +122,7 @@ pub struct Entry {
     /// By path, such as `orders.count`: what `at_entry.…` means. A value that was missing is absent.
     #[n(0)]
     #[cbor(with = "super::value::sparse", has_nil)]
-    pub values: BTreeMap<String, Value>,
+    pub values: BTreeMap<Text, Value>,
     /// The event that started it, if one did.
     #[n(1)]
     pub event: Option<Event>,
@@ -134,10 +134,10 @@ pub struct Entry {
 pub struct Stopped {
     /// The rule.
     #[n(0)]
-    pub rule: String,
+    pub rule: Text,
     /// Which enrollment.
     #[n(1)]
-    pub occurrence: String,
+    pub occurrence: Text,
     /// Why: [`Reason::GoalReached`], or [`Reason::Stopped`] by `while` or by an anchor that moved.
     #[n(2)]
     pub reason: Reason,
@@ -152,7 +152,7 @@ impl Pending {
     #[must_use]
     pub fn new(event: &Event, fingerprint: &[u8; 16]) -> Self {
         let id = event.message_id.clone();
-        let id = id.unwrap_or_else(|| format!("{:032x}", u128::from_be_bytes(*fingerprint)));
+        let id = id.unwrap_or_else(|| format!("{:032x}", u128::from_be_bytes(*fingerprint)).into());
         Self { id, event: event.clone(), waiting: None }
     }
 
@@ -224,7 +224,7 @@ pub struct Conversion {
     pub at: Time,
     /// The event that reached it: its message id, or what stands for it.
     #[n(1)]
-    pub event: String,
+    pub event: Text,
     /// The value of the property that the goal names, if it names one and the event has it.
     #[n(2)]
     pub value: Option<super::Number>,
@@ -249,9 +249,9 @@ pub struct Ending {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnrollmentChange {
     /// The rule.
-    pub rule: String,
+    pub rule: Text,
     /// Which enrollment.
-    pub occurrence: String,
+    pub occurrence: Text,
     /// Deliveries of steps that fell due, to be noted with it; they are made by the same decision.
     pub deliveries: Vec<DeliveryId>,
     /// How it ended, if it did.
@@ -267,7 +267,7 @@ mod tests {
             name: "Cart Updated".into(),
             at: Time(at),
             received_at: Time(9),
-            message_id: id.map(str::to_owned),
+            message_id: id.map(Into::into),
             properties: [].into(),
         }
     }
@@ -283,7 +283,7 @@ mod tests {
             entered_at: Time(entered_at),
             held_out: false,
             anchor: None,
-            done: done.iter().map(|step| (*step).to_owned()).collect(),
+            done: done.iter().map(|step| (*step).into()).collect(),
             entry: Entry::default(),
             unsent_until: Some(Time(-entered_at)),
         }
@@ -292,10 +292,10 @@ mod tests {
     fn full() -> Watch {
         let date = jiff::civil::date(1956, 2, 29);
         Watch {
-            segments: [("vip".to_owned(), Membership { inside: true, crossings: 3, meaning: u64::MAX })].into(),
-            holding: ["r".to_owned()].into(),
-            pending: vec![Pending { waiting: Some(["r".to_owned()].into()), ..pending(1, "m") }],
-            anchors: [("r".to_owned(), Anchor { date, since: Time(4) })].into(),
+            segments: [("vip".into(), Membership { inside: true, crossings: 3, meaning: u64::MAX })].into(),
+            holding: ["r".into()].into(),
+            pending: vec![Pending { waiting: Some(["r".into()].into()), ..pending(1, "m") }],
+            anchors: [("r".into(), Anchor { date, since: Time(4) })].into(),
             active: vec![
                 Active { anchor: Some(date), ..active("o", 1, &["a"]) },
                 Active {
@@ -361,22 +361,22 @@ mod tests {
     fn two_watches_become_one() {
         let inside = |inside, crossings| Membership { inside, crossings, meaning: 1 };
         let mut watch = Watch {
-            segments: [("a".to_owned(), inside(false, 2)), ("b".to_owned(), inside(true, 9))].into(),
+            segments: [("a".into(), inside(false, 2)), ("b".into(), inside(true, 9))].into(),
             pending: vec![pending(1, "m1"), pending(5, "m5")],
-            anchors: [("r".to_owned(), Anchor { date: jiff::civil::date(2026, 1, 1), since: Time(1) })].into(),
-            holding: ["x".to_owned()].into(),
+            anchors: [("r".into(), Anchor { date: jiff::civil::date(2026, 1, 1), since: Time(1) })].into(),
+            holding: ["x".into()].into(),
             ..Watch::default()
         };
         let ours = watch.clone();
         watch.join(Watch {
-            segments: [("a".to_owned(), inside(true, 7)), ("c".to_owned(), inside(true, 1))].into(),
+            segments: [("a".into(), inside(true, 7)), ("c".into(), inside(true, 1))].into(),
             pending: vec![pending(0, "m0"), pending(5, "m4")],
             ..full()
         });
         let segments = [("a", inside(false, 7)), ("b", inside(true, 9)), ("c", inside(true, 1))];
         let expected = Watch {
-            segments: segments.map(|(name, membership)| (name.to_owned(), membership)).into(),
-            holding: ["r".to_owned(), "x".to_owned()].into(),
+            segments: segments.map(|(name, membership)| (name.into(), membership)).into(),
+            holding: ["r".into(), "x".into()].into(),
             pending: vec![pending(0, "m0"), pending(1, "m1"), pending(5, "m4"), pending(5, "m5")],
             anchors: ours.anchors,
             ..full()

@@ -2,7 +2,8 @@
 
 use super::enroll::{Case, Start, enter};
 use crate::domain::{
-    Active, CapSlot, Customer, CustomerNumber, Delivery, DeliveryKey, Enrollment, Policy, Reason, RuleMemory, Time,
+    Active, CapSlot, Customer, CustomerNumber, Delivery, DeliveryKey, Enrollment, Policy, Reason, RuleMemory, Text,
+    Time,
 };
 use crate::rules::Rule;
 use jiff::tz::TimeZone;
@@ -60,7 +61,7 @@ pub struct Decided {
     /// One verdict for each firing, in their order.
     pub verdicts: Vec<Verdict>,
     /// What the customer is to remember, by rule.
-    pub memories: Vec<(String, RuleMemory)>,
+    pub memories: Vec<(Text, RuleMemory)>,
     /// Places to reserve.
     pub slots: Vec<CapSlot>,
     /// Enrollments to make.

@@ -82,7 +82,7 @@ fn begin_with(start: &Start<'_>, case: &Case<'_>) -> Entry {
     let paths = &start.rule.at_entry;
     let values = {
         let facts = case.facts(&entry);
-        paths.iter().filter_map(|path| Some((path.text().to_owned(), path.read(&facts)?))).collect()
+        paths.iter().filter_map(|path| Some((path.text().into(), path.read(&facts)?))).collect()
     };
     entry.values = values;
     entry
@@ -133,7 +133,7 @@ fn enroll(start: &Start<'_>, entry: Entry, case: &Case<'_>, decided: &mut Decide
     let (rule, at) = (start.rule, case.moment.at);
     let mut active = Active {
         rule: rule.id.clone(),
-        occurrence: start.occurrence.clone().into_owned(),
+        occurrence: start.occurrence.as_ref().into(),
         entered_at: at,
         held_out: is_held_out(rule, &case.customer.id),
         anchor: start.anchor.map(Dated::date),
@@ -220,6 +220,10 @@ pub(super) fn fall_due(asked: &Asked<'_>, active: &mut Active, case: &Case<'_>, 
     let delivery = place_under_caps(ask(asked, active, case), case, decided);
     if delivery.state == State::Queued {
         active.unsent_until = active.unsent_until.max(Some(delivery.expires_at));
+    }
+    if decided.deliveries.is_empty() {
+        // A delivery is half a kilobyte, and most customers get one.
+        decided.deliveries.reserve_exact(asked.rule.steps.len());
     }
     decided.deliveries.push(delivery);
 }

@@ -8,8 +8,9 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::LazyLock;
 
-const KEY: DeliveryKey = DeliveryKey([3; 32]);
+static KEY: LazyLock<DeliveryKey> = LazyLock::new(|| DeliveryKey::new([3; 32]));
 
 /// 2026-03-10T10:00Z, a Tuesday.
 const NOON: Time = Time(1_773_136_800_000);

@@ -43,8 +43,8 @@ pub(super) fn check_attribute(schema: &Schema, name: &str, value: &Value) -> Res
     let typed = value.to_kind(attribute.kind).ok_or_else(|| unusable(name, attribute.kind, value))?;
     check_one_of(name, attribute, &typed)?;
     match (name, typed) {
-        ("timezone", Value::Text(zone)) => check_zone(&zone).map(Value::Text),
-        ("email", Value::Text(address)) => email(&address).map(Value::Text),
+        ("timezone", Value::Text(zone)) => check_zone(&zone).map(|zone| Value::Text(zone.into())),
+        ("email", Value::Text(address)) => email(&address).map(|address| Value::Text(address.into())),
         (_, typed) => Ok(typed),
     }
 }

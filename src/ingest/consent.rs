@@ -1,7 +1,7 @@
 //! Consent among the traits of a profile.
 
 use super::lines::shortened;
-use crate::domain::{Schema, nearest};
+use crate::domain::{Schema, Text, nearest};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
@@ -9,12 +9,7 @@ use std::collections::BTreeMap;
 pub(super) const CONSENT: &str = "consent";
 
 /// Takes a trait in if it is about consent, and says whether it is. `null` withdraws, as `\N` does in a file.
-pub(super) fn take(
-    into: &mut BTreeMap<String, bool>,
-    schema: &Schema,
-    name: &str,
-    json: &Json,
-) -> Result<bool, String> {
+pub(super) fn take(into: &mut BTreeMap<Text, bool>, schema: &Schema, name: &str, json: &Json) -> Result<bool, String> {
     if let Some(one) = name.strip_prefix("consent.") {
         set(into, schema, one, json)?;
         return Ok(true);
@@ -30,7 +25,7 @@ pub(super) fn take(
     Ok(true)
 }
 
-fn set(into: &mut BTreeMap<String, bool>, schema: &Schema, name: &str, json: &Json) -> Result<(), String> {
+fn set(into: &mut BTreeMap<Text, bool>, schema: &Schema, name: &str, json: &Json) -> Result<(), String> {
     if !schema.consents.iter().any(|known| known == name) {
         let near = nearest(name, schema.consents.iter().map(String::as_str));
         let near = near.map_or_else(String::new, |near| format!(", did you mean `consent.{near}`?"));
@@ -44,7 +39,7 @@ fn set(into: &mut BTreeMap<String, bool>, schema: &Schema, name: &str, json: &Js
         _ => None,
     };
     let unusable = || format!("`consent.{name}` is `{}`, expected true or false", shortened(&json.to_string()));
-    into.insert(name.to_owned(), granted.ok_or_else(unusable)?);
+    into.insert(name.into(), granted.ok_or_else(unusable)?);
     Ok(())
 }
 

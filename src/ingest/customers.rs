@@ -7,7 +7,7 @@ use super::error::{HeaderProblem, IngestError};
 use super::lines::{shortened, shown, without_break};
 use super::records::{Record, Records, cells};
 use super::{ImportOptions, Refused, Row};
-use crate::domain::{Arrival, ProfileRow, Schema, Time, Value, ValueType};
+use crate::domain::{Arrival, ProfileRow, Schema, Text, Time, Value, ValueType};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
@@ -101,8 +101,8 @@ impl<R: Read> Iterator for CustomersCsv<R> {
 struct Draft {
     id: String,
     updated_at: Option<Time>,
-    attributes: BTreeMap<String, Option<Value>>,
-    consent: BTreeMap<String, bool>,
+    attributes: BTreeMap<Text, Option<Value>>,
+    consent: BTreeMap<Text, bool>,
 }
 
 impl Draft {
@@ -117,20 +117,20 @@ impl Draft {
             _ if cell.is_empty() => {}
             Column::UpdatedAt if cell == CLEAR => {}
             Column::UpdatedAt => {
-                let unusable = || unusable(name, ValueType::Time, &Value::Text(cell.to_owned()));
+                let unusable = || unusable(name, ValueType::Time, &Value::Text(cell.into()));
                 self.updated_at = Some(cell.trim().parse().map_err(|_| unusable())?);
             }
             Column::Consent(to) => {
                 let granted = if cell == CLEAR { Some(false) } else { read_bool(cell) };
                 let expected = || format!("`{name}` is `{}`, expected true or false", shortened(cell));
-                self.consent.insert(to.clone(), granted.ok_or_else(expected)?);
+                self.consent.insert(to.as_str().into(), granted.ok_or_else(expected)?);
             }
             Column::Attribute(attribute, _) if cell == CLEAR => {
-                self.attributes.insert(attribute.clone(), None);
+                self.attributes.insert(attribute.as_str().into(), None);
             }
             Column::Attribute(attribute, kind) => {
                 let value = check_attribute(schema, attribute, &read_cell(name, *kind, cell)?)?;
-                self.attributes.insert(attribute.clone(), Some(value));
+                self.attributes.insert(attribute.as_str().into(), Some(value));
             }
         }
         Ok(())
@@ -146,7 +146,7 @@ impl Draft {
             effective_at,
             attributes: self.attributes,
             consent: self.consent,
-            source: "import".to_owned(),
+            source: "import".into(),
             received_at,
         };
         Ok(Arrival::Profile { customer: self.id, row, dated })
@@ -155,7 +155,7 @@ impl Draft {
 
 /// A cell as a value; what only CSV writes in a way of its own is read here.
 fn read_cell(name: &str, kind: ValueType, cell: &str) -> Result<Value, String> {
-    let text = || Value::Text(cell.to_owned());
+    let text = || Value::Text(cell.into());
     match kind {
         ValueType::Bool => read_bool(cell).map(Value::Bool).ok_or_else(|| unusable(name, kind, &text())),
         ValueType::List => read_list(cell).ok_or_else(|| unusable(name, kind, &text())),

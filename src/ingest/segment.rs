@@ -149,11 +149,17 @@ impl Reading<'_> {
         for (property, json) in properties {
             let Some(value) = Value::from_json(&json) else { continue };
             let kind = declared.and_then(|properties| properties.get(&property)).copied();
-            check_property("properties", None, Value::Text(property.clone()))?;
+            check_property("properties", None, Value::Text(property.as_str().into()))?;
             let value = check_property(&property, kind, value)?;
-            kept.insert(property, value);
+            kept.insert(property.into(), value);
         }
-        let event = Event { name: name.to_owned(), at, received_at: self.received_at, message_id, properties: kept };
+        let event = Event {
+            name: name.into(),
+            at,
+            received_at: self.received_at,
+            message_id: message_id.map(Into::into),
+            properties: kept,
+        };
         Ok(Told { merge: None, arrival: Arrival::Event { customer, event } })
     }
 
@@ -170,15 +176,15 @@ impl Reading<'_> {
             if name == "id" {
                 continue;
             }
-            check_property("traits", None, Value::Text(name.to_owned()))?;
+            check_property("traits", None, Value::Text(name.into()))?;
             let value = Value::from_json(json).map(|value| check_attribute(self.schema, name, &value)).transpose()?;
-            attributes.insert(name.to_owned(), value);
+            attributes.insert(name.into(), value);
         }
         let row = ProfileRow {
             effective_at: at.unwrap_or(self.received_at),
             attributes,
             consent,
-            source: self.origin.word().to_owned(),
+            source: self.origin.word().into(),
             received_at: self.received_at,
         };
         let merge = match (user_id(message)?, anonymous(message)?) {

@@ -4,7 +4,7 @@ use super::known::Known;
 use super::segments::{self, Segments};
 use super::{Names, Rule, RuleSet, Segment, SourceFile, Trigger, rule};
 use crate::condition::Predicate;
-use crate::domain::{Diagnostic, Interest, Place};
+use crate::domain::{Diagnostic, Interest, Place, Text};
 use crate::yaml::{Document, Map, Reader, parse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -116,7 +116,7 @@ fn taken(first: &mut BTreeMap<String, PathBuf>, id: String, place: Place) -> Opt
     None
 }
 
-fn set(rules: BTreeMap<String, Rule>, segments: Vec<Segment>, names: &Names<'_>) -> RuleSet {
+fn set(rules: BTreeMap<Text, Rule>, segments: Vec<Segment>, names: &Names<'_>) -> RuleSet {
     let mut rules: Vec<Arc<Rule>> = rules.into_values().map(Arc::new).collect();
     // They come by id, and the sort is stable.
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.priority));

@@ -14,5 +14,5 @@ pub(super) fn read(item: Item<'_>, known: &Known<'_>) -> Option<Goal> {
         None => Some(None),
     };
     map.close();
-    Some(Goal { event: event?.to_owned(), within: within?, value: value? })
+    Some(Goal { event: event?.into(), within: within?, value: value?.map(Into::into) })
 }

@@ -26,7 +26,7 @@ pub use compile::compile;
 
 use crate::calendar::Cron;
 use crate::condition::{Path, Predicate};
-use crate::domain::{Class, Interest, Place, Schema, Span};
+use crate::domain::{Class, Interest, Place, Schema, Span, Text};
 use crate::yaml;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +82,7 @@ impl RuleSet {
 #[derive(Debug, Clone)]
 pub struct Rule {
     /// Its name, in kebab-case; equal to the file's.
-    pub id: String,
+    pub id: Text,
     /// Its file, as shown to the user.
     pub file: PathBuf,
     /// The line of the file on which its name stands, from 1.
@@ -92,7 +92,7 @@ pub struct Rule {
     /// The class of its messages.
     pub class: Class,
     /// The topic of its messages.
-    pub topic: Option<String>,
+    pub topic: Option<Text>,
     /// What makes it look at customers.
     pub trigger: Trigger,
     /// Whom it reaches.
@@ -128,16 +128,16 @@ pub enum Trigger {
     /// An event arrives.
     Event {
         /// Its name.
-        name: String,
+        name: Text,
         /// `when` is judged so long after it happened.
         delay: Span,
         /// The property whose value makes an enrollment unique; the message id if there is none.
-        once_per: Option<String>,
+        once_per: Option<Text>,
     },
     /// A date of the customer's comes near.
     Date {
         /// The attribute, a date or a timestamp.
-        attribute: String,
+        attribute: Text,
         /// When on the customer's clock a day's steps fall due.
         at: jiff::civil::Time,
         /// Whether it comes every year.
@@ -146,7 +146,7 @@ pub enum Trigger {
     /// A customer crosses a segment's border.
     Crossing {
         /// The segment.
-        segment: String,
+        segment: Text,
         /// Which way.
         direction: Direction,
     },
@@ -165,18 +165,18 @@ pub enum Direction {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Goal {
     /// The event that is hoped for.
-    pub event: String,
+    pub event: Text,
     /// How long after entry it counts.
     pub within: Span,
     /// The property that says what it is worth.
-    pub value: Option<String>,
+    pub value: Option<Text>,
 }
 
 /// A named condition.
 #[derive(Debug, Clone)]
 pub struct Segment {
     /// Its name.
-    pub name: String,
+    pub name: Text,
     /// What it is, in the user's words; empty if not given.
     pub description: String,
     /// Who is in it.
@@ -250,7 +250,7 @@ pub struct PauseIf {
 #[derive(Debug, Clone)]
 pub struct Step {
     /// Its name within the rule: `id`, or else the name of the template or the `type` of the webhook.
-    pub id: String,
+    pub id: Text,
     /// When it falls due, counted from the anchor of a date, otherwise from entry; never before the step before it.
     pub offset: Offset,
     /// It is skipped unless this holds.
@@ -267,14 +267,14 @@ pub enum Action {
     /// A mail.
     Email {
         /// Name of the template.
-        template: String,
+        template: Text,
         /// Where the rule names it.
         place: Place,
     },
     /// A webhook call.
     Webhook {
         /// Name of the endpoint.
-        to: String,
+        to: Text,
         /// The `type` of its body.
         kind: String,
         /// The `data` of its body: a map, whose texts are templates that are not checked here.

@@ -45,12 +45,12 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, known: &Known<'_>) ->
     let place = id?.place();
     let (stays, steps) = (stays.flatten(), steps?);
     Some(Rule {
-        id: name?,
+        id: name?.into(),
         file: document.file.clone(),
         line: place.line_column().0,
         description,
         class: class?,
-        topic,
+        topic: topic.map(Into::into),
         trigger: trigger?,
         when: when?,
         again_after: again_after?,

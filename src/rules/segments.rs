@@ -51,7 +51,7 @@ pub(super) fn read(reader: &Reader<'_>, names: &Names<'_>, rules: &BTreeSet<Stri
         let meaning = meaning(item.node(), &when, &parts, names);
         segments.known.insert(draft.name.to_owned(), when.clone());
         let description = draft.description.to_owned();
-        segments.sound.push(Segment { name: draft.name.to_owned(), description, when, meaning });
+        segments.sound.push(Segment { name: draft.name.into(), description, when, meaning });
     }
     segments
 }

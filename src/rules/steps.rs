@@ -88,7 +88,7 @@ fn step(map: Map<'_>, around: &Around<'_>, offsets: &mut Offsets) -> Option<Step
         None => None,
     };
     let id = id.unwrap_or(Some(by_itself))?;
-    Some(Step { id, offset: offset?, when: condition, expires: expires?, action })
+    Some(Step { id: id.into(), offset: offset?, when: condition, expires: expires?, action })
 }
 
 fn step_id(item: Item<'_>) -> Option<String> {
@@ -116,7 +116,7 @@ fn mail(item: Item<'_>, names: &Names<'_>) -> Option<(Action, String)> {
         };
         item.error_with_help("unknown-template", message, help);
     }
-    Some((Action::Email { template: template.to_owned(), place: item.place() }, template.to_owned()))
+    Some((Action::Email { template: template.into(), place: item.place() }, template.to_owned()))
 }
 
 /// A webhook call, and the id of a step that has none of its own.
@@ -130,7 +130,7 @@ fn call(item: Item<'_>, document: &Arc<Document>, names: &Names<'_>) -> Option<(
     };
     map.close();
     let (to, kind, data) = (to?, kind?, data?);
-    Some((Action::Webhook { to, kind: kind.clone(), data, document: Arc::clone(document) }, kind))
+    Some((Action::Webhook { to: to.into(), kind: kind.clone(), data, document: Arc::clone(document) }, kind))
 }
 
 fn endpoint(item: Item<'_>, names: &Names<'_>) -> Option<String> {

@@ -125,14 +125,14 @@ fn event(map: &Map<'_>, known: &Known<'_>) -> Option<Trigger> {
         Some(item) => name.and_then(|event| known.single_property(item, event)).map(Some),
         None => Some(None),
     };
-    Some(Trigger::Event { name: name?.to_owned(), delay: delay?, once_per: once_per? })
+    Some(Trigger::Event { name: name?.into(), delay: delay?, once_per: once_per?.map(Into::into) })
 }
 
 fn date(map: &Map<'_>, known: &Known<'_>) -> Option<Trigger> {
     let attribute = map.optional("date").and_then(|item| known.date_attribute(item));
     let at = map.optional("at").map_or(Some(NINE), time_of_day);
     let yearly = map.optional("repeat").map_or(Some(false), |item| item.word(&[("yearly", true)]));
-    Some(Trigger::Date { attribute: attribute?, at: at?, yearly: yearly? })
+    Some(Trigger::Date { attribute: attribute?.into(), at: at?, yearly: yearly? })
 }
 
 /// A time such as `09:00`.
@@ -151,5 +151,5 @@ fn time_of_day(item: Item<'_>) -> Option<civil::Time> {
 
 fn crossing(map: &Map<'_>, kind: &'static str, direction: Direction, known: &Known<'_>) -> Option<Trigger> {
     let segment = map.optional(kind).and_then(|item| known.segment(item))?;
-    Some(Trigger::Crossing { segment, direction })
+    Some(Trigger::Crossing { segment: segment.into(), direction })
 }

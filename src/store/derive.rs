@@ -178,7 +178,7 @@ mod tests {
 
     fn tick(rules: &[&str], cursor: Option<u64>) -> Tick {
         let member = |rule: &&str| TickMember {
-            rule: (*rule).to_owned(),
+            rule: (*rule).into(),
             zone: "UTC".into(),
             of_customers: false,
             occurrence: "2026-11-22T10:00".into(),

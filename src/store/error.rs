@@ -1,4 +1,4 @@
-use crate::domain::DeliveryId;
+use crate::domain::{DeliveryId, Text};
 use std::path::{Path, PathBuf};
 
 /// What can go wrong in a store.
@@ -86,7 +86,7 @@ fn what_to_do(aside: Option<&Path>) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DuplicateKey {
     /// An enrollment: rule, customer number, occurrence.
-    Enrollment(String, u64, String),
+    Enrollment(Text, u64, Text),
     /// A delivery.
     Delivery(DeliveryId),
 }

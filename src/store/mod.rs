@@ -21,7 +21,7 @@ pub use error::{DuplicateKey, StoreError};
 
 use crate::domain::{
     Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, EnrollmentChange, Event,
-    Interest, Lane, Planned, Reason, RuleMemory, RuleState, Span, State, Suppression, Tick, Time, Watch,
+    Interest, Lane, Planned, Reason, RuleMemory, RuleState, Span, State, Suppression, Text, Tick, Time, Watch,
 };
 use async_trait::async_trait;
 
@@ -92,7 +92,7 @@ pub struct Decision {
     /// The version of the record that it was decided on.
     pub version: u64,
     /// Memories to be set, by rule.
-    pub memories: Vec<(String, RuleMemory)>,
+    pub memories: Vec<(Text, RuleMemory)>,
     /// Places to be reserved under the caps.
     pub slots: Vec<CapSlot>,
     /// Enrollments to be made. One that exists already makes the whole batch [`StoreError::Duplicate`].
@@ -105,7 +105,7 @@ pub struct Decision {
     pub watch: Option<Watch>,
     /// By rule with a schedule, whether its condition holds now: its member row is made or removed, or stays where that
     /// is so already, and [`Watch::holding`] follows, that of a `watch` of this decision, too.
-    pub members: Vec<(String, bool)>,
+    pub members: Vec<(Text, bool)>,
     /// Enrollments that go on or end, those of this decision among them. One that is not there, or ended before, is left
     /// as it is; deliveries are made in any case.
     pub changes: Vec<EnrollmentChange>,
@@ -145,7 +145,7 @@ pub struct DecisionBatch {
     /// The tick as it is after this page, if a tick asked for it. It replaces the stored one.
     pub tick: Option<Tick>,
     /// Rule states that change with it, such as a pause by the brake when the tick completes.
-    pub rules: Vec<(String, RuleState)>,
+    pub rules: Vec<(Text, RuleState)>,
     /// The decisions.
     pub decisions: Vec<Decision>,
     /// Who waits.
@@ -346,10 +346,10 @@ pub trait Store: Send + Sync + 'static {
     async fn plan(&self, ticks: Vec<Tick>, planned: Vec<Planned>) -> Result<()>;
 
     /// States of all rules that have one, by name.
-    async fn rule_states(&self) -> Result<Vec<(String, RuleState)>>;
+    async fn rule_states(&self) -> Result<Vec<(Text, RuleState)>>;
 
     /// Sets states of rules.
-    async fn set_rule_states(&self, states: Vec<(String, RuleState)>) -> Result<()>;
+    async fn set_rule_states(&self, states: Vec<(Text, RuleState)>) -> Result<()>;
 
     /// The earliest instant at which each lane has something to claim, as far as is stored: waiting deliveries of no
     /// incomplete tick count from their due instant, those under a lease from its end.

@@ -186,10 +186,10 @@ impl Samples {
         let mut full = sparse.clone();
         for (name, attribute) in &names.schema.customer {
             let value = match &attribute.one_of {
-                Some(words) if !words.is_empty() => Stored::Text(words[0].clone()),
+                Some(words) if !words.is_empty() => Stored::Text(words[0].as_str().into()),
                 _ => sample(attribute.kind, at),
             };
-            full.attributes.insert(name.clone(), value);
+            full.attributes.insert(name.as_str().into(), value);
         }
         full.activity.orders.count = 3;
         full.activity.orders.revenue = Number::from_micro(88_500_000);

@@ -81,7 +81,7 @@ fn customer(message: &Message<'_>, needs: &Needs) -> Value {
 /// An attribute, its default, or none. An empty text counts as missing.
 fn attribute(message: &Message<'_>, name: &str) -> Value {
     if name == "id" {
-        return Value::from(&message.customer.id);
+        return Value::from(message.customer.id.as_str());
     }
     let stored = message.customer.attributes.get(name).filter(|value| value.as_text() != Some(""));
     let default = || message.schema.customer.get(name).and_then(|attribute| attribute.default.as_ref());
@@ -109,7 +109,7 @@ fn words(message: &Message<'_>, needs: &Needs) -> Value {
 /// A stored value as templates see it: dates and times as ISO text, which also sorts by time.
 fn value(stored: &Stored) -> Value {
     match stored {
-        Stored::Text(text) => Value::from(text),
+        Stored::Text(text) => Value::from(text.as_str()),
         Stored::Number(exact) => number(*exact),
         Stored::Bool(yes) => Value::from(*yes),
         Stored::Date(date) => Value::from(date.to_string()),

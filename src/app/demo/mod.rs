@@ -128,7 +128,7 @@ async fn settle(daemon: &Daemon, now: Time) -> anyhow::Result<()> {
 async fn add_ticks(daemon: &Daemon, report: &mut DemoReport) -> anyhow::Result<()> {
     let now = daemon.shared().clock.now();
     for (name, state) in daemon.shared().store.rule_states().await.map_err(StartError::Store)? {
-        let rule = report.rules.entry(name).or_default();
+        let rule = report.rules.entry(name.into()).or_default();
         let Some((at, counts)) = state.last_tick.filter(|(at, _)| now.since(*at) < Span::minutes(5)) else { continue };
         tracing::debug!(%at, "tick counted");
         rule.matched += counts.matched;
@@ -150,16 +150,16 @@ async fn read_deliveries(store: &dyn Store, report: &mut DemoReport) -> anyhow::
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.id);
         for delivery in page {
-            let rule = report.rules.entry(delivery.rule.clone()).or_default();
+            let rule = report.rules.entry(delivery.rule.to_string()).or_default();
             *rule.deliveries.entry((delivery.state, delivery.reason)).or_default() += 1;
             let waited = delivery.sent_at.is_some_and(|sent| sent.since(delivery.created_at) > Span::hours(1));
             if delivery.state == State::Sent && waited {
                 report.waited_for_morning += 1;
             }
             if let Some(reason) = delivery.reason
-                && told.insert((delivery.rule.clone(), reason))
+                && told.insert((delivery.rule.to_string(), reason))
             {
-                report.silent.push((delivery.customer_id, delivery.rule, reason));
+                report.silent.push((delivery.customer_id.into(), delivery.rule.into(), reason));
             }
         }
     }

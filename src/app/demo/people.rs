@@ -4,7 +4,7 @@
 //! model (Fader, Hardie and Lee 2005), drawn here with plain means. Names are common ones of the places, addresses lie
 //! under `customers.example`, which can never exist.
 
-use crate::domain::{Arrival, Event, Number, ProfileRow, Span, Time, Value};
+use crate::domain::{Arrival, Event, Number, ProfileRow, Span, Text, Time, Value};
 use std::collections::BTreeMap;
 
 /// How far back the made-up history reaches.
@@ -82,10 +82,10 @@ fn customer(number: u32, draw: &mut Draw, now: Time, arrivals: &mut Vec<Arrival>
     let (first, last) = (*draw.pick(&FIRST), *draw.pick(&LAST));
     let (locale, zone, country) = *draw.pick(&PLACES);
     let joined = now.minus(HISTORY).plus(days(draw.unit() * 380.0));
-    let mut attributes: BTreeMap<String, Option<Value>> = BTreeMap::new();
+    let mut attributes: BTreeMap<Text, Option<Value>> = BTreeMap::new();
     let mut set = |name: &str, value: &str| {
         if !value.is_empty() {
-            attributes.insert(name.to_owned(), Some(Value::Text(value.to_owned())));
+            attributes.insert(name.into(), Some(Value::Text(value.into())));
         }
     };
     set("first_name", first);
@@ -97,16 +97,16 @@ fn customer(number: u32, draw: &mut Draw, now: Time, arrivals: &mut Vec<Arrival>
         let address = format!("{}.{}.{number}@customers.example", first.to_lowercase(), last.to_lowercase());
         set("email", &address);
     }
-    attributes.insert("created_at".to_owned(), Some(Value::Time(joined)));
+    attributes.insert("created_at".into(), Some(Value::Time(joined)));
     if draw.unit() < 0.06 {
-        attributes.insert("wholesale".to_owned(), Some(Value::Bool(true)));
+        attributes.insert("wholesale".into(), Some(Value::Bool(true)));
     }
     let consents = draw.unit() < 0.9;
     let row = ProfileRow {
         effective_at: Time::MIN,
         attributes,
-        consent: [("marketing".to_owned(), consents)].into(),
-        source: "demo".to_owned(),
+        consent: [("marketing".into(), consents)].into(),
+        source: "demo".into(),
         received_at: now,
     };
     arrivals.push(Arrival::Profile { customer: id.clone(), row, dated: false });
@@ -126,17 +126,17 @@ fn purchases(id: &str, number: u32, joined: Time, draw: &mut Draw, now: Time, ar
         let spent = (typical * (0.5 + draw.unit())).round();
         let id_of_order = format!("{number}-{order}");
         let properties = [
-            ("order_id".to_owned(), Value::Text(id_of_order.clone())),
-            ("revenue".to_owned(), Value::Number(Number::from_f64(spent).unwrap_or_default())),
-            ("currency".to_owned(), Value::Text("KES".to_owned())),
+            ("order_id".into(), Value::Text(id_of_order.as_str().into())),
+            ("revenue".into(), Value::Number(Number::from_f64(spent).unwrap_or_default())),
+            ("currency".into(), Value::Text("KES".into())),
         ];
         arrivals.push(Arrival::Event {
             customer: id.to_owned(),
             event: Event {
-                name: "Order Completed".to_owned(),
+                name: "Order Completed".into(),
                 at,
                 received_at: now,
-                message_id: Some(format!("demo-{id_of_order}")),
+                message_id: Some(format!("demo-{id_of_order}").into()),
                 properties: properties.into(),
             },
         });

@@ -47,7 +47,7 @@ pub(super) async fn show(core: &Shared, id: &str) -> Result<CustomerDetail> {
     let world = core.world.load_full();
     let watch = &stored.customer.watch;
     let inside = watch.segments.iter().filter(|(_, membership)| membership.inside);
-    detail.segments = inside.map(|(name, _)| name.clone()).collect();
+    detail.segments = inside.map(|(name, _)| name.to_string()).collect();
     let zone = world.zone_of(&stored.customer);
     detail.active = watch.active.iter().map(|active| goes_on(&world, active, &zone)).collect();
     let enrollments = core.store.enrollments(stored.number, HISTORY).await.map_err(failure)?;
@@ -114,14 +114,14 @@ fn standing_of(judged: &Judged) -> StandingView {
 fn goes_on(world: &World, active: &Active, zone: &TimeZone) -> ActiveView {
     let rule = world.rules.get(&active.rule);
     ActiveView {
-        rule: active.rule.clone(),
-        occurrence: active.occurrence.clone(),
+        rule: active.rule.to_string(),
+        occurrence: active.occurrence.to_string(),
         since: active.entered_at,
         held_out: active.held_out,
         waiting: rule.map(|rule| waiting(rule, active, zone)).unwrap_or_default(),
         goal: rule
             .and_then(|rule| rule.goal.as_ref())
-            .map(|goal| GoalView { event: goal.event.clone(), until: active.entered_at.plus(goal.within) }),
+            .map(|goal| GoalView { event: goal.event.to_string(), until: active.entered_at.plus(goal.within) }),
     }
 }
 
@@ -135,5 +135,5 @@ fn planned(step: &Step, due_at: Time) -> PlannedDelivery {
         Action::Email { .. } => "email",
         Action::Webhook { .. } => "webhook",
     };
-    PlannedDelivery { step: step.id.clone(), channel: channel.to_owned(), due_at }
+    PlannedDelivery { step: step.id.to_string(), channel: channel.to_owned(), due_at }
 }

@@ -27,13 +27,13 @@ fn view(world: &World, rule: &Rule, state: &RuleState, zones: &[String], now: Ti
         Some(_) => RuleStanding::Paused,
     };
     RuleView {
-        rule: rule.id.clone(),
+        rule: rule.id.to_string(),
         state: standing,
         paused_at: state.paused_at,
         description: rule.description.clone(),
         file: format!("{}:{}", rule.file.display(), rule.line),
         class: rule.class,
-        topic: rule.topic.clone(),
+        topic: rule.topic.as_deref().map(str::to_owned),
         trigger: shown(&rule.trigger),
         priority: rule.priority,
         live_since: state.live_since,
@@ -96,7 +96,7 @@ pub(super) async fn resume(core: &Shared, rule: &str) -> Result<RuleResumed> {
         if let Some((_, state)) = states.iter_mut().find(|(name, _)| name == rule) {
             let past = compiled.pause_if.map_or(Span::days(1), |pause_if| pause_if.per.max(Span::days(1)));
             engine::add_volume(compiled, state, core.clock.now().minus(past), released);
-            core.store.set_rule_states(vec![(rule.to_owned(), state.clone())]).await.map_err(failure)?;
+            core.store.set_rule_states(vec![(rule.into(), state.clone())]).await.map_err(failure)?;
         }
     }
     core.wake();

@@ -117,7 +117,7 @@ async fn set_gauges_of_work(core: &Shared) {
     if let Ok(lanes) = core.store.lanes().await {
         let mut due: BTreeMap<Lane, Option<Time>> =
             [Class::Marketing, Class::Service].map(|class| (Lane::Mail(class), None)).into();
-        due.extend(core.world.load().endpoints.keys().map(|name| (Lane::Endpoint(name.clone()), None)));
+        due.extend(core.world.load().endpoints.keys().map(|name| (Lane::Endpoint(name.as_str().into()), None)));
         due.extend(lanes.into_iter().map(|status| (status.lane, Some(status.next_due))));
         for (lane, due) in due {
             metrics::gauge!(names::LANE_LAG, label::LANE => lane.to_string()).set(late(due));

@@ -2,7 +2,7 @@
 
 use super::StartError;
 use crate::config::{self, Settings};
-use crate::domain::{Diagnostic, Place, Schema, Severity};
+use crate::domain::{Diagnostic, Place, Schema, Severity, Text};
 use crate::rules::{self, Action, RuleSet, SourceFile};
 use crate::templates::{self, Payload, TemplateFile, Templates};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +29,7 @@ pub struct Project {
     /// `templates/`.
     pub templates: Templates,
     /// Webhook bodies by (rule, step).
-    pub payloads: BTreeMap<(String, String), Payload>,
+    pub payloads: BTreeMap<(Text, Text), Payload>,
 }
 
 /// What reading a project came to: the project as far as it could be understood, and everything there is to say.
@@ -208,7 +208,7 @@ fn compile_payloads(
     schema: &Schema,
     settings: &Settings,
     loaded: &mut Loaded,
-) -> BTreeMap<(String, String), Payload> {
+) -> BTreeMap<(Text, Text), Payload> {
     let names = templates::Names { schema, words: &settings.business.words };
     let mut payloads = BTreeMap::new();
     for rule in &rules.rules {

@@ -2,7 +2,7 @@
 
 use super::{CALL, LETTER, Plan, Shop};
 use crate::clock::Clock;
-use crate::domain::{Arrival, Reason, Span, State, Value};
+use crate::domain::{Arrival, Reason, Span, State, Text, Value};
 use crate::http::{Call, ImportKind, ImportRequest, ImportSink, Intake, RuleStanding};
 use crate::store::{DeliveryFilter, Store};
 use axum::body::Bytes;
@@ -105,7 +105,7 @@ async fn each_value_starts_a_rule_once_and_what_came_before_is_no_obstacle() {
         shop.settle().await;
     }
     let Arrival::Event { customer, mut event } = shop.order("ana", "1") else { panic!("an order is an event") };
-    event.message_id = Some("another message of the first order".to_owned());
+    event.message_id = Some("another message of the first order".into());
     shop.arrive(vec![Arrival::Event { customer, event }, shop.order("ana", "3")]).await;
     shop.settle().await;
     assert_eq!((shop.hooks.count(), enrollments(&shop).await), (3, 3));
@@ -303,7 +303,7 @@ async fn a_step_of_a_schedule_that_comes_days_later_is_stopped_by_the_goal() {
     buys(&shop, "2").await;
     shop.settle().await;
     shop.pass(Span::days(3)).await;
-    let later: Vec<String> = shop
+    let later: Vec<Text> = shop
         .store()
         .deliveries(&DeliveryFilter { state: Some(State::Sent), ..DeliveryFilter::default() }, None, 100)
         .await
@@ -399,7 +399,7 @@ async fn an_order_that_comes_again_takes_no_place_from_another_rule() {
     shop.pass(Span::days(7)).await;
     let before = shop.mails.count();
     let Arrival::Event { customer, mut event } = shop.order("ana", "2") else { panic!("an order is an event") };
-    event.message_id = Some("another message of that order".to_owned());
+    event.message_id = Some("another message of that order".into());
     shop.arrive(vec![Arrival::Event { customer, event }]).await;
     shop.settle().await;
     assert_eq!(shop.mails.count(), before + 1);

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
-    Span, State, Suppression, Tick, Time,
+    Span, State, Suppression, Text, Tick, Time,
 };
 use crate::store::{
     CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Marking, Result, Stats, Store, StoreError,
@@ -247,11 +247,11 @@ impl Store for Meddled {
         self.inner.plan(ticks, planned).await
     }
 
-    async fn rule_states(&self) -> Result<Vec<(String, RuleState)>> {
+    async fn rule_states(&self) -> Result<Vec<(Text, RuleState)>> {
         self.inner.rule_states().await
     }
 
-    async fn set_rule_states(&self, states: Vec<(String, RuleState)>) -> Result<()> {
+    async fn set_rule_states(&self, states: Vec<(Text, RuleState)>) -> Result<()> {
         self.inner.set_rule_states(states).await
     }
 

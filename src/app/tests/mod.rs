@@ -228,13 +228,13 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
 
     pub(super) fn profile(&self, id: &str, attributes: &[(&str, &str)], consent: Option<bool>) -> Arrival {
         let attributes = attributes.iter().map(|(name, text)| {
-            let value = (!text.is_empty()).then(|| Value::Text((*text).to_owned()));
-            ((*name).to_owned(), value)
+            let value = (!text.is_empty()).then(|| Value::Text((*text).into()));
+            ((*name).into(), value)
         });
         let row = ProfileRow {
             effective_at: Time::MIN,
             attributes: attributes.collect(),
-            consent: consent.map(|granted| ("marketing".to_owned(), granted)).into_iter().collect(),
+            consent: consent.map(|granted| ("marketing".into(), granted)).into_iter().collect(),
             source: "test".into(),
             received_at: self.clock.now(),
         };
@@ -243,14 +243,14 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
 
     pub(super) fn order(&self, id: &str, number: &str) -> Arrival {
         let properties = [
-            ("order_id".to_owned(), Value::Text(format!("{id}-{number}"))),
-            ("revenue".to_owned(), Value::Number(Number::from(10))),
+            ("order_id".into(), Value::Text(format!("{id}-{number}").into())),
+            ("revenue".into(), Value::Number(Number::from(10))),
         ];
         let event = Event {
             name: "Order Completed".into(),
             at: self.clock.now().minus(Span::seconds(1)),
             received_at: self.clock.now(),
-            message_id: Some(format!("{id}-{number}")),
+            message_id: Some(format!("{id}-{number}").into()),
             properties: properties.into(),
         };
         Arrival::Event { customer: id.to_owned(), event }

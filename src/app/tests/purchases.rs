@@ -111,7 +111,7 @@ async fn enrolled(shop: &Shop) -> (Crossings, usize) {
         for enrollment in shop.store().enrollments(number, 100).await.unwrap() {
             assert_eq!(enrollment.deliveries.len(), 1, "{customer}: {enrollment:?}");
             let day = enrollment.entered_at.0.div_euclid(DAY);
-            crossings.insert((day, customer.clone(), enrollment.rule == "lapses"));
+            crossings.insert((day, customer.to_string(), enrollment.rule == "lapses"));
             count += 1;
         }
     }

@@ -26,7 +26,7 @@ async fn each_customer_is_called_at_ten_on_their_own_clock_and_once() {
         .deliveries()
         .await
         .into_iter()
-        .map(|delivery| (delivery.customer_id, delivery.due_at.to_string()))
+        .map(|delivery| (delivery.customer_id.into(), delivery.due_at.to_string()))
         .collect();
     due.sort();
     let expected =

@@ -5,7 +5,7 @@ use crate::app::pages::Page;
 use crate::app::shared::Shared;
 use crate::app::watch::{self, Bell};
 use crate::delivery::World;
-use crate::domain::{CustomerNumber, Tick, Time};
+use crate::domain::{CustomerNumber, Text, Tick, Time};
 use crate::store::{Result, StoredCustomer, View};
 use futures_util::future::try_join_all;
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The members of a tick's rules, page by page.
 pub(super) struct Members {
     core: Arc<Shared>,
-    rules: BTreeSet<String>,
+    rules: BTreeSet<Text>,
     at: Time,
 }
 
@@ -36,8 +36,8 @@ impl Members {
     /// old, or the watcher is behind.
     pub(super) async fn of(core: &Arc<Shared>, world: &World, tick: &Tick) -> Result<Option<Self>> {
         let Some(daemon) = &core.daemon else { return Ok(None) };
-        let known = |rule: &String| world.rules.get(rule).is_some();
-        let rules: BTreeSet<String> = tick.members.iter().map(|member| member.rule.clone()).filter(known).collect();
+        let known = |rule: &Text| world.rules.get(rule).is_some();
+        let rules: BTreeSet<Text> = tick.members.iter().map(|member| member.rule.clone()).filter(known).collect();
         let bell = &daemon.bell;
         let members = Self { core: Arc::clone(core), rules, at: tick.at };
         if !watch::covers(bell, world, &members.rules) || bell.ceased_since(&members.rules, tick.at).is_none() {

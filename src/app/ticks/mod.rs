@@ -18,13 +18,15 @@ pub(crate) use runner::{Progress, TickRunner};
 /// Counts a finished tick of one rule in the metrics.
 fn record(member: &TickMember) {
     let (rule, counts) = (&member.rule, &member.counts);
-    metrics::counter!(names::TICKS, label::RULE => rule.clone()).increment(1);
-    metrics::counter!(names::EVALUATIONS, label::RULE => rule.clone()).increment(counts.evaluated);
-    metrics::counter!(names::MATCHES, label::RULE => rule.clone()).increment(counts.matched);
+    metrics::counter!(names::TICKS, label::RULE => rule.to_string()).increment(1);
+    metrics::counter!(names::EVALUATIONS, label::RULE => rule.to_string()).increment(counts.evaluated);
+    metrics::counter!(names::MATCHES, label::RULE => rule.to_string()).increment(counts.matched);
     for (holdout, count) in [("false", counts.enrolled), ("true", counts.held_out)] {
-        metrics::counter!(names::ENROLLMENTS, label::RULE => rule.clone(), label::HOLDOUT => holdout).increment(count);
+        metrics::counter!(names::ENROLLMENTS, label::RULE => rule.to_string(), label::HOLDOUT => holdout)
+            .increment(count);
     }
     for (reason, count) in &counts.held {
-        metrics::counter!(names::HOLDS, label::RULE => rule.clone(), label::REASON => reason.word()).increment(*count);
+        metrics::counter!(names::HOLDS, label::RULE => rule.to_string(), label::REASON => reason.word())
+            .increment(*count);
     }
 }

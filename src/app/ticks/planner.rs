@@ -3,14 +3,14 @@
 use crate::app::live::go_live;
 use crate::calendar::{self, Cron, Occurrence};
 use crate::delivery::{Pauses, World};
-use crate::domain::{Planned, Span, Tick, TickCounts, TickMember, Time};
+use crate::domain::{Planned, Span, Text, Tick, TickCounts, TickMember, Time};
 use crate::rules::{Rule, Trigger, TriggerZone};
 use crate::store::{Result, Store};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
 /// A schedule in one zone.
-type Key = (String, String);
+type Key = (Text, String);
 
 /// Plans the ticks of all rules.
 ///
@@ -64,7 +64,12 @@ impl Planner {
                 continue;
             }
             if plan.passed_over > 0 {
-                tracing::warn!(rule = key.0, zone = key.1, ticks = plan.passed_over, "missed ticks passed over");
+                tracing::warn!(
+                    rule = key.0.as_str(),
+                    zone = key.1,
+                    ticks = plan.passed_over,
+                    "missed ticks passed over"
+                );
             }
             // A paused rule's ticks pass; its planning moves on.
             if pauses.rule(&key.0).is_none() {

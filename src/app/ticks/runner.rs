@@ -5,7 +5,7 @@ use super::members::{Members, Numbers};
 use crate::app::pages::{Page, judge_all, one_page};
 use crate::app::shared::Shared;
 use crate::delivery::{Pauses, World};
-use crate::domain::{CustomerNumber, Reason, RuleState, Tick, Time};
+use crate::domain::{CustomerNumber, Reason, RuleState, Text, Tick, Time};
 use crate::engine;
 use crate::store::{DecisionBatch, Store, StoreError, StoredCustomer, Urgency, View};
 use crate::telemetry::names::{self, label};
@@ -170,14 +170,14 @@ impl TickRunner {
         let customers = self.store.stats().await?.customers;
         // Held until the commit, so that a pause that a person makes meanwhile is not overwritten.
         let _editing = self.pauses.editing().await;
-        let mut states: BTreeMap<String, RuleState> = self.store.rule_states().await?.into_iter().collect();
+        let mut states: BTreeMap<Text, RuleState> = self.store.rule_states().await?.into_iter().collect();
         let mut deliveries: BTreeMap<&str, u64> = BTreeMap::new();
         for member in &tick.members {
             *deliveries.entry(&member.rule).or_default() += member.counts.deliveries;
         }
         let mut changed = Vec::new();
         for (rule, count) in deliveries {
-            let state = states.entry(rule.to_owned()).or_default();
+            let state = states.entry(rule.into()).or_default();
             let counts = tick.members.iter().filter(|member| member.rule == rule).fold(
                 crate::domain::TickCounts::default(),
                 |mut total, member| {
@@ -190,12 +190,12 @@ impl TickRunner {
                 if engine::over_brake(rule, state, count, customers, tick.at) {
                     let limit = engine::limit(rule, state, customers, tick.at);
                     tracing::error!(
-                        rule = rule.id,
+                        rule = rule.id.as_str(),
                         deliveries = count,
                         limit,
                         "the brake paused the rule: nothing of this tick goes out until `retaind rules resume`"
                     );
-                    metrics::counter!(names::BRAKES, label::RULE => rule.id.clone()).increment(1);
+                    metrics::counter!(names::BRAKES, label::RULE => rule.id.to_string()).increment(1);
                     state.paused = Some(Reason::Brake);
                     state.paused_at = Some(now);
                     // The worker must know before anything of the tick becomes due.
@@ -204,11 +204,11 @@ impl TickRunner {
                     engine::add_volume(rule, state, tick.at, count);
                 }
             }
-            changed.push((rule.to_owned(), state.clone()));
+            changed.push((rule.into(), state.clone()));
         }
         for member in &tick.members {
             tracing::info!(
-                rule = member.rule,
+                rule = member.rule.as_str(),
                 zone = member.zone,
                 occurrence = member.occurrence,
                 matched = member.counts.matched,

@@ -2,7 +2,7 @@
 
 use super::meaning::Meanings;
 use crate::app::live::Live;
-use crate::domain::{CustomerNumber, Time};
+use crate::domain::{CustomerNumber, Text, Time};
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,7 +46,7 @@ pub(crate) struct Bell {
 #[derive(Debug)]
 struct Ceased {
     /// By rule, who it was and when.
-    by_rule: BTreeMap<String, BTreeMap<CustomerNumber, Time>>,
+    by_rule: BTreeMap<Text, BTreeMap<CustomerNumber, Time>>,
     count: usize,
     /// All of them since this instant are here.
     since: Time,
@@ -148,7 +148,7 @@ impl Bell {
     }
 
     /// Notes members who ceased to be, as of a look at `at`.
-    pub(super) fn ceased(&self, number: CustomerNumber, members: &[(String, bool)], at: Time) {
+    pub(super) fn ceased(&self, number: CustomerNumber, members: &[(Text, bool)], at: Time) {
         if members.iter().all(|(_, holds)| *holds) {
             return;
         }
@@ -180,12 +180,12 @@ impl Bell {
 
     /// Who ceased to be a member of these rules at `since` or later; `None` when that is not known any more. A tick of that
     /// instant looks at them besides the members, for they may have been members at its instant.
-    pub(crate) fn ceased_since(&self, rules: &BTreeSet<String>, since: Time) -> Option<BTreeSet<CustomerNumber>> {
+    pub(crate) fn ceased_since(&self, rules: &BTreeSet<Text>, since: Time) -> Option<BTreeSet<CustomerNumber>> {
         let ceased = self.ceased.lock().unwrap_or_else(PoisonError::into_inner);
         if since < ceased.since {
             return None;
         }
-        let of = |rule: &String| ceased.by_rule.get(rule).into_iter().flatten().map(|(number, _)| *number);
+        let of = |rule: &Text| ceased.by_rule.get(rule).into_iter().flatten().map(|(number, _)| *number);
         Some(rules.iter().flat_map(of).collect())
     }
 }
@@ -197,14 +197,14 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn since(bell: &Bell, rule: &str, at: i64) -> Option<Vec<u64>> {
-        let ceased = bell.ceased_since(&BTreeSet::from([rule.to_owned()]), Time(at))?;
+        let ceased = bell.ceased_since(&BTreeSet::from([rule.into()]), Time(at))?;
         Some(ceased.into_iter().map(|number| number.0).collect())
     }
 
     fn with_ceased() -> Bell {
         let bell = Bell::new(Time(100), Live::new());
         for (number, rule, holds, at) in [(1, "a", false, 110), (2, "a", true, 120), (3, "b", false, 130)] {
-            bell.ceased(CustomerNumber(number), &[(rule.to_owned(), holds)], Time(at));
+            bell.ceased(CustomerNumber(number), &[(rule.into(), holds)], Time(at));
         }
         bell
     }
@@ -223,7 +223,7 @@ mod tests {
     fn when_too_many_ceased_what_was_before_is_not_known_any_more() {
         let bell = with_ceased();
         for number in 0..=super::REMEMBERED as u64 {
-            bell.ceased(CustomerNumber(number), &[("a".to_owned(), false)], Time(200));
+            bell.ceased(CustomerNumber(number), &[("a".into(), false)], Time(200));
         }
         assert_eq!(since(&bell, "a", 105), None);
         assert!(since(&bell, "a", 201).is_some());

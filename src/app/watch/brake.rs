@@ -5,7 +5,7 @@
 
 use crate::app::shared::Shared;
 use crate::delivery::World;
-use crate::domain::{Reason, RuleState, State, Time};
+use crate::domain::{Reason, RuleState, State, Text, Time};
 use crate::engine;
 use crate::rules::Rule;
 use crate::store::{Decision, Result};
@@ -26,7 +26,7 @@ pub(super) async fn judge(
     world: &World,
     decisions: &[Decision],
     at: Time,
-) -> Result<Vec<(String, RuleState)>> {
+) -> Result<Vec<(Text, RuleState)>> {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for delivery in decisions.iter().flat_map(|decision| &decision.deliveries) {
         if delivery.state == State::Queued && braked(world, &delivery.rule).is_some() {
@@ -36,7 +36,7 @@ pub(super) async fn judge(
     if counts.is_empty() {
         return Ok(Vec::new());
     }
-    let mut states: BTreeMap<String, RuleState> = core.store.rule_states().await?.into_iter().collect();
+    let mut states: BTreeMap<Text, RuleState> = core.store.rule_states().await?.into_iter().collect();
     let mut changed = Vec::new();
     for (name, mut count) in counts {
         let (Some(rule), Some(mut state)) = (world.rules.get(name), states.remove(name)) else { continue };
@@ -50,7 +50,7 @@ pub(super) async fn judge(
             pause(core, rule, state, at).await?;
         } else {
             engine::add_volume(rule, &mut state, at, count);
-            changed.push((name.to_owned(), state));
+            changed.push((name.into(), state));
         }
     }
     Ok(changed)
@@ -85,11 +85,11 @@ async fn known(core: &Shared, rule: &str, decisions: &[Decision]) -> Result<u64>
 async fn pause(core: &Shared, rule: &Rule, mut state: RuleState, at: Time) -> Result<()> {
     let limit = rule.pause_if.map_or(0, |pause_if| pause_if.more_than);
     tracing::error!(
-        rule = rule.id,
+        rule = rule.id.as_str(),
         limit,
         "the brake paused the rule: nothing more of it goes out until `retaind rules resume`"
     );
-    metrics::counter!(names::BRAKES, label::RULE => rule.id.clone()).increment(1);
+    metrics::counter!(names::BRAKES, label::RULE => rule.id.to_string()).increment(1);
     (state.paused, state.paused_at) = (Some(Reason::Brake), Some(at));
     // Before what is over the limit is there to be sent, and durable first: what is held must not be held by a pause that
     // nobody can end.

@@ -17,7 +17,7 @@ pub(super) use bell::Bell;
 
 use super::shared::Shared;
 use crate::delivery::World;
-use crate::domain::{CustomerNumber, Span, Time};
+use crate::domain::{CustomerNumber, Span, Text, Time};
 use crate::store::{Result, StoreError};
 use round::Round;
 use scan::{Scan, Step};
@@ -74,7 +74,7 @@ pub(super) async fn run(core: Arc<Shared>, mut stop: watch::Receiver<bool>) -> R
 }
 
 /// Whether everybody was looked at under what these rules mean now, so that their members are known.
-pub(super) fn covers(bell: &Bell, world: &World, rules: &BTreeSet<String>) -> bool {
+pub(super) fn covers(bell: &Bell, world: &World, rules: &BTreeSet<Text>) -> bool {
     let (covered, wanted) = (bell.covered(), meaning::of_all(world));
     let mut names = rules.iter().map(|rule| meaning::name_of(rule));
     names.all(|name| wanted.contains_key(&name) && covered.get(&name) == wanted.get(&name))

@@ -6,7 +6,7 @@ use crate::app::shared::Shared;
 use crate::app::webhook_body;
 use crate::app::zones::Zones;
 use crate::delivery::World;
-use crate::domain::{CustomerNumber, Reason, Span, Time};
+use crate::domain::{CustomerNumber, Reason, Span, Text, Time};
 use crate::engine::{self, Existing, Looking, Verdict};
 use crate::store::{
     Decision, DecisionBatch, DuplicateKey, Result, StoreError, StoredCustomer, Urgency, View, WakeChange,
@@ -29,7 +29,7 @@ const NEXT_TRY: Span = Span::days(1);
 struct Look {
     proposal: Proposal,
     /// Rules that kept the customer out, with the reason of each.
-    held: Vec<(String, Reason)>,
+    held: Vec<(Text, Reason)>,
     /// When it was.
     at: Time,
     /// When it was to be.
@@ -299,9 +299,9 @@ fn count(look: &Look, now: Time) {
     for enrollment in &look.proposal.decision.enrollments {
         let holdout = if enrollment.held_out { "true" } else { "false" };
         let rule = enrollment.rule.clone();
-        metrics::counter!(names::ENROLLMENTS, label::RULE => rule, label::HOLDOUT => holdout).increment(1);
+        metrics::counter!(names::ENROLLMENTS, label::RULE => rule.to_string(), label::HOLDOUT => holdout).increment(1);
     }
     for (rule, reason) in &look.held {
-        metrics::counter!(names::HOLDS, label::RULE => rule.clone(), label::REASON => reason.word()).increment(1);
+        metrics::counter!(names::HOLDS, label::RULE => rule.to_string(), label::REASON => reason.word()).increment(1);
     }
 }

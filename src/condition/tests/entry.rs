@@ -38,7 +38,7 @@ fn started_by(properties: &[(&str, Value)]) -> Entry {
 /// What is kept of a customer for a condition.
 fn kept_of(customer: &Customer, source: &str) -> Entry {
     let paths = compiled(source).at_entry();
-    let read = |path: &Path| Some((path.text().to_owned(), with_facts(customer, None, |facts| path.read(facts))?));
+    let read = |path: &Path| Some((path.text().into(), with_facts(customer, None, |facts| path.read(facts))?));
     Entry { values: paths.iter().filter_map(read).collect(), event: None }
 }
 
@@ -132,7 +132,7 @@ fn a_value_that_is_missing_at_entry_is_not_kept_but_a_default_is() {
     let mut customer = nobody();
     customer.attributes.insert("plan".into(), text(""));
     let entry = kept_of(&customer, source);
-    assert_eq!(entry.values, [("customer.limit".to_owned(), Value::Number(10.into()))].into());
+    assert_eq!(entry.values, [("customer.limit".into(), Value::Number(10.into()))].into());
     assert_eq!(judged(source, &customer, Some(&entry)), True);
     let unread = compiled("at_entry.customer.score > 1 && at_entry.orders.gap_median > days(1)");
     let missing = with_facts(&customer, Some(&entry), |facts| unread.missing(facts));
@@ -144,7 +144,7 @@ fn the_paths_of_all_parts_are_listed_each_once() {
     let one = compiled("at_entry.orders.count < orders.count && at_entry.customer.plan == 'pro'");
     let other = compiled("default(at_entry.orders.last_at, now) < now || at_entry.orders.count == 0");
     let joined = Predicate::all(vec![one, Predicate::none(vec![other, Predicate::everyone()])]);
-    let paths: Vec<String> = joined.at_entry().iter().map(|path| path.text().to_owned()).collect();
+    let paths: Vec<String> = joined.at_entry().iter().map(|path| path.text().into()).collect();
     assert_eq!(paths, ["orders.count", "customer.plan", "orders.last_at"]);
     assert!(compiled("orders.count > 1 && event.final").at_entry().is_empty());
 }

@@ -228,7 +228,7 @@ fn customer(now: Time) -> impl Strategy<Value = Customer> {
         customer.activity = Activity::over(&events, &everything(), Time::MAX, None);
         let day = |at| Value::Date(calendar::day_of(&jiff::tz::TimeZone::UTC, at));
         let mut set = |name: &str, value: Option<Value>| {
-            customer.attributes.extend(value.map(|value| (name.to_owned(), value)));
+            customer.attributes.extend(value.map(|value| (name.into(), value)));
         };
         set("birthday", dates.0.map(day));
         set("membership_ends_on", dates.1.map(day));

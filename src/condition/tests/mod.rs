@@ -12,7 +12,7 @@ mod values;
 use super::{Facts, Predicate, Problem, Scope, Truth, compile};
 use crate::calendar;
 use crate::domain::{
-    Activity, Attribute, Consent, Customer, Event, Interest, Schema, Severity, Time, Value, ValueType,
+    Activity, Attribute, Consent, Customer, Event, Interest, Schema, Severity, Text, Time, Value, ValueType,
 };
 use std::collections::BTreeMap;
 
@@ -66,8 +66,8 @@ fn somebody() -> Customer {
 }
 
 fn event(name: &str, at: &str, properties: &[(&str, Value)]) -> Event {
-    let properties: BTreeMap<String, Value> =
-        properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let properties: BTreeMap<Text, Value> =
+        properties.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
     Event { name: name.into(), at: t(at), received_at: t(at), message_id: None, properties }
 }
 

@@ -144,14 +144,14 @@ fn schema() -> Schema {
 impl World {
     fn customer(&self) -> Customer {
         let mut customer = nobody();
-        let tags = self.tags.iter().cloned().map(Value::Text).collect();
+        let tags = self.tags.iter().map(|tag| Value::Text(tag.into())).collect();
         let half = Number::from(self.score).over(2.into()).unwrap();
         customer.attributes.extend([
-            ("level".to_owned(), Value::Number(self.level.into())),
-            ("score".to_owned(), Value::Number(half)),
-            ("country".to_owned(), Value::Text(self.country.clone())),
-            ("tester".to_owned(), Value::Bool(self.tester)),
-            ("tags".to_owned(), Value::List(tags)),
+            ("level".into(), Value::Number(self.level.into())),
+            ("score".into(), Value::Number(half)),
+            ("country".into(), Value::Text(self.country.as_str().into())),
+            ("tester".into(), Value::Bool(self.tester)),
+            ("tags".into(), Value::List(tags)),
         ]);
         customer.consent.insert("offers".into(), Consent { granted: self.offers, at: Time(0), source: "test".into() });
         customer.activity.orders.count = self.orders.into();

@@ -211,7 +211,7 @@ fn has_asks_and_default_fills() {
 #[test]
 fn an_empty_text_counts_as_missing() {
     let mut customer = nobody();
-    customer.attributes.insert("phone".into(), Value::Text(String::new()));
+    customer.attributes.insert("phone".into(), Value::Text("".into()));
     assert_eq!(judged("has(customer.phone)", &customer), False);
     assert_eq!(judged("customer.phone == 'x'", &customer), Unknown);
 }
@@ -266,7 +266,7 @@ fn interest_names_exactly_what_has_to_be_kept() {
          && sum('Order Completed', 'revenue', hours(6)) > 5 && has(customer.plan)",
     );
     let interest = Predicate::all(vec![Predicate::everyone(), predicate]).interest().clone();
-    let names: Vec<&str> = interest.events.keys().map(String::as_str).collect();
+    let names: Vec<&str> = interest.events.keys().map(crate::domain::Text::as_str).collect();
     assert_eq!(names, ["Order Completed", "Ticket Solved"]);
     assert_eq!(interest.events["Ticket Solved"], crate::domain::EventInterest::default());
     let orders = &interest.events["Order Completed"];

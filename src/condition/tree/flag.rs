@@ -154,7 +154,7 @@ impl Membership {
             }
             Self::TextOf(item, list) => {
                 let ((item, a), (list, b)) = (item.observe::<M>(facts)?, list.observe::<M>(facts)?);
-                let found = list.iter().any(|other| matches!(other, Value::Text(text) if *text == item));
+                let found = list.iter().any(|other| matches!(other, Value::Text(text) if **text == *item));
                 Ok((found, a.with(b, Moving::shorter)))
             }
         }

@@ -142,7 +142,7 @@ impl Leaf<'_> {
             Self::Event(event, role) => note_event(event, *role, interest),
             Self::Segment(segment) => interest.merge(segment.predicate.interest()),
             Self::Sent(sent) => {
-                interest.sent.insert(sent.rule.to_string());
+                interest.sent.insert((&*sent.rule).into());
             }
             _ => {}
         }
@@ -150,15 +150,15 @@ impl Leaf<'_> {
 }
 
 fn note_event(event: &str, role: EventRole<'_>, interest: &mut Interest) {
-    let kept: &mut EventInterest = interest.events.entry(event.to_owned()).or_default();
+    let kept: &mut EventInterest = interest.events.entry(event.into()).or_default();
     match role {
         EventRole::Count(window) => kept.longest_window = kept.longest_window.max(window),
         EventRole::Sum(property, window) => {
-            kept.sums.insert(property.to_owned());
+            kept.sums.insert(property.into());
             kept.longest_window = kept.longest_window.max(window);
         }
         EventRole::LastValue(property, kind) => {
-            kept.last_values.insert(property.to_owned(), kind);
+            kept.last_values.insert(property.into(), kind);
         }
         EventRole::FirstAt | EventRole::LastAt => {}
     }

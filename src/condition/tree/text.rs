@@ -31,7 +31,7 @@ impl Kind for Text {
             Value::Text(text) if text.is_empty() => None,
             Value::Text(text) => Some(Cow::Borrowed(text)),
             other => match other.to_kind(ValueType::Text)? {
-                Value::Text(text) => Some(Cow::Owned(text)),
+                Value::Text(text) => Some(Cow::Owned(text.into())),
                 _ => None,
             },
         }

@@ -1,6 +1,6 @@
 //! Totals over a customer's events, kept up as they arrive.
 
-use super::{Event, Number, Purchase, Span, Time, Value, ValueType};
+use super::{Event, Number, Purchase, Span, Text, Time, Value, ValueType};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many of the latest events are kept in the totals; what lies further back is read from the log.
@@ -10,9 +10,9 @@ pub const RECENT: usize = 64;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct EventInterest {
     /// Numeric properties whose sum is named, with or without a window.
-    pub sums: BTreeSet<String>,
+    pub sums: BTreeSet<Text>,
     /// Properties whose last value is named, with their declared types.
-    pub last_values: BTreeMap<String, ValueType>,
+    pub last_values: BTreeMap<Text, ValueType>,
     /// The longest window named, if any is.
     pub longest_window: Option<Span>,
 }
@@ -21,13 +21,13 @@ pub struct EventInterest {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Interest {
     /// By name of the event.
-    pub events: BTreeMap<String, EventInterest>,
+    pub events: BTreeMap<Text, EventInterest>,
     /// What a purchase is; `orders.*` is always kept.
     pub purchase: Purchase,
     /// Events that start rules or reach goals: one that arrives waits in the customer's record until it is judged.
-    pub triggers: BTreeSet<String>,
+    pub triggers: BTreeSet<Text>,
     /// Rules of which somebody asks whether they sent something.
-    pub sent: BTreeSet<String>,
+    pub sent: BTreeSet<Text>,
 }
 
 impl Interest {
@@ -96,7 +96,7 @@ pub struct Recent {
 pub struct Totals {
     /// Name of the event.
     #[n(0)]
-    pub name: String,
+    pub name: Text,
     /// How many.
     #[n(1)]
     pub count: u64,
@@ -117,10 +117,10 @@ pub struct Totals {
     pub recent: Vec<Recent>,
     /// Names of the summed properties.
     #[n(7)]
-    pub sum_names: Vec<String>,
+    pub sum_names: Vec<Text>,
     /// Names of the properties whose last value is kept.
     #[n(8)]
-    pub last_names: Vec<String>,
+    pub last_names: Vec<Text>,
 }
 
 /// Totals over purchases (`orders.*`).
@@ -206,7 +206,7 @@ impl Activity {
     /// As [`Activity::count`], and keeps whatever is later than `window_from` however many there are.
     fn count_keeping(&mut self, event: &Event, interest: &Interest, is_new_purchase: bool, window_from: Time) {
         if event.name == interest.purchase.event && is_new_purchase {
-            let value = event.properties.get(&interest.purchase.value).and_then(as_number).unwrap_or_default();
+            let value = event.properties.get(interest.purchase.value.as_str()).and_then(as_number).unwrap_or_default();
             self.orders.count += 1;
             self.orders.revenue = self.orders.revenue.plus(value).unwrap_or(self.orders.revenue);
             self.orders.first_at = Some(self.orders.first_at.map_or(event.at, |at| at.min(event.at)));
@@ -278,7 +278,7 @@ impl Activity {
 impl Totals {
     fn new(name: &str, wanted: &EventInterest, at: Time) -> Self {
         Self {
-            name: name.to_owned(),
+            name: name.into(),
             count: 0,
             first_at: at,
             last_at: at,
@@ -353,7 +353,7 @@ pub fn purchase_id(event: &Event, purchase: &Purchase) -> Option<String> {
     if event.name != purchase.event {
         return None;
     }
-    event.properties.get(&purchase.id).map(ToString::to_string).filter(|id| !id.is_empty())
+    event.properties.get(purchase.id.as_str()).map(ToString::to_string).filter(|id| !id.is_empty())
 }
 
 fn as_number(value: &Value) -> Option<Number> {

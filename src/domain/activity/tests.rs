@@ -6,10 +6,10 @@ fn order(day: i64, id: &str, revenue: &str) -> Event {
         name: "Order Completed".into(),
         at: Time(0).plus(Span::days(day)),
         received_at: Time(0),
-        message_id: Some(format!("m{day}{id}")),
+        message_id: Some(format!("m{day}{id}").into()),
         properties: [
-            ("order_id".to_owned(), Value::Text(id.into())),
-            ("revenue".to_owned(), Value::Number(revenue.parse().unwrap())),
+            ("order_id".into(), Value::Text(id.into())),
+            ("revenue".into(), Value::Number(revenue.parse().unwrap())),
         ]
         .into(),
     }
@@ -17,11 +17,11 @@ fn order(day: i64, id: &str, revenue: &str) -> Event {
 
 fn interest(window: Option<Span>) -> Interest {
     let wanted = EventInterest {
-        sums: ["revenue".to_owned()].into(),
-        last_values: [("revenue".to_owned(), ValueType::Number)].into(),
+        sums: ["revenue".into()].into(),
+        last_values: [("revenue".into(), ValueType::Number)].into(),
         longest_window: window,
     };
-    Interest { events: [("Order Completed".to_owned(), wanted)].into(), ..Interest::default() }
+    Interest { events: [("Order Completed".into(), wanted)].into(), ..Interest::default() }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What events start.
 
 use super::Round;
-use crate::domain::{Event, Pending, Span, Time, Value};
+use crate::domain::{Event, Pending, Span, Text, Time, Value};
 use crate::engine::enroll::Start;
 use crate::rules::{Rule, Trigger};
 use std::borrow::Cow;
@@ -31,7 +31,7 @@ impl<'a> Round<'a> {
     }
 
     /// Judges one event that has happened; the rules that are to judge it later.
-    fn take_event(&mut self, one: &'a Pending) -> BTreeSet<String> {
+    fn take_event(&mut self, one: &'a Pending) -> BTreeSet<Text> {
         let mut waiting = BTreeSet::new();
         for (place, rule) in self.rules() {
             let Trigger::Event { name, delay, once_per } = &rule.trigger else { continue };

@@ -16,7 +16,9 @@ pub use wake::after_tick;
 use super::enroll::{Case, Start};
 use super::{Decided, Moment};
 use crate::condition::Facts;
-use crate::domain::{Customer, CustomerNumber, DeliveryKey, EnrollmentChange, Entry, Policy, Reason, Time, Watch};
+use crate::domain::{
+    Customer, CustomerNumber, DeliveryKey, EnrollmentChange, Entry, Policy, Reason, Text, Time, Watch,
+};
 use crate::rules::{Rule, RuleSet};
 use jiff::tz::TimeZone;
 use std::borrow::Cow;
@@ -29,7 +31,7 @@ pub struct Looking<'a> {
     /// Rules and segments.
     pub rules: &'a RuleSet,
     /// By rule, when its present trigger first went live; one that is absent starts nothing.
-    pub live: &'a BTreeMap<String, Time>,
+    pub live: &'a BTreeMap<Text, Time>,
     /// Why a rule is paused, if it is.
     pub paused: &'a dyn Fn(&str) -> Option<Reason>,
     /// Caps, quiet hours, and how late an event may arrive.
@@ -43,7 +45,7 @@ pub struct Looking<'a> {
 }
 
 /// Enrollments, each as customer, rule and occurrence.
-pub type Existing = BTreeSet<(CustomerNumber, String, String)>;
+pub type Existing = BTreeSet<(CustomerNumber, Text, Text)>;
 
 /// What a look came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,13 +54,13 @@ pub struct Looked {
     /// are among it; its `entered` are in the watch already.
     pub decided: Decided,
     /// The rules of the verdicts.
-    pub fired: Vec<String>,
+    pub fired: Vec<Text>,
     /// What is kept of it.
     pub watch: Watch,
     /// When to look again, if nothing arrives before.
     pub wake: Option<Time>,
     /// By rule with a schedule, whether its condition began or ceased to hold.
-    pub members: Vec<(String, bool)>,
+    pub members: Vec<(Text, bool)>,
     /// Enrollments that went on or ended.
     pub changes: Vec<EnrollmentChange>,
 }
@@ -74,7 +76,7 @@ struct Round<'a> {
     wake: Wake,
     /// What fires, each with the place of its rule in the set.
     starts: Vec<(usize, Start<'a>)>,
-    members: Vec<(String, bool)>,
+    members: Vec<(Text, bool)>,
     changes: Vec<EnrollmentChange>,
 }
 
@@ -111,7 +113,7 @@ impl<'a> Round<'a> {
     /// Whether the store said that it has that enrollment.
     fn exists(&self, rule: &Rule, occurrence: &str) -> bool {
         let existing = self.looking.existing;
-        !existing.is_empty() && existing.contains(&(self.number, rule.id.clone(), occurrence.to_owned()))
+        !existing.is_empty() && existing.contains(&(self.number, rule.id.clone(), occurrence.into()))
     }
 }
 

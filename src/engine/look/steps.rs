@@ -1,7 +1,7 @@
 //! What falls due and what fires, decided together.
 
 use super::Round;
-use crate::domain::{Active, Ending, EnrollmentChange};
+use crate::domain::{Active, Ending, EnrollmentChange, Text};
 use crate::engine::Decided;
 use crate::engine::due::{self, Base};
 use crate::engine::enroll::{Asked, Asking, Case, enter, fall_due};
@@ -10,7 +10,7 @@ use crate::rules::Rule;
 impl Round<'_> {
     /// Decides everything in the order of the rules, which says who gets a place under a cap; of one rule first the steps
     /// of enrollments, then what starts. Also answers the rules of the verdicts.
-    pub(super) fn decide(&mut self, case: &Case<'_>) -> (Decided, Vec<String>) {
+    pub(super) fn decide(&mut self, case: &Case<'_>) -> (Decided, Vec<Text>) {
         let mut decided = Decided::default();
         let mut fired = Vec::new();
         let mut starts = std::mem::take(&mut self.starts);

@@ -35,7 +35,7 @@ pub struct CustomerLine {
 impl From<&Customer> for CustomerLine {
     fn from(customer: &Customer) -> Self {
         Self {
-            id: customer.id.clone(),
+            id: customer.id.to_string(),
             email: customer.email().map(ToOwned::to_owned),
             arrived_at: customer.arrived_at,
             updated_at: (customer.updated_at != Time::MIN).then_some(customer.updated_at),
@@ -80,8 +80,8 @@ impl CustomerDetail {
     pub fn of(customer: &Customer) -> Self {
         Self {
             customer: customer.into(),
-            attributes: customer.attributes.iter().map(|(name, value)| (name.clone(), value.to_json())).collect(),
-            consent: customer.consent.iter().map(|(name, consent)| (name.clone(), consent.into())).collect(),
+            attributes: customer.attributes.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect(),
+            consent: customer.consent.iter().map(|(name, consent)| (name.to_string(), consent.into())).collect(),
             suppression: None,
             rules: customer.memory.iter().map(|(rule, memory)| MemoryView::new(rule, memory)).collect(),
             segments: Vec::new(),
@@ -144,7 +144,7 @@ pub struct ConsentView {
 
 impl From<&Consent> for ConsentView {
     fn from(consent: &Consent) -> Self {
-        Self { granted: consent.granted, at: consent.at, source: consent.source.clone() }
+        Self { granted: consent.granted, at: consent.at, source: consent.source.to_string() }
     }
 }
 
@@ -167,7 +167,7 @@ impl MemoryView {
     fn new(rule: &str, memory: &RuleMemory) -> Self {
         Self {
             rule: rule.to_owned(),
-            occurrence: memory.occurrence.clone(),
+            occurrence: memory.occurrence.to_string(),
             enrolled_at: memory.enrolled_at,
             enrollments: memory.enrollments,
             held_out: memory.held_out,
@@ -194,8 +194,8 @@ pub struct EnrollmentView {
 impl From<&Enrollment> for EnrollmentView {
     fn from(enrollment: &Enrollment) -> Self {
         Self {
-            rule: enrollment.rule.clone(),
-            occurrence: enrollment.occurrence.clone(),
+            rule: enrollment.rule.to_string(),
+            occurrence: enrollment.occurrence.to_string(),
             entered_at: enrollment.entered_at,
             held_out: enrollment.held_out,
             deliveries: enrollment.deliveries.clone(),
@@ -247,11 +247,11 @@ pub struct EventView {
 impl From<&Event> for EventView {
     fn from(event: &Event) -> Self {
         Self {
-            event: event.name.clone(),
+            event: event.name.to_string(),
             at: event.at,
             received_at: event.received_at,
-            message_id: event.message_id.clone(),
-            properties: event.properties.iter().map(|(name, value)| (name.clone(), value.to_json())).collect(),
+            message_id: event.message_id.as_deref().map(str::to_owned),
+            properties: event.properties.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect(),
         }
     }
 }

@@ -71,9 +71,9 @@ impl From<&Delivery> for DeliveryView {
     fn from(delivery: &Delivery) -> Self {
         Self {
             id: delivery.id,
-            rule: delivery.rule.clone(),
-            step: delivery.step.clone(),
-            customer: delivery.customer_id.clone(),
+            rule: delivery.rule.to_string(),
+            step: delivery.step.to_string(),
+            customer: delivery.customer_id.to_string(),
             channel: delivery.payload.channel().into(),
             state: delivery.state,
             attempts: delivery.attempts,
@@ -82,7 +82,7 @@ impl From<&Delivery> for DeliveryView {
             sent_at: delivery.sent_at,
             reason: delivery.reason,
             last_error: delivery.last_error.clone(),
-            occurrence: delivery.occurrence.clone(),
+            occurrence: delivery.occurrence.to_string(),
         }
     }
 }
@@ -122,13 +122,13 @@ impl From<&Delivery> for DeliveryDetail {
         Self {
             delivery: delivery.into(),
             class: delivery.class,
-            topic: delivery.topic.clone(),
+            topic: delivery.topic.as_deref().map(str::to_owned),
             lane: delivery.lane().to_string(),
             expires_at: delivery.expires_at,
             attempted_at: delivery.attempted_at,
             uncertain: delivery.uncertain,
-            template,
-            endpoint,
+            template: template.map(Into::into),
+            endpoint: endpoint.map(Into::into),
             body,
         }
     }

@@ -89,5 +89,5 @@ fn a_profile_holds_from_the_corrected_time_and_says_where_it_comes_from() {
     let read = one(MessageKind::Identify, body).unwrap();
     let [Arrival::Profile { row, dated: true, .. }] = read.as_slice() else { panic!("a profile, not {read:?}") };
     assert_eq!((row.effective_at, row.source.as_str()), (NOW.minus(Span::hours(1)), "identify"));
-    assert_eq!(row.attributes, [("plan".to_owned(), None)].into());
+    assert_eq!(row.attributes, [("plan".into(), None)].into());
 }

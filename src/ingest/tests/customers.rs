@@ -45,16 +45,16 @@ fn cells_become_values_of_the_declared_types() {
         ("tags", Value::List(vec![Value::Text("a".into()), Value::Number(2.into())])),
         ("wholesale", Value::Bool(true)),
     ];
-    assert_eq!(row.attributes, expected.map(|(name, value)| (name.to_owned(), Some(value))).into());
-    assert_eq!(row.consent, [("marketing".to_owned(), true), ("offers".to_owned(), false)].into());
+    assert_eq!(row.attributes, expected.map(|(name, value)| (name.into(), Some(value))).into());
+    assert_eq!(row.consent, [("marketing".into(), true), ("offers".into(), false)].into());
     assert_eq!((row.source.as_str(), row.received_at, row.effective_at), ("import", NOW, NOW));
 }
 
 #[test]
 fn an_empty_cell_says_nothing_and_a_mark_clears() {
     let (_, row, _) = row("id,first_name,last_name,consent.marketing,consent.offers\nc1,,\\N,\\N,\n");
-    assert_eq!(row.attributes, [("last_name".to_owned(), None)].into());
-    assert_eq!(row.consent, [("marketing".to_owned(), false)].into());
+    assert_eq!(row.attributes, [("last_name".into(), None)].into());
+    assert_eq!(row.consent, [("marketing".into(), false)].into());
 }
 
 #[test]

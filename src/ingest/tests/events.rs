@@ -40,7 +40,7 @@ fn a_track_call_is_an_event() {
     assert_eq!(event.at.to_string(), "2099-01-01T11:00:00Z");
     assert_eq!(event.received_at, OPTIONS.received_at);
     assert_eq!(event.properties["revenue"], Value::Number("29.33".parse().unwrap()));
-    let item = [("n".to_owned(), Value::Number(2.into())), ("sku".to_owned(), Value::Text("a".into()))];
+    let item = [("n".into(), Value::Number(2.into())), ("sku".into(), Value::Text("a".into()))];
     assert_eq!(event.properties["items"], Value::List(vec![Value::Map(item.into())]));
     assert!(!event.properties.contains_key("gone"));
 }
@@ -77,7 +77,7 @@ fn an_identify_call_is_a_profile() {
         ("plan", None),
         ("shoe", Some(Value::Number(43.into()))),
     ];
-    assert_eq!(row.attributes, expected.map(|(name, value)| (name.to_owned(), value)).into());
+    assert_eq!(row.attributes, expected.map(|(name, value)| (name.into(), value)).into());
 }
 
 #[test]
@@ -205,6 +205,6 @@ fn consent_among_traits_means_what_it_means_in_a_column() {
     assert_eq!(refused, []);
     let Arrival::Profile { row, .. } = arrivals.remove(0) else { panic!("a profile") };
     let expected = [("marketing", true), ("offers", false), ("service", false)];
-    assert_eq!(row.consent, expected.map(|(name, granted)| (name.to_owned(), granted)).into());
+    assert_eq!(row.consent, expected.map(|(name, granted)| (name.into(), granted)).into());
     assert!(row.attributes.is_empty(), "{row:?}");
 }

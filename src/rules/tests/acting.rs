@@ -87,7 +87,7 @@ fn the_set_says_which_events_are_to_be_judged_as_they_arrive() {
         "again_after: 180d\ngoal: {event: Order Completed, within: 30d}\nwhile: count(\"Ticket Solved\", days(7)) < 3",
     );
     let interest = good(&text).interest;
-    assert_eq!(interest.triggers, ["Order Completed".to_owned(), "Ticket Solved".to_owned()].into());
+    assert_eq!(interest.triggers, ["Order Completed".into(), "Ticket Solved".into()].into());
     assert_eq!(interest.events["Ticket Solved"].longest_window, Some(Span::days(7)));
 }
 

@@ -10,7 +10,7 @@ pub(super) async fn a_decision_is_stored_whole(store: &dyn Store) {
     let before = customers(store, &["c"]).await.remove(0);
     let deliveries = vec![mail(1, &before, 2), webhook(2, &before, 3, "crm")];
     let decided = decision(&before, deliveries.clone());
-    let rules = vec![("win-back".to_owned(), RuleState { paused: Some(Reason::Brake), ..RuleState::default() })];
+    let rules = vec![("win-back".into(), RuleState { paused: Some(Reason::Brake), ..RuleState::default() })];
     let whole =
         DecisionBatch { rules: rules.clone(), tick: Some(tick(1, &["win-back"])), ..batch(vec![decided.clone()]) };
     store.decide(whole).await.unwrap();
@@ -103,7 +103,7 @@ pub(super) async fn rule_states_are_replaced(store: &dyn Store) {
     let state = |n| RuleState { live_since: Some(day(n)), trigger: "0 10 * * *".into(), ..RuleState::default() };
     store.set_rule_states(vec![("b".into(), state(1)), ("a".into(), state(2))]).await.unwrap();
     store.set_rule_states(vec![("b".into(), state(3))]).await.unwrap();
-    assert_eq!(store.rule_states().await.unwrap(), [("a".to_owned(), state(2)), ("b".to_owned(), state(3))]);
+    assert_eq!(store.rule_states().await.unwrap(), [("a".into(), state(2)), ("b".into(), state(3))]);
     assert_eq!(store.customers(None, CustomerNumber(9), 9, &view(1)).await.unwrap(), []);
 }
 
@@ -120,7 +120,7 @@ pub(super) async fn decisions_and_arrivals_at_once_lose_nothing(store: &dyn Stor
         loop {
             let seen = customer(store, "c", 20).await;
             let mut decided = decision(&seen, vec![mail(n, &seen, 20)]);
-            decided.memories[0].0 = format!("rule {n}");
+            decided.memories[0].0 = format!("rule {n}").into();
             match store.decide(batch(vec![decided])).await {
                 Ok(()) => break,
                 Err(StoreError::Conflict) => {}

@@ -2,7 +2,7 @@ use super::sample::{
     DAY, EVERYONE, arrival, backtest, batch, change, customer, customers, dated, day, decision, id, ingest, interest,
     look, mail, mark, merge, order, profile, row, view,
 };
-use crate::domain::{Class, CustomerNumber, Event, ProfileRow, RuleMemory, State, Value, anonymous_id};
+use crate::domain::{Class, CustomerNumber, Event, ProfileRow, RuleMemory, State, Text, Value, anonymous_id};
 use crate::store::{
     Decision, DeliveryFilter, DuplicateKey, Marking, SlotChange, Store, StoreError, Urgency, Verdict, WakeChange,
 };
@@ -13,7 +13,7 @@ async fn number(store: &dyn Store, id: &str) -> Option<u64> {
 }
 
 /// Numbers and ids of all customers.
-async fn everybody(store: &dyn Store) -> Vec<(u64, String)> {
+async fn everybody(store: &dyn Store) -> Vec<(u64, Text)> {
     let page = store.customers(None, EVERYONE, 99, &view(99)).await.unwrap();
     page.into_iter().map(|seen| (seen.number.0, seen.customer.id)).collect()
 }
@@ -23,7 +23,7 @@ pub(super) async fn an_id_that_nobody_has_becomes_another_of_one_customer(store:
     let before = customer(store, "known", 9).await;
     let told = vec![merge("early", "known", 2), merge("known", "new", 3), merge("a", "b", 4)];
     assert_eq!(ingest(store, told).await, [Verdict::Stored; 3]);
-    assert_eq!(everybody(store).await, [(1, "new".to_owned()), (2, "b".to_owned())]);
+    assert_eq!(everybody(store).await, [(1, "new".into()), (2, "b".into())]);
     for (name, expected) in [("known", 1), ("early", 1), ("new", 1), ("a", 2), ("b", 2)] {
         assert_eq!(number(store, name).await, Some(expected), "{name}");
     }
@@ -54,7 +54,7 @@ pub(super) async fn two_customers_become_one(store: &dyn Store) {
     let seen = customer(store, "old", 9).await;
     assert_eq!(seen, customer(store, "new", 9).await);
     assert_eq!(Some(seen.clone()), store.customer_by_number(CustomerNumber(1), &view(9)).await.unwrap());
-    assert_eq!(everybody(store).await, [(2, "new".to_owned())]);
+    assert_eq!(everybody(store).await, [(2, "new".into())]);
     assert_eq!((store.last_customer(), store.stats().await.unwrap().customers), (CustomerNumber(2), 1));
     let one = &seen.customer;
     assert_eq!((one.arrived_at, one.updated_at), (day(1), day(3)));
@@ -81,7 +81,8 @@ pub(super) async fn two_customers_become_one(store: &dyn Store) {
 }
 
 pub(super) async fn a_purchase_that_both_know_counts_once_and_the_earlier_counts(store: &dyn Store) {
-    let twin = |n: i64, id: &str, revenue| Event { message_id: Some(format!("twin {id}")), ..order(n, id, revenue) };
+    let twin =
+        |n: i64, id: &str, revenue| Event { message_id: Some(format!("twin {id}").into()), ..order(n, id, revenue) };
     ingest(store, vec![arrival("old", order(3, "o1", 30)), arrival("old", order(4, "o2", 4))]).await;
     ingest(store, vec![arrival("new", twin(2, "o1", 20)), arrival("new", order(5, "o3", 5)), merge("old", "new", 6)])
         .await;
@@ -106,7 +107,7 @@ pub(super) async fn merging_again_or_back_or_along_a_chain_changes_nothing(store
     assert_eq!(number(store, "x").await, None, "nobody is made by it");
     // Who is merged into an id that was given up is merged into whom it means now.
     ingest(store, vec![profile("d", row(4, &[("plan", "pro")])), merge("d", "a", 4)]).await;
-    assert_eq!(everybody(store).await, [(3, "c".to_owned())]);
+    assert_eq!(everybody(store).await, [(3, "c".into())]);
     assert_eq!(customer(store, "d", 9).await.customer.text("plan"), Some("pro"));
 }
 
@@ -144,14 +145,14 @@ pub(super) async fn what_follows_a_merge_in_one_call_sees_it(store: &dyn Store) 
     let mut expected = [Verdict::Stored; 10];
     expected[6] = Verdict::Duplicate;
     assert_eq!(ingest(store, told).await, expected);
-    assert_eq!(everybody(store).await, [(2, "c".to_owned())]);
+    assert_eq!(everybody(store).await, [(2, "c".into())]);
     let one = customer(store, "a", 9).await.customer;
     assert_eq!((one.activity.orders.count, one.activity.orders.revenue), (4, 15.into()));
     assert_eq!((one.text("plan"), store.stats().await.unwrap().customers), (Some("max"), 1));
 }
 
 fn consent(received: i64, granted: bool) -> ProfileRow {
-    ProfileRow { consent: [("marketing".to_owned(), granted)].into(), ..row(received, &[]) }
+    ProfileRow { consent: [("marketing".into(), granted)].into(), ..row(received, &[]) }
 }
 
 pub(super) async fn an_objection_to_marketing_is_not_lost(store: &dyn Store) {
@@ -286,7 +287,7 @@ pub(super) async fn a_merge_in_the_background_of_many_is_seen_by_all_behind_it(s
     for n in 570..600 {
         let one = customer(store, &anonymous_id(&format!("v{}", n % 30)), 600).await.customer;
         assert_eq!((one.id.as_str(), one.activity.orders.count), (format!("c{}", n % 30).as_str(), 21));
-        assert_eq!(one.attributes["last"], Value::Text(n.to_string()));
+        assert_eq!(one.attributes["last"], Value::Text(n.to_string().into()));
     }
 }
 

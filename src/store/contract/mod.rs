@@ -23,7 +23,7 @@ struct Subject {
 }
 
 fn memory() -> Subject {
-    Subject { store: Box::new(MemoryStore::new(DeliveryKey([7; 32]))), _folder: None }
+    Subject { store: Box::new(MemoryStore::new(DeliveryKey::new([7; 32]))), _folder: None }
 }
 
 fn sled() -> Subject {

@@ -22,12 +22,9 @@ pub(in crate::store) fn order(n: i64, id: &str, revenue: i64) -> Event {
         name: "Order Completed".into(),
         at: day(n),
         received_at: day(n),
-        message_id: Some(format!("{id}@{n}")),
-        properties: [
-            ("order_id".to_owned(), Value::Text(id.into())),
-            ("revenue".to_owned(), Value::Number(revenue.into())),
-        ]
-        .into(),
+        message_id: Some(format!("{id}@{n}").into()),
+        properties: [("order_id".into(), Value::Text(id.into())), ("revenue".into(), Value::Number(revenue.into()))]
+            .into(),
     }
 }
 
@@ -45,7 +42,7 @@ pub(in crate::store) fn row(received: i64, attributes: &[(&str, &str)]) -> Profi
         effective_at: day(received),
         attributes: attributes
             .iter()
-            .map(|(name, value)| ((*name).to_owned(), (!value.is_empty()).then(|| Value::Text((*value).to_owned()))))
+            .map(|(name, value)| ((*name).into(), (!value.is_empty()).then(|| Value::Text((*value).into()))))
             .collect(),
         consent: [].into(),
         source: "test".into(),
@@ -63,11 +60,11 @@ pub(in crate::store) fn dated(customer: &str, at: i64, row: ProfileRow) -> Arriv
 
 pub(in crate::store) fn interest() -> Interest {
     let wanted = EventInterest {
-        sums: ["revenue".to_owned()].into(),
-        last_values: [("revenue".to_owned(), ValueType::Number)].into(),
+        sums: ["revenue".into()].into(),
+        last_values: [("revenue".into(), ValueType::Number)].into(),
         longest_window: Some(Span::days(365)),
     };
-    Interest { events: [("Order Completed".to_owned(), wanted)].into(), ..Interest::default() }
+    Interest { events: [("Order Completed".into(), wanted)].into(), ..Interest::default() }
 }
 
 /// As [`interest`], where some events start rules, and some are counted.
@@ -128,7 +125,7 @@ pub(in crate::store) fn mail(n: u8, to: &StoredCustomer, due: i64) -> Delivery {
         step: "win-back".into(),
         customer: to.number,
         customer_id: to.customer.id.clone(),
-        occurrence: format!("o{n}"),
+        occurrence: format!("o{n}").into(),
         payload: Payload::Email { template: "win-back".into() },
         class: Class::Marketing,
         topic: None,
@@ -155,7 +152,7 @@ pub(in crate::store) fn webhook(n: u8, to: &StoredCustomer, due: i64, endpoint: 
 
 /// The decision that queues these deliveries, with a memory, and a slot for each mail.
 pub(in crate::store) fn decision(customer: &StoredCustomer, deliveries: Vec<Delivery>) -> Decision {
-    let occurrence = deliveries.first().map_or_else(|| "o0".to_owned(), |first| first.occurrence.clone());
+    let occurrence = deliveries.first().map_or_else(|| "o0".into(), |first| first.occurrence.clone());
     let mails = deliveries.iter().filter(|delivery| matches!(delivery.payload, Payload::Email { .. }));
     Decision {
         memories: vec![(

@@ -22,11 +22,11 @@ pub(super) async fn a_page_holds_numbers_above_and_up_to(store: &dyn Store) {
 /// Another interest than the one that everything is ingested under.
 fn visits() -> Interest {
     let wanted = EventInterest {
-        sums: ["pages".to_owned()].into(),
-        last_values: [("page".to_owned(), ValueType::Text)].into(),
+        sums: ["pages".into()].into(),
+        last_values: [("page".into(), ValueType::Text)].into(),
         longest_window: None,
     };
-    let mut interest = Interest { events: [("Visit".to_owned(), wanted)].into(), ..Interest::default() };
+    let mut interest = Interest { events: [("Visit".into(), wanted)].into(), ..Interest::default() };
     interest.purchase.event = "Booking".into();
     interest
 }
@@ -49,7 +49,7 @@ pub(super) async fn a_new_interest_sees_all_events(store: &dyn Store) {
 pub(super) async fn rebuilt_totals_are_those_of_the_log(store: &dyn Store) {
     let arrivals = (0..7).flat_map(|c| {
         events().into_iter().map(move |event| {
-            let message_id = event.message_id.map(|id| format!("{c}{id}{}", event.name));
+            let message_id = event.message_id.map(|id| format!("{c}{id}{}", event.name).into());
             arrival(&format!("c{c}"), Event { message_id, ..event })
         })
     });
@@ -85,7 +85,7 @@ pub(super) async fn a_window_longer_than_what_is_kept_is_whole(store: &dyn Store
 
 pub(super) async fn a_backtest_knows_only_what_held_then(store: &dyn Store) {
     let consent = |at, granted| {
-        let row = crate::domain::ProfileRow { consent: [("marketing".to_owned(), granted)].into(), ..row(20, &[]) };
+        let row = crate::domain::ProfileRow { consent: [("marketing".into(), granted)].into(), ..row(20, &[]) };
         dated("c", at, row)
     };
     ingest(store, vec![consent(2, true), consent(6, false), dated("c", 4, row(20, &[("plan", "pro")]))]).await;

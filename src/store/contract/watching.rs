@@ -3,7 +3,8 @@ use super::sample::{
     merge, order, profile, row, view, watched,
 };
 use crate::domain::{
-    Active, Arrival, CustomerNumber, Ending, EnrollmentChange, Entry, Event, Membership, Pending, Reason, State, Watch,
+    Active, Arrival, CustomerNumber, Ending, EnrollmentChange, Entry, Event, Membership, Pending, Reason, State, Text,
+    Watch,
 };
 use crate::store::{
     Decision, DeliveryChange, Marking, Store, StoreError, StoredCustomer, Urgency, Verdict, WakeChange,
@@ -24,7 +25,7 @@ async fn watch(store: &dyn Store, id: &str) -> Watch {
 }
 
 /// Ids of the events that wait.
-async fn waiting(store: &dyn Store, id: &str) -> Vec<String> {
+async fn waiting(store: &dyn Store, id: &str) -> Vec<Text> {
     watch(store, id).await.pending.into_iter().map(|pending| pending.id).collect()
 }
 
@@ -33,7 +34,7 @@ fn nothing(seen: &StoredCustomer) -> Decision {
 }
 
 async fn hold(store: &dyn Store, id: &str, members: &[(&str, bool)]) {
-    let members = members.iter().map(|(rule, holds)| ((*rule).to_owned(), *holds)).collect();
+    let members = members.iter().map(|(rule, holds)| ((*rule).into(), *holds)).collect();
     let decided = Decision { members, ..nothing(&customer(store, id, 9).await) };
     store.decide(batch(vec![decided])).await.unwrap();
 }
@@ -104,7 +105,7 @@ pub(super) async fn a_decision_replaces_the_watch_and_no_event_is_lost_by_it(sto
     told(store, vec![arrival("a", cart(1, "e1"))], Marking::Dirty).await;
     let seen = customer(store, "a", 9).await;
     let inside = Membership { inside: true, crossings: 1, meaning: 7 };
-    let looked = Watch { segments: [("vip".to_owned(), inside)].into(), ..Watch::default() };
+    let looked = Watch { segments: [("vip".into(), inside)].into(), ..Watch::default() };
     let decided =
         |seen: &StoredCustomer| Decision { watch: Some(looked.clone()), wake: WakeChange::Set(None), ..nothing(seen) };
     told(store, vec![arrival("a", cart(2, "e2"))], Marking::Dirty).await;
@@ -147,18 +148,18 @@ pub(super) async fn for_whom_a_rule_holds_is_read_in_the_order_of_numbers(store:
     hold(store, "c2", &[("win", false)]).await;
     assert_eq!(members(store, "win-back").await[..3], [1, 2, 4]);
     assert_eq!(members(store, "win").await[..2], [4, 6]);
-    assert_eq!(watch(store, "c2").await.holding, ["win-back".to_owned()].into());
+    assert_eq!(watch(store, "c2").await.holding, ["win-back".into()].into());
 }
 
 pub(super) async fn the_record_says_all_rules_that_hold(store: &dyn Store) {
     let seen = customers(store, &["a"]).await.remove(0);
-    let holding = ["one".to_owned(), "two".to_owned()].into();
+    let holding = ["one".into(), "two".into()].into();
     let looked = Watch { holding, ..Watch::default() };
-    let members_too = vec![("two".to_owned(), false), ("three".to_owned(), true)];
+    let members_too = vec![("two".into(), false), ("three".into(), true)];
     let decided = Decision { watch: Some(looked), members: members_too, ..nothing(&seen) };
     store.decide(batch(vec![decided.clone()])).await.unwrap();
     assert!(matches!(store.decide(batch(vec![decided])).await, Err(StoreError::Conflict)));
-    assert_eq!(watch(store, "a").await.holding, ["one".to_owned(), "three".to_owned()].into());
+    assert_eq!(watch(store, "a").await.holding, ["one".into(), "three".into()].into());
     for (rule, expected) in [("one", vec![1]), ("two", vec![]), ("three", vec![1])] {
         assert_eq!(members(store, rule).await, expected, "{rule}");
     }
@@ -173,7 +174,7 @@ pub(super) async fn who_was_merged_away_is_a_member_as_who_is_left(store: &dyn S
     hold(store, "b", &[("y", true), ("z", true)]).await;
     hold(store, "c", &[("y", true)]).await;
     ingest(store, vec![merge("a", "b", 1)]).await;
-    assert_eq!(watch(store, "a").await.holding, ["x", "y", "z"].map(str::to_owned).into());
+    assert_eq!(watch(store, "a").await.holding, ["x", "y", "z"].map(Into::into).into());
     for (rule, expected) in [("x", vec![2]), ("y", vec![2, 3]), ("z", vec![2])] {
         assert_eq!(members(store, rule).await, expected, "{rule}");
     }
@@ -243,8 +244,8 @@ pub(super) async fn an_enrollment_goes_on_after_a_merge_wherever_it_stands(store
     };
     change(vec![going_on("o1", &[], Some(ended(5))), going_on("o2", &[], Some(ended(6)))]).await;
     change(vec![going_on("twin", &[], Some(ended(7)))]).await;
-    let twin = |n, ending| ("twin".to_owned(), day(n), ending);
-    let others = [("o1".to_owned(), day(1), Some(day(5))), ("o2".to_owned(), day(1), Some(day(6)))];
+    let twin = |n, ending| (Text::from("twin"), day(n), ending);
+    let others = [("o1".into(), day(1), Some(day(5))), ("o2".into(), day(1), Some(day(6)))];
     assert_eq!(endings().await, [&others[..], &[twin(1, Some(day(7))), twin(2, None)]].concat(), "the first of two");
     change(vec![going_on("twin", &[], Some(ended(8)))]).await;
     assert_eq!(endings().await, [&others[..], &[twin(1, Some(day(7))), twin(2, Some(day(8)))]].concat());
@@ -302,7 +303,7 @@ pub(super) async fn two_who_are_merged_are_watched_as_one(store: &dyn Store) {
         entered_at: day(at),
         held_out: false,
         anchor: None,
-        done: vec![format!("step of day {at}")],
+        done: vec![format!("step of day {at}").into()],
         entry: Entry::default(),
         unsent_until: None,
     };
@@ -311,7 +312,7 @@ pub(super) async fn two_who_are_merged_are_watched_as_one(store: &dyn Store) {
             .await;
         let seen = customer(store, name, 9).await;
         let membership = Membership { inside, crossings: u64::try_from(9 - n).unwrap(), meaning: 1 };
-        let segments = [("vip".to_owned(), membership), (name.to_owned(), membership)].into();
+        let segments = [("vip".into(), membership), (name.into(), membership)].into();
         let looked = Watch { segments, active: vec![active("o", n), active(name, n)], ..seen.customer.watch.clone() };
         let decided = Decision { watch: Some(looked), wake: WakeChange::Set(None), ..nothing(&seen) };
         store.decide(batch(vec![decided])).await.unwrap();
@@ -322,7 +323,7 @@ pub(super) async fn two_who_are_merged_are_watched_as_one(store: &dyn Store) {
     assert_eq!(waiting(store, "b").await, ["early@3", "early@4", "late@6", "late@7"]);
     let membership = |inside, crossings| Membership { inside, crossings, meaning: 1 };
     let segments = [("a", membership(false, 8)), ("b", membership(true, 7)), ("vip", membership(true, 8))];
-    assert_eq!(seen.watch.segments, segments.map(|(name, one)| (name.to_owned(), one)).into());
+    assert_eq!(seen.watch.segments, segments.map(|(name, one)| (name.into(), one)).into());
     let both = Active { done: vec!["step of day 1".into(), "step of day 2".into()], ..active("o", 1) };
     assert_eq!(seen.watch.active, [both, active("b", 2), active("a", 1)]);
     assert!(!seen.watch.quiet);

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::{
     Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
-    Span, State, Suppression, Tick, Time, normalized_address,
+    Span, State, Suppression, Text, Tick, Time, normalized_address,
 };
 use async_trait::async_trait;
 use model::Model;
@@ -181,11 +181,11 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn rule_states(&self) -> Result<Vec<(String, RuleState)>> {
+    async fn rule_states(&self) -> Result<Vec<(Text, RuleState)>> {
         self.with(|model| Ok(model.rules.clone().into_iter().collect()))
     }
 
-    async fn set_rule_states(&self, states: Vec<(String, RuleState)>) -> Result<()> {
+    async fn set_rule_states(&self, states: Vec<(Text, RuleState)>) -> Result<()> {
         self.with(|model| {
             model.rules.extend(states);
             Ok(())

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, Enrollment, Event, Interest, Planned, ProfileRow,
-    RuleMemory, RuleState, Suppression, Tick, Time, Watch, normalized_address,
+    RuleMemory, RuleState, Suppression, Text, Tick, Time, Watch, normalized_address,
 };
 use crate::store::derive::Newcomer;
 use crate::store::{
@@ -20,7 +20,7 @@ pub(super) struct Person {
     pub(super) rows: Vec<(u64, ProfileRow)>,
     /// By time and fingerprint.
     pub(super) events: BTreeMap<(Time, [u8; 16]), Event>,
-    pub(super) memory: BTreeMap<String, RuleMemory>,
+    pub(super) memory: BTreeMap<Text, RuleMemory>,
     pub(super) slots: Vec<CapSlot>,
     pub(super) absorbed: Vec<CustomerNumber>,
     pub(super) wake: Option<Time>,
@@ -85,8 +85,8 @@ pub(super) struct Model {
     known_events: BTreeSet<[u8; 16]>,
     pub(super) zones: BTreeSet<String>,
     pub(super) ticks: BTreeMap<Time, Tick>,
-    pub(super) planned: BTreeMap<(String, String), Planned>,
-    pub(super) rules: BTreeMap<String, RuleState>,
+    pub(super) planned: BTreeMap<(Text, String), Planned>,
+    pub(super) rules: BTreeMap<Text, RuleState>,
     pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
     pub(super) leases: BTreeMap<DeliveryId, Time>,
     pub(super) customer_leases: BTreeMap<CustomerNumber, Time>,

@@ -10,7 +10,8 @@ use super::reader::Reader;
 use super::shared::Shared;
 use super::{lock, members, rows};
 use crate::domain::{
-    Customer, Delivery, Enrollment, EnrollmentChange, Planned, RuleState, Suppression, Tick, Time, normalized_address,
+    Customer, Delivery, Enrollment, EnrollmentChange, Planned, RuleState, Suppression, Text, Tick, Time,
+    normalized_address,
 };
 use crate::store::{Decision, DecisionBatch, DuplicateKey, WakeChange, derive};
 
@@ -188,16 +189,16 @@ pub(super) fn planned(reader: Reader<'_>) -> Result<Vec<Planned>, Fault> {
 }
 
 /// States of rules.
-pub(super) fn rule_states(reader: Reader<'_>) -> Result<Vec<(String, RuleState)>, Fault> {
+pub(super) fn rule_states(reader: Reader<'_>) -> Result<Vec<(Text, RuleState)>, Fault> {
     let rows = reader.prefix(&Kind::Rule.all()).map(|row| {
         let (key, value) = row?;
-        Ok((keys::text(&key).unwrap_or_default(), rows::read(&value)?))
+        Ok((keys::text(&key).unwrap_or_default().into(), rows::read(&value)?))
     });
     rows.collect()
 }
 
 /// Prepares states of rules.
-pub(super) fn set_rule_states(mut draft: Draft<'_>, states: &[(String, RuleState)]) -> Result<(Change, ()), Fault> {
+pub(super) fn set_rule_states(mut draft: Draft<'_>, states: &[(Text, RuleState)]) -> Result<(Change, ()), Fault> {
     for (rule, state) in states {
         draft.put(keys::rule(rule), rows::write(state)?);
     }

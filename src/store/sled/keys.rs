@@ -309,7 +309,7 @@ impl DueKey {
             (2, rest) => {
                 let length = usize::try_from(u32::from_be_bytes(rest.get(..4)?.try_into().ok()?)).ok()?;
                 let name = String::from_utf8(rest.get(4..4 + length)?.to_vec()).ok()?;
-                (Lane::Endpoint(name), rest.get(4 + length..)?)
+                (Lane::Endpoint(name.into()), rest.get(4 + length..)?)
             }
             _ => return None,
         };

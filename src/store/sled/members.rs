@@ -8,16 +8,11 @@ use super::fault::Fault;
 use super::keys;
 use super::reader::Reader;
 use super::rows;
-use crate::domain::CustomerNumber;
+use crate::domain::{CustomerNumber, Text};
 use std::collections::BTreeSet;
 
 /// Makes and removes the rows of a customer for whom other rules hold than before.
-pub(super) fn follow(
-    draft: &mut Draft<'_>,
-    number: CustomerNumber,
-    before: &BTreeSet<String>,
-    after: &BTreeSet<String>,
-) {
+pub(super) fn follow(draft: &mut Draft<'_>, number: CustomerNumber, before: &BTreeSet<Text>, after: &BTreeSet<Text>) {
     for rule in before.difference(after) {
         draft.remove(keys::member(rule, number));
     }

@@ -30,7 +30,7 @@ impl Work<'_, '_> {
             }
             (Some(mut known), None) => {
                 self.name(into, known.number)?;
-                into.clone_into(&mut known.customer.id);
+                known.customer.id = into.into();
                 known
             }
             (None, stays) => {

@@ -49,7 +49,7 @@ use super::{
 };
 use crate::domain::{
     Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
-    Span, State, Suppression, Tick, Time,
+    Span, State, Suppression, Text, Tick, Time,
 };
 use async_trait::async_trait;
 use fault::Fault;
@@ -247,11 +247,11 @@ impl Store for SledStore {
         self.commit(Urgency::Interactive, move |shared, draft| decide::plan(shared, draft, &plan)).await
     }
 
-    async fn rule_states(&self) -> Result<Vec<(String, RuleState)>> {
+    async fn rule_states(&self) -> Result<Vec<(Text, RuleState)>> {
         self.read(|_, reader| decide::rule_states(reader)).await
     }
 
-    async fn set_rule_states(&self, states: Vec<(String, RuleState)>) -> Result<()> {
+    async fn set_rule_states(&self, states: Vec<(Text, RuleState)>) -> Result<()> {
         let states: Arc<[_]> = states.into();
         self.commit(Urgency::Interactive, move |_, draft| decide::set_rule_states(draft, &states)).await
     }

@@ -214,7 +214,7 @@ fn open_shared(folder: &Path, mode: OpenMode, settings: SledSettings) -> std::re
         disk::write_mark(folder, live.counts.round)?;
         let key = reader.get(&keys::meta("delivery-key"))?;
         let key = key.ok_or_else(|| Fault::Damaged("the key of its delivery ids is gone".into()))?;
-        Ok((DeliveryKey(rows::read::<Bytes>(&key)?.0), live))
+        Ok((DeliveryKey::new(rows::read::<Bytes>(&key)?.0), live))
     })?;
     Ok(shared(folder, settings, Opened { db, delivery_key, live }))
 }

@@ -5,7 +5,7 @@ use super::fault::Fault;
 use super::keys::{self, Kind};
 use super::logs::Logs;
 use super::rows;
-use crate::domain::{Activity, Event, Interest, Time, purchase_id};
+use crate::domain::{Activity, Event, Interest, Text, Time, purchase_id};
 use crate::store::derive::needs_rebuild;
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ struct Counted {
     #[n(0)]
     at: Time,
     #[n(1)]
-    message_id: Option<String>,
+    message_id: Option<Text>,
     /// Settles what the two before leave open.
     #[cbor(n(2), with = "minicbor::bytes")]
     fingerprint: [u8; 16],

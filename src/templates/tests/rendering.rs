@@ -66,7 +66,7 @@ fn what_a_customer_lacks_is_none_or_its_default() {
          {{ customer.birthday is none }} {{ orders.count }} {{ orders.average or 'no' }} {{ customer.consent.marketing }}",
     );
     assert_eq!(text, "friend friend [] true 0 no false");
-    world.set("first_name", Value::Text(String::new()));
+    world.set("first_name", Value::Text("".into()));
     assert_eq!(world.body("{{ customer.first_name or 'friend' }}").0, "friend");
 }
 

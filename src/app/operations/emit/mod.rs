@@ -33,11 +33,11 @@ pub(super) async fn emit(core: &Shared, request: EmitRequest) -> Result<Emitted>
     let stored = verdict == Verdict::Stored;
     Ok(Emitted {
         remarks: read::remarks(&world.schema, &event),
-        event: event.name,
+        event: event.name.into(),
         customer,
         at: event.at,
-        message_id: event.message_id,
-        properties: event.properties.iter().map(|(name, value)| (name.clone(), value.to_json())).collect(),
+        message_id: event.message_id.map(Into::into),
+        properties: event.properties.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect(),
         stored,
         result,
         new_customer: stored && !known,

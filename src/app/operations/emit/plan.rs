@@ -36,7 +36,7 @@ pub(in crate::app::operations) async fn plan(core: &Shared, request: EmitRequest
         remarks.push("all sending is paused; what falls due waits".to_owned());
     }
     let new_customer = stored.is_none();
-    Ok(EventPlan { event: event.name, customer, at: event.at, stored: false, new_customer, rules, remarks })
+    Ok(EventPlan { event: event.name.into(), customer, at: event.at, stored: false, new_customer, rules, remarks })
 }
 
 /// What is known of an event already.
@@ -136,7 +136,7 @@ fn silent(trial: &Trial<'_>, rule: &Rule, event: &Event, person: &Person) -> Eve
         None
     };
     EventRule {
-        rule: rule.id.clone(),
+        rule: rule.id.to_string(),
         decision: RuleDecision::NoMatch,
         reasons: Vec::new(),
         decided_at: event.at.max(trial.now),

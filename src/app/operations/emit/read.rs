@@ -72,8 +72,8 @@ fn typed(kind: Option<ValueType>, text: &str) -> Json {
 
 /// Properties that are likely misspelt: not declared, and near to one that is.
 pub(super) fn remarks(schema: &Schema, event: &Event) -> Vec<String> {
-    let Some(declared) = schema.events.get(&event.name) else { return Vec::new() };
-    let unknown = event.properties.keys().filter(|name| !declared.contains_key(*name));
+    let Some(declared) = schema.events.get(event.name.as_str()) else { return Vec::new() };
+    let unknown = event.properties.keys().filter(|name| !declared.contains_key(name.as_str()));
     unknown
         .filter_map(|name| {
             let near = nearest(name, declared.keys().map(String::as_str))?;

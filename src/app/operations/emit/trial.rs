@@ -7,7 +7,7 @@ use crate::calendar;
 use crate::delivery::World;
 use crate::domain::{
     Class, Customer, CustomerNumber, Delivery, DeliveryKey, Enrollment, Event, Interest, Payload, Pending, Reason,
-    RuleState, State, Time,
+    RuleState, State, Text, Time,
 };
 use crate::engine::{self, Looked, Looking, Verdict};
 use crate::http::{EventRule, PlannedDelivery, Result, RuleDecision};
@@ -25,9 +25,9 @@ pub(super) struct Trial<'a> {
     pub(super) world: Arc<World>,
     pub(super) customer: String,
     pub(super) now: Time,
-    states: BTreeMap<String, RuleState>,
+    states: BTreeMap<Text, RuleState>,
     /// By rule; those that no daemon has run with yet count as live since always.
-    live: BTreeMap<String, Time>,
+    live: BTreeMap<Text, Time>,
     key: DeliveryKey,
 }
 
@@ -64,7 +64,7 @@ impl Person {
     /// Lets the event wait to be judged, as it does when it arrives.
     pub(super) fn await_judgement(&mut self, event: &Event, interest: &Interest) {
         if interest.triggers.contains(&event.name) {
-            let id = event.message_id.clone().unwrap_or_else(|| "planned".to_owned());
+            let id = event.message_id.clone().unwrap_or_else(|| "planned".into());
             self.customer.watch.pending.push(Pending { id, event: event.clone(), waiting: None });
         }
     }
@@ -135,7 +135,7 @@ impl<'a> Trial<'a> {
             Verdict::Enrolled { .. } => (RuleDecision::Fire, Vec::new()),
         };
         let mut told = EventRule {
-            rule: rule.id.clone(),
+            rule: rule.id.to_string(),
             decision,
             reasons,
             decided_at: at,
@@ -199,5 +199,5 @@ fn note_reason(reasons: &mut Vec<Reason>, reason: Reason) {
 
 fn planned(delivery: &Delivery) -> PlannedDelivery {
     let (step, channel) = (delivery.step.clone(), delivery.payload.channel().to_owned());
-    PlannedDelivery { step, channel, due_at: delivery.due_at }
+    PlannedDelivery { step: step.into(), channel, due_at: delivery.due_at }
 }

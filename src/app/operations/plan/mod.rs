@@ -12,7 +12,7 @@ use crate::calendar;
 use crate::condition::{Facts, Truth};
 use crate::delivery::{Pauses, World};
 use crate::domain::{
-    Class, Customer, Delivery, DeliveryKey, Payload, Reason, RuleState, Span, State, Time, normalized_address,
+    Class, Customer, Delivery, DeliveryKey, Payload, Reason, RuleState, Span, State, Text, Time, normalized_address,
 };
 use crate::engine::{self, Decided, Firing, Moment, Verdict};
 use crate::http::{Failure, PlanReport, PlanRequest, Result, RulePlan};
@@ -94,7 +94,7 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
         }
     }
     let customers = core.store.stats().await.map_err(failure)?.customers;
-    let states: BTreeMap<String, RuleState> = core.store.rule_states().await.map_err(failure)?.into_iter().collect();
+    let states: BTreeMap<Text, RuleState> = core.store.rule_states().await.map_err(failure)?.into_iter().collect();
     for (rule, judged) in rules.iter().zip(&mut totals) {
         let state = states.get(&rule.id).cloned().unwrap_or_default();
         if brakes(rule, state, judged.queued, customers, (at, backtest)) {
@@ -238,7 +238,7 @@ impl Judge {
         judged.queued += decided.deliveries.iter().filter(|delivery| delivery.state == State::Queued).count() as u64;
         if judged.plan.deliveries != before {
             judged.reached.count += 1;
-            judged.reached.ids.extend(self.named.then(|| customer.id.clone()));
+            judged.reached.ids.extend(self.named.then(|| customer.id.to_string()));
         }
         // Whom no mail can reach is not waiting for the end of a quiet hour.
         if judged.plan.deliveries.email > before.email && self.waits_for_morning(rule, decided, zone) {
@@ -269,9 +269,13 @@ impl Judge {
             let firing = Firing { rule, occurrence: &fires.occurrence, paused };
             let moment = Moment { at: fires.at, tick: None, policy: &self.world.policy, key: &self.key };
             let one = engine::decide_cause(seen.stored.number, (customer, zone), &firing, fires.cause, &moment);
-            all.verdicts.extend(one.verdicts);
-            all.deliveries.extend(one.deliveries);
-            all.slots.extend(one.slots);
+            if all.verdicts.is_empty() {
+                all = one;
+            } else {
+                all.verdicts.extend(one.verdicts);
+                all.deliveries.extend(one.deliveries);
+                all.slots.extend(one.slots);
+            }
         }
         all
     }
@@ -307,7 +311,7 @@ impl Judge {
         }
         plan.matched += 1;
         if let Some(ids) = &mut plan.customers {
-            ids.push(customer.id.clone());
+            ids.push(customer.id.to_string());
         }
     }
 

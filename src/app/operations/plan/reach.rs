@@ -2,7 +2,7 @@
 
 use crate::app::pages::{AT_ONCE, PAGE};
 use crate::condition::{Facts, Truth};
-use crate::domain::{Customer, CustomerNumber, Event, Span, Time};
+use crate::domain::{Customer, CustomerNumber, Event, Span, Text, Time};
 use crate::engine::{self, Cause};
 use crate::rules::{Direction, Rule, RuleSet, Segment, Trigger};
 use crate::store::{Result, Store, StoreError, StoredCustomer, View};
@@ -37,13 +37,13 @@ impl Seen {
         let customer = &self.stored.customer;
         match &rule.trigger {
             Trigger::Schedule { .. } => {
-                vec![Fires { occurrence: local.occurrence.to_owned(), cause: Cause::Other, at: local.at }]
+                vec![Fires { occurrence: local.occurrence.into(), cause: Cause::Other, at: local.at }]
             }
             Trigger::Event { name, .. } => self.event(rule, name, zone, local.at).into_iter().collect(),
             Trigger::Date { .. } => {
                 let days = engine::days_due(rule, customer, zone, local.at).into_iter();
                 days.map(|day| Fires {
-                    occurrence: day.occurrence(),
+                    occurrence: day.occurrence().into(),
                     cause: Cause::Day(day),
                     at: local.at.max(day.last()),
                 })
@@ -54,7 +54,7 @@ impl Seen {
                 let crossed = segment.filter(|segment| self.crosses(segment, *direction, zone, local.at));
                 let before = customer.watch.segments.get(crossed.map_or("", |segment| &segment.name));
                 let next = before.map_or(0, |membership| membership.crossings).saturating_add(1);
-                let fires = |_| Fires { occurrence: next.to_string(), cause: Cause::Other, at: local.at };
+                let fires = |_| Fires { occurrence: next.to_string().into(), cause: Cause::Other, at: local.at };
                 crossed.map(fires).into_iter().collect()
             }
         }
@@ -69,7 +69,7 @@ impl Seen {
             rule.when.evaluate(&facts) == Truth::True
         };
         let event = events.clone().find(holds).or_else(|| events.next())?;
-        let occurrence = event.message_id.clone().unwrap_or_else(|| event.at.to_string());
+        let occurrence = event.message_id.clone().unwrap_or_else(|| event.at.to_string().into());
         Some(Fires { occurrence, cause: Cause::Event(event), at })
     }
 
@@ -93,7 +93,7 @@ pub(super) struct Local<'a> {
 
 /// A rule that fires.
 pub(super) struct Fires<'a> {
-    pub(super) occurrence: String,
+    pub(super) occurrence: Text,
     pub(super) cause: Cause<'a>,
     /// When it is judged.
     pub(super) at: Time,
@@ -104,7 +104,7 @@ pub(super) struct Fires<'a> {
 pub(super) struct Wanted {
     crossings: bool,
     /// Names of events.
-    events: Vec<String>,
+    events: Vec<Text>,
 }
 
 impl Wanted {
@@ -180,7 +180,7 @@ async fn latest(store: &dyn Store, stored: &StoredCustomer, view: &View, wanted:
     let from = view.now.minus(BACK);
     let activity = &stored.customer.activity;
     // Of events that are counted anyhow the totals tell that there is none to be read.
-    let known_past = |name: &String| {
+    let known_past = |name: &Text| {
         view.interest.events.contains_key(name) && activity.totals(name).is_none_or(|totals| totals.last_at <= from)
     };
     if wanted.events.iter().all(known_past) {

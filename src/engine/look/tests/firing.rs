@@ -13,7 +13,7 @@ fn welcome() -> Rule {
 
 fn abandoned(once_per: Option<&str>) -> Rule {
     let trigger =
-        Trigger::Event { name: "Cart Updated".into(), delay: Span::hours(24), once_per: once_per.map(str::to_owned) };
+        Trigger::Event { name: "Cart Updated".into(), delay: Span::hours(24), once_per: once_per.map(Into::into) };
     Rule { when: condition("count('Order Completed', hours(24)) == 0"), ..rule("cart", trigger) }
 }
 

@@ -11,15 +11,16 @@ use crate::calendar;
 use crate::condition::{self, Predicate, Scope};
 use crate::domain::{
     Activity, Attribute, Class, Consent, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Ending,
-    Enrollment, Event, Interest, Pending, Place, Policy, Reason, Schema, Span, State, Time, Value, ValueType,
+    Enrollment, Event, Interest, Pending, Place, Policy, Reason, Schema, Span, State, Text, Time, Value, ValueType,
 };
 use crate::engine::{Decided, Firing, Moment, Verdict, decide};
 use crate::rules::{Action, AgainAfter, Direction, Goal, Offset, Rule, RuleSet, Segment, Step, Trigger, TriggerZone};
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::LazyLock;
 
-const KEY: DeliveryKey = DeliveryKey([5; 32]);
+static KEY: LazyLock<DeliveryKey> = LazyLock::new(|| DeliveryKey::new([5; 32]));
 const WHO: CustomerNumber = CustomerNumber(1);
 
 fn t(text: &str) -> Time {
@@ -111,7 +112,7 @@ fn date(text: &str) -> Value {
 /// One customer and all that came of them, with time standing still unless told.
 struct World {
     set: RuleSet,
-    live: BTreeMap<String, Time>,
+    live: BTreeMap<Text, Time>,
     paused: BTreeSet<String>,
     policy: Policy,
     zone: TimeZone,
@@ -119,11 +120,11 @@ struct World {
     events: Vec<Event>,
     now: Time,
     wake: Option<Time>,
-    verdicts: Vec<(String, Verdict)>,
+    verdicts: Vec<(Text, Verdict)>,
     enrollments: Vec<Enrollment>,
     deliveries: Vec<Delivery>,
-    endings: Vec<(String, String, Ending)>,
-    members: BTreeSet<String>,
+    endings: Vec<(Text, Text, Ending)>,
+    members: BTreeSet<Text>,
     looks: u32,
 }
 
@@ -217,9 +218,9 @@ impl World {
         let is_there = |new: &Enrollment| {
             self.enrollments.iter().any(|old| (&old.rule, &old.occurrence) == (&new.rule, &new.occurrence))
         };
-        let gone: Vec<String> =
+        let gone: Vec<Text> =
             decided.enrollments.iter().filter(|new| is_there(new)).map(|new| new.rule.clone()).collect();
-        let stays = |rule: &String| !gone.contains(rule);
+        let stays = |rule: &Text| !gone.contains(rule);
         self.customer.memory.extend(decided.memories.into_iter().filter(|(rule, _)| stays(rule)));
         self.enrollments.extend(decided.enrollments.into_iter().filter(|one| stays(&one.rule)));
         for delivery in decided.deliveries.into_iter().filter(|one| stays(&one.rule)) {
@@ -227,7 +228,7 @@ impl World {
             self.deliveries.push(delivery);
         }
         decided.slots.into_iter().for_each(|slot| self.customer.reserve(slot));
-        let left_out = |rule: &String, occurrence: &String| {
+        let left_out = |rule: &Text, occurrence: &Text| {
             !stays(rule) && decided.entered.iter().any(|one| (&one.rule, &one.occurrence) == (rule, occurrence))
         };
         self.customer.watch.active.retain(|one| !left_out(&one.rule, &one.occurrence));
@@ -247,8 +248,8 @@ impl World {
     }
 
     fn receive(&mut self, name: &str, at: Time, properties: &[(&str, Value)]) {
-        let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        let id = format!("m{}", self.events.len());
+        let properties = properties.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
+        let id = Text::from(format!("m{}", self.events.len()));
         let event = Event { name: name.into(), at, received_at: self.now, message_id: Some(id.clone()), properties };
         self.events.push(event.clone());
         self.customer.watch.pending.push(Pending { id, event, waiting: None });

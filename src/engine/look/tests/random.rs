@@ -5,7 +5,7 @@ use super::{
 };
 use crate::calendar;
 use crate::condition::Facts;
-use crate::domain::{Activity, Span, Time, Value};
+use crate::domain::{Activity, Span, Text, Time, Value};
 use crate::rules::{AgainAfter, Rule, Segment, Trigger};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -101,11 +101,11 @@ fn rules(version: usize) -> (Vec<Rule>, Vec<Segment>) {
 }
 
 /// What memberships came to: by segment inside and crossings.
-type Memberships = BTreeMap<String, (bool, u64)>;
+type Memberships = BTreeMap<Text, (bool, u64)>;
 
 /// Memberships as the words of the design say, from nothing but the value of each condition at each instant.
 #[derive(Default)]
-struct Reference(BTreeMap<String, (bool, u64, u64)>);
+struct Reference(BTreeMap<Text, (bool, u64, u64)>);
 
 impl Reference {
     fn see(&mut self, world: &World, quiet: bool) {
@@ -137,7 +137,7 @@ fn perform(world: &mut World, act: &Act) {
         Act::Event(name, cart, late) => {
             let name = ["Signed Up", "Order Completed", "Cart Updated"][*name];
             let at = world.now.minus(Span(GRID.0 * late));
-            world.receive(name, at, &[("cart", Value::Text(format!("c{cart}")))]);
+            world.receive(name, at, &[("cart", Value::Text(format!("c{cart}").into()))]);
         }
         Act::Score(score) | Act::Import(score) => {
             world.customer.attributes.insert("score".into(), Value::Number((*score).into()));

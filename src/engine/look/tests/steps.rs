@@ -195,7 +195,7 @@ fn asking_back() -> World {
 fn an_enrollment_remembers_its_event_and_what_its_rule_names_of_entry() {
     let mut world = asking_back();
     let entry = &world.customer.watch.active[0].entry;
-    assert_eq!(entry.values, [("orders.count".to_owned(), Value::Number(1.into()))].into());
+    assert_eq!(entry.values, [("orders.count".into(), Value::Number(1.into()))].into());
     assert_eq!(entry.event.as_ref(), Some(&world.events[0]));
     world.at("2026-06-01T00:00:00Z");
     assert_eq!(world.sent(), ["hello 2026-05-02T10:00:00Z", "bye 2026-05-12T10:00:00Z"]);

@@ -108,15 +108,15 @@ impl Look {
         watch.pending.truncate(usize::from(n % 3));
         watch.quiet = n.is_multiple_of(2);
         let membership = Membership { inside: n.is_multiple_of(3), crossings: n.into(), meaning: 1 };
-        watch.segments.insert(format!("s{}", n % 2), membership);
+        watch.segments.insert(format!("s{}", n % 2).into(), membership);
         watch.active.truncate(2);
         watch.active.push(Active {
             rule: "a".into(),
-            occurrence: format!("o{}", n % 4),
+            occurrence: format!("o{}", n % 4).into(),
             entered_at: day((n % 5).into()),
             held_out: n.is_multiple_of(5),
             anchor: None,
-            done: vec![format!("step {}", n % 3)],
+            done: vec![format!("step {}", n % 3).into()],
             entry: Entry::default(),
             unsent_until: None,
         });
@@ -130,13 +130,13 @@ impl Look {
 
     fn decide(&self, seen: &StoredCustomer, decision: &mut Decision) {
         decision.watch = self.watch.map(|n| Self::after(seen.customer.watch.clone(), n));
-        decision.members = self.members.iter().map(|(rule, holds)| ((*rule).to_owned(), *holds)).collect();
+        decision.members = self.members.iter().map(|(rule, holds)| ((*rule).into(), *holds)).collect();
         decision.changes = self
             .changes
             .iter()
             .map(|(occurrence, delivery, ends)| EnrollmentChange {
                 rule: "win-back".into(),
-                occurrence: format!("o{occurrence}"),
+                occurrence: format!("o{occurrence}").into(),
                 deliveries: vec![id(*delivery)],
                 ending: ends.then(|| Ending { at: day((*delivery).into()), reason: None, conversion: None }),
             })
@@ -239,7 +239,7 @@ impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sled = open(folder.path(), OpenMode::Create).unwrap();
-        Self { folder, sled: Some(sled), model: MemoryStore::new(DeliveryKey([0; 32])), today: 1 }
+        Self { folder, sled: Some(sled), model: MemoryStore::new(DeliveryKey::new([0; 32])), today: 1 }
     }
 
     fn stores(&self) -> [&dyn Store; 2] {
@@ -274,13 +274,13 @@ impl World {
         match *thing {
             Thing::Event { customer, name: event, order: id, message, age } => {
                 let made = order(self.today - age, &format!("o{id}"), i64::from(message));
-                let message_id = (message < 15).then(|| format!("m{message}"));
+                let message_id = (message < 15).then(|| format!("m{message}").into());
                 let made = Event { name: event.into(), received_at: day(self.today), message_id, ..made };
                 arrival(&name(customer), made)
             }
             Thing::Profile { customer, value, dated: age } => {
                 let zone = ["", "Africa/Nairobi", "Europe/Zagreb", "Asia/Yerevan"][usize::from(value)];
-                let consent = [("marketing".to_owned(), value % 2 == 0)].into();
+                let consent = [("marketing".into(), value % 2 == 0)].into();
                 let row =
                     ProfileRow { consent, ..row(self.today, &[("timezone", zone), ("plan", &value.to_string())]) };
                 let name = name(customer);
@@ -356,7 +356,7 @@ impl World {
             .map(|n| {
                 let due = self.today + i64::from(n % 3);
                 let made = if n % 2 == 0 { mail(0, seen, due) } else { webhook(0, seen, due, "crm") };
-                Delivery { id: id(*n), occurrence: format!("o{n}"), tick: of_tick, ..made }
+                Delivery { id: id(*n), occurrence: format!("o{n}").into(), tick: of_tick, ..made }
             })
             .collect();
         let mut decision = decision(seen, deliveries);

@@ -11,7 +11,7 @@ const FOLDER: &str = "RETAIND_TEST_DISK";
 
 fn large(n: i64) -> Event {
     let mut event = order(n, &format!("o{n}"), 1);
-    event.properties.insert("text".into(), Value::Text("x".repeat(20_000)));
+    event.properties.insert("text".into(), Value::Text("x".repeat(20_000).into()));
     event
 }
 
