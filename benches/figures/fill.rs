@@ -24,8 +24,8 @@ pub(crate) fn store(folder: &Path, customers: u64, interest: &Interest) -> anyho
 fn fill(folder: &Path, customers: u64, interest: &Interest) -> anyhow::Result<()> {
     let files = scratch::folder()?;
     let (csv, ndjson) = (files.path().join("customers.csv"), files.path().join("events.ndjson"));
-    people::write_customers(&csv, customers)?;
-    people::write_events(&ndjson, customers)?;
+    people::write_customers(&csv, 0..customers)?;
+    people::write_events(&ndjson, 0..customers * people::EVENTS_EACH, customers)?;
     let store = SledStore::open(folder, OpenMode::Create)?;
     scratch::runtime()?.block_on(async {
         ingest(&store, people::read_customers(&csv)?, interest).await?;

@@ -4,6 +4,7 @@ use retaind::domain::{Arrival, Schema, Time};
 use retaind::ingest::{CustomersCsv, EventsNdjson, ImportOptions, Row};
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,11 +46,11 @@ fn at(i: u64, events: u64) -> Time {
     Time(NOW.0 - i64::try_from(before).unwrap_or(i64::MAX))
 }
 
-/// Writes a file of customers.
-pub(crate) fn write_customers(file: &Path, customers: u64) -> anyhow::Result<()> {
+/// Writes a file of these customers.
+pub(crate) fn write_customers(file: &Path, customers: Range<u64>) -> anyhow::Result<()> {
     let mut out = BufWriter::new(File::create(file)?);
     writeln!(out, "id,email,first_name,last_name,locale,country,timezone,consent.marketing")?;
-    for n in 0..customers {
+    for n in customers {
         let seed = mix(n ^ 0xc0ff_ee00);
         let country = ["HR", "DE", "AT", "SI"][usize::try_from(seed % 4)?];
         let zone = ["Europe/Zagreb", "Europe/Berlin", "Europe/Vienna", "Europe/Ljubljana"][usize::try_from(seed % 4)?];
@@ -64,11 +65,11 @@ pub(crate) fn write_customers(file: &Path, customers: u64) -> anyhow::Result<()>
     Ok(out.flush()?)
 }
 
-/// Writes a file of purchases, [`EVENTS_EACH`] a customer.
-pub(crate) fn write_events(file: &Path, customers: u64) -> anyhow::Result<()> {
+/// Writes a file of these purchases of so many customers, of which there are [`EVENTS_EACH`] a customer.
+pub(crate) fn write_events(file: &Path, purchases: Range<u64>, customers: u64) -> anyhow::Result<()> {
     let mut out = BufWriter::new(File::create(file)?);
     let events = customers * EVENTS_EACH;
-    for i in 0..events {
+    for i in purchases {
         let (seed, (n, _)) = (mix(i ^ 0x0bad_5eed), owner(i, customers));
         writeln!(
             out,

@@ -23,10 +23,10 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 
 /// Rows stored by one call of the store. At the end of a call it runs empty, so calls are large.
-const BATCH: usize = 4000;
+const BATCH: usize = 8000;
 
 /// A call has no more rows than stand in so many bytes of the source, and one more.
-const BATCH_BYTES: u64 = 4 << 20;
+const BATCH_BYTES: u64 = 8 << 20;
 
 /// Bytes read from the source at a time.
 const CHUNK: usize = 256 << 10;

@@ -189,7 +189,7 @@ impl Committer<'_> {
         for (job, verdict) in verdicts {
             if job.shown == Shown::Yes {
                 let applied = verdict.is_ok().then_some(self.round);
-                self.shared.intake(job.urgency).overlay.remove(job.id, &job.change.rows, applied);
+                self.shared.intake(job.urgency).overlay.remove(job.id, job.change.rows, applied);
             }
             // Who waited may have gone.
             drop(job.answer.send(verdict));

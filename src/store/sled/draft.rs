@@ -12,8 +12,8 @@ use crate::store::DuplicateKey;
 use ::sled::IVec;
 use foldhash::{HashMap, HashSet};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
 /// What a row must be when the commit is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,21 @@ impl Change {
 /// them. If one of them fails, what was built upon it conflicts. A row stays until it can be read from the tree, and for
 /// whoever reads ahead, until what they read before it came into the tree is used up.
 #[derive(Debug, Default)]
-pub(super) struct Overlay(Mutex<Rows>);
+pub(super) struct Overlay {
+    rows: Mutex<Rows>,
+    /// Commits that were answered since somebody looked at the rows. Taking their rows away is left to whoever looks
+    /// next: the committer has more to do than anybody else.
+    answered: Mutex<Vec<Answered>>,
+}
+
+/// A commit that is not on its way any more.
+#[derive(Debug)]
+struct Answered {
+    job: u64,
+    rows: Vec<(IVec, Option<IVec>)>,
+    /// The round that put them into the tree; `None` if they will never be.
+    applied: Option<u64>,
+}
 
 #[derive(Debug, Default)]
 struct Rows {
@@ -82,6 +96,19 @@ struct Entry {
 }
 
 impl Rows {
+    fn take_away(&mut self, answered: Answered) {
+        let Answered { job, rows, applied } = answered;
+        for (key, _) in rows {
+            let Some(entry) = self.shown.get_mut(&key).filter(|entry| entry.job == job) else { continue };
+            entry.applied = applied;
+            match applied {
+                Some(round) => self.applied.push_back((round, job, key)),
+                None => drop(self.shown.remove(&key)),
+            }
+        }
+        self.forget();
+    }
+
     /// Forgets what nobody needs who is reading ahead.
     fn forget(&mut self) {
         let oldest = self.reading.iter().min().copied().unwrap_or(u64::MAX);
@@ -94,31 +121,29 @@ impl Rows {
 }
 
 impl Overlay {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        let mut rows = lock(&self.rows);
+        // Taken in their order, and before anybody else sees the rows.
+        let answered = std::mem::take(&mut *lock(&self.answered));
+        answered.into_iter().for_each(|one| rows.take_away(one));
+        rows
+    }
+
     /// Shows the rows of a commit.
     pub(super) fn add(&self, job: u64, rows: &[(IVec, Option<IVec>)]) {
         let rows = rows.iter();
         let entries = rows.map(|(key, value)| (key.clone(), Entry { job, value: value.clone(), applied: None }));
-        lock(&self.0).shown.extend(entries);
+        self.rows().shown.extend(entries);
     }
 
     /// Takes them away, because that round put them into the tree, or because they will never be.
-    pub(super) fn remove(&self, job: u64, rows: &[(IVec, Option<IVec>)], applied: Option<u64>) {
-        let mut guard = lock(&self.0);
-        let Rows { shown, applied: leaving, .. } = &mut *guard;
-        for (key, _) in rows {
-            let Some(entry) = shown.get_mut(key).filter(|entry| entry.job == job) else { continue };
-            entry.applied = applied;
-            match applied {
-                Some(round) => leaving.push_back((round, job, key.clone())),
-                None => drop(shown.remove(key)),
-            }
-        }
-        guard.forget();
+    pub(super) fn remove(&self, job: u64, rows: Vec<(IVec, Option<IVec>)>, applied: Option<u64>) {
+        lock(&self.answered).push(Answered { job, rows, applied });
     }
 
     /// Somebody begins to read ahead: answers the last round that was applied, up to which they will see everything.
     pub(super) fn begin_reading(&self, applied: &AtomicU64) -> u64 {
-        let mut rows = lock(&self.0);
+        let mut rows = self.rows();
         let read_at = applied.load(Ordering::SeqCst);
         rows.reading.push(read_at);
         read_at
@@ -126,7 +151,7 @@ impl Overlay {
 
     /// What was read from there on is used up.
     pub(super) fn end_reading(&self, read_at: u64) {
-        let mut rows = lock(&self.0);
+        let mut rows = self.rows();
         if let Some(index) = rows.reading.iter().position(|begun| *begun == read_at) {
             rows.reading.swap_remove(index);
         }
@@ -135,7 +160,7 @@ impl Overlay {
 
     /// A row, for whom the tree was read at that round.
     fn get(&self, key: &[u8], read_at: u64) -> Shown {
-        match lock(&self.0).shown.get(key).filter(|entry| entry.applied.is_none_or(|round| round > read_at)) {
+        match self.rows().shown.get(key).filter(|entry| entry.applied.is_none_or(|round| round > read_at)) {
             Some(Entry { value: Some(value), .. }) => Shown::Written(value.clone()),
             Some(Entry { value: None, .. }) => Shown::Removed,
             None => Shown::Untouched,
@@ -144,7 +169,7 @@ impl Overlay {
 
     /// Rows that the tree may lack.
     fn prefix(&self, prefix: &[u8]) -> Vec<(IVec, Option<IVec>)> {
-        let rows = lock(&self.0);
+        let rows = self.rows();
         let rows = rows.shown.range(IVec::from(prefix)..).take_while(|(key, _)| key.starts_with(prefix));
         rows.filter(|(_, entry)| entry.applied.is_none())
             .map(|(key, entry)| (key.clone(), entry.value.clone()))
@@ -318,7 +343,7 @@ mod tests {
         let overlay = Overlay::default();
         let read_at = overlay.begin_reading(&AtomicU64::new(4));
         overlay.add(1, &row("new"));
-        overlay.remove(1, &row("new"), Some(5));
+        overlay.remove(1, row("new"), Some(5));
         assert_eq!(value(&overlay, read_at), Some("new".into()));
         assert_eq!(value(&overlay, 5), None, "who reads now finds it in the tree");
         assert!(overlay.prefix(b"k").is_empty(), "a prefix is read now");
@@ -331,7 +356,7 @@ mod tests {
         let overlay = Overlay::default();
         let read_at = overlay.begin_reading(&AtomicU64::new(4));
         overlay.add(1, &row("lost"));
-        overlay.remove(1, &row("lost"), None);
+        overlay.remove(1, row("lost"), None);
         assert_eq!(value(&overlay, read_at), None);
     }
 
@@ -341,10 +366,10 @@ mod tests {
         let read_at = overlay.begin_reading(&AtomicU64::new(4));
         overlay.add(1, &row("first"));
         overlay.add(2, &row("second"));
-        overlay.remove(1, &row("first"), Some(5));
+        overlay.remove(1, row("first"), Some(5));
         overlay.end_reading(read_at);
         assert_eq!(value(&overlay, 5), Some("second".into()));
-        overlay.remove(2, &row("second"), Some(6));
+        overlay.remove(2, row("second"), Some(6));
         assert_eq!(value(&overlay, 5), None);
     }
 }
