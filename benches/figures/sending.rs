@@ -183,6 +183,7 @@ fn mail_bytes(project: &Project) -> anyhow::Result<usize> {
     customer.attributes.insert("first_name".into(), retaind::domain::Value::Text("First123".into()));
     let message = Message {
         customer: &customer,
+        event: None,
         schema: &world.schema,
         words: &world.words,
         business: &world.business,

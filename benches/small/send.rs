@@ -27,7 +27,8 @@ impl Shop {
             path: "templates/win-back/en.md".into(),
             content: Ok(include_bytes!("../../templates/win-back/en.md").to_vec()),
         };
-        let (templates, problems) = templates::compile(&[file], &Names { schema: &schema, words: &words });
+        let (templates, problems) =
+            templates::compile(&[file], &Names { schema: &schema, words: &words, sent_by: &BTreeMap::new() });
         anyhow::ensure!(!problems.iter().any(retaind::domain::Diagnostic::is_error), "{problems:?}");
         let business = Business {
             name: "Amani Coffee".to_owned(),
@@ -41,6 +42,7 @@ impl Shop {
     fn render(&self) -> Result<Rendered, templates::RenderError> {
         let message = Message {
             customer: &self.customer,
+            event: None,
             schema: &self.schema,
             words: &self.words,
             business: &self.business,

@@ -1,7 +1,7 @@
 //! A webhook's body: rendered when it is decided, and never again.
 
 use crate::delivery::World;
-use crate::domain::{Customer, Delivery, Payload, Reason, State, Time};
+use crate::domain::{Customer, Delivery, Event, Payload, Reason, State, Time};
 use crate::rules::Action;
 use crate::templates::Message;
 use jiff::tz::TimeZone;
@@ -11,7 +11,9 @@ use jiff::tz::TimeZone;
 pub(super) fn fill(world: &World, customer: &Customer, zone: &TimeZone, at: Time, deliveries: &mut [Delivery]) {
     for delivery in deliveries {
         let Payload::Webhook { body, .. } = &mut delivery.payload else { continue };
-        match render(world, customer, zone, at, (&delivery.rule, &delivery.step)) {
+        let event = delivery.entry.as_ref().and_then(|entry| entry.event.as_ref());
+        let whom = Whom { customer, zone, event };
+        match render(world, &whom, at, (&delivery.rule, &delivery.step)) {
             Ok(text) => *body = text,
             Err(error) => {
                 delivery.state = State::Held;
@@ -22,19 +24,22 @@ pub(super) fn fill(world: &World, customer: &Customer, zone: &TimeZone, at: Time
     }
 }
 
-fn render(
-    world: &World,
-    customer: &Customer,
-    zone: &TimeZone,
-    at: Time,
-    (rule, step): (&str, &str),
-) -> Result<String, String> {
+/// Of whom a body tells.
+struct Whom<'a> {
+    customer: &'a Customer,
+    zone: &'a TimeZone,
+    event: Option<&'a Event>,
+}
+
+fn render(world: &World, whom: &Whom<'_>, at: Time, (rule, step): (&str, &str)) -> Result<String, String> {
+    let Whom { customer, zone, event } = *whom;
     let found = world.rules.get(rule).and_then(|rule| rule.steps.iter().find(|candidate| candidate.id == step));
     let Some(Action::Webhook { kind, .. }) = found.map(|step| &step.action) else {
         return Err("the step is not a webhook".to_owned());
     };
     let message = Message {
         customer,
+        event,
         schema: &world.schema,
         words: &world.words,
         business: &world.business,

@@ -428,6 +428,7 @@ fn render(
     let customer = &recipient.customer;
     let message = Message {
         customer,
+        event: delivery.entry.as_ref().and_then(|entry| entry.event.as_ref()),
         schema: &world.schema,
         words: &world.words,
         business: &world.business,

@@ -256,15 +256,17 @@ fn ask(asked: &Asked<'_>, active: &Active, case: &Case<'_>) -> Delivery {
         tick: moment.tick.filter(|_| asking == Asking::AtEntry),
         uncertain: 0,
         attempted_at: None,
-        entry: names_entry(rule).then(|| Box::new(active.entry.clone())),
+        entry: names_entry(rule, step).then(|| Box::new(active.entry.clone())),
         later: asking == Asking::Later,
     }
 }
 
-/// Whether a condition of the rule asks what its enrollment began with.
-fn names_entry(rule: &Rule) -> bool {
+/// Whether a condition of the rule, or what the step sends, asks what its enrollment began with.
+fn names_entry(rule: &Rule, step: &Step) -> bool {
     let steps = rule.steps.iter().filter_map(|step| step.when.as_ref());
-    !rule.at_entry.is_empty() || steps.chain([&rule.when]).chain(&rule.stays).any(|condition| condition.reads().event)
+    step.names_event
+        || !rule.at_entry.is_empty()
+        || steps.chain([&rule.when]).chain(&rule.stays).any(|condition| condition.reads().event)
 }
 
 /// Reserves a place for a mail of a capped class, at the instant at which quiet hours let it out, or suppresses it.

@@ -76,6 +76,19 @@ impl RuleSet {
     pub fn get(&self, id: &str) -> Option<&Arc<Rule>> {
         self.rules.iter().find(|rule| rule.id == id)
     }
+
+    /// Notes of each step whether what it sends names `event.…`, which only who has read the templates can say.
+    pub fn keep_events(&mut self, names_event: impl Fn(&Rule, &Step) -> bool) {
+        for rule in &mut self.rules {
+            let named: Vec<bool> = rule.steps.iter().map(|step| names_event(rule, step)).collect();
+            if !named.contains(&true) {
+                continue;
+            }
+            for (step, named) in Arc::make_mut(rule).steps.iter_mut().zip(named) {
+                step.names_event = named;
+            }
+        }
+    }
 }
 
 /// One rule.
@@ -259,6 +272,8 @@ pub struct Step {
     pub expires: Span,
     /// What is sent.
     pub action: Action,
+    /// Whether what it sends names `event.…`, so that its deliveries keep the event. False until [`RuleSet::keep_events`].
+    pub names_event: bool,
 }
 
 /// What a step sends.

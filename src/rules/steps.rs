@@ -88,7 +88,7 @@ fn step(map: Map<'_>, around: &Around<'_>, offsets: &mut Offsets) -> Option<Step
         None => None,
     };
     let id = id.unwrap_or(Some(by_itself))?;
-    Some(Step { id: id.into(), offset: offset?, when: condition, expires: expires?, action })
+    Some(Step { id: id.into(), offset: offset?, when: condition, expires: expires?, action, names_event: false })
 }
 
 fn step_id(item: Item<'_>) -> Option<String> {

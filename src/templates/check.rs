@@ -2,9 +2,10 @@
 
 use super::engine::{FILTERS, Missing, STATEMENTS, TESTS, checking_engine};
 use super::names::Needs;
+use super::samples::{self, Samples};
 use super::tags::{Tag, TagKind, Token, tags, tokens};
-use super::{Business, Message, Names, context::context};
-use crate::domain::{Customer, Diagnostic, Number, Place, Time, Value as Stored, ValueType, nearest};
+use super::{Names, SentBy, context::context};
+use crate::domain::{Diagnostic, Place, nearest};
 use minijinja::{Environment, Error, ErrorKind, Template};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -12,6 +13,8 @@ use std::ops::Range;
 /// Checks texts with tags and collects what is wrong with them.
 pub(super) struct Checker<'a> {
     pub(super) names: Names<'a>,
+    /// The rules that send the text that is checked next.
+    pub(super) sent_by: &'a [SentBy],
     pub(super) samples: Samples,
     pub(super) found: Vec<Diagnostic>,
     engine: Environment<'static>,
@@ -22,6 +25,7 @@ impl<'a> Checker<'a> {
     pub(super) fn new(names: Names<'a>) -> Self {
         Self {
             names,
+            sent_by: &[],
             samples: Samples::of(&names),
             found: Vec::new(),
             engine: checking_engine(Missing::Nothing),
@@ -94,15 +98,15 @@ impl<'a> Checker<'a> {
         let mut used: Vec<String> = used.into_iter().collect();
         used.sort_unstable();
         for name in used {
-            let Err((message, help)) = needs.take(&name, &self.names) else { continue };
+            let Err(wrong) = needs.take(&name, &self.names, self.sent_by) else { continue };
             let mut spans: Vec<_> =
                 paths.iter().filter(|(path, _)| *path == name).map(|(_, span)| span.clone()).collect();
             if spans.is_empty() {
                 spans.push(0..source.len());
             }
             for span in spans {
-                let mut problem = Diagnostic::error("unknown-name", place(span), message.clone());
-                problem.help.clone_from(&help);
+                let mut problem = Diagnostic::error(wrong.code, place(span), wrong.message.clone());
+                problem.help.clone_from(&wrong.help);
                 self.found.push(problem);
             }
         }
@@ -118,16 +122,16 @@ impl<'a> Checker<'a> {
     ) {
         let at =
             |error: &Error| place(error.range().filter(|range| range.end <= source.len()).unwrap_or(0..source.len()));
-        for (customer, who) in self.samples.both() {
-            let message = self.samples.message(customer, &self.names);
-            if let Err(error) = template.render(context(&message, needs).into_value()) {
-                let told = format!("this fails for {who}: {}", told(&error));
+        let events = samples::events(needs, &self.names, self.sent_by);
+        for case in self.samples.cases(&events, &self.names) {
+            if let Err(error) = template.render(context(&case.message, needs).into_value()) {
+                let told = format!("this fails for {}: {}", case.who, told(&error));
                 let problem = Diagnostic::error("template-fails", at(&error), told);
                 self.found.push(problem.help("ask first, `{% if … %}`, or give a value for what is missing, `… or …`"));
                 return;
             }
         }
-        let message = self.samples.message(&self.samples.sparse, &self.names);
+        let message = self.samples.sparse(&self.names);
         let strict = self.strict.template_from_named_str("part.txt", source);
         let printed = strict.and_then(|strict| strict.render(context(&message, needs).into_value()));
         if let Err(error) = printed {
@@ -170,61 +174,4 @@ pub(super) fn told(error: &Error) -> String {
         kind => kind.to_string(),
     };
     error.detail().map_or(kind.clone(), |detail| format!("{kind}: {detail}"))
-}
-
-/// Made-up customers that templates are tried with.
-pub(super) struct Samples {
-    full: Customer,
-    pub(super) sparse: Customer,
-    business: Business,
-}
-
-impl Samples {
-    fn of(names: &Names<'_>) -> Self {
-        let at = Time(1_700_000_000_000);
-        let sparse = Customer::new("c1", at);
-        let mut full = sparse.clone();
-        for (name, attribute) in &names.schema.customer {
-            let value = match &attribute.one_of {
-                Some(words) if !words.is_empty() => Stored::Text(words[0].as_str().into()),
-                _ => sample(attribute.kind, at),
-            };
-            full.attributes.insert(name.as_str().into(), value);
-        }
-        full.activity.orders.count = 3;
-        full.activity.orders.revenue = Number::from_micro(88_500_000);
-        full.activity.orders.first_at = Some(at);
-        full.activity.orders.last_at = Some(at);
-        let business = Business { name: "Shop".into(), address: "Street 1".into(), locale: "en".into() };
-        Self { full, sparse, business }
-    }
-
-    pub(super) fn both(&self) -> [(&Customer, &'static str); 2] {
-        [(&self.full, "every customer"), (&self.sparse, "a customer of whom nothing is known")]
-    }
-
-    pub(super) fn message<'m>(&'m self, customer: &'m Customer, names: &Names<'m>) -> Message<'m> {
-        const UTC: &jiff::tz::TimeZone = &jiff::tz::TimeZone::UTC;
-        Message {
-            customer,
-            schema: names.schema,
-            words: names.words,
-            business: &self.business,
-            zone: UTC,
-            locale: "en",
-        }
-    }
-}
-
-/// A value of the type. Texts are addresses, since they may be used as such.
-fn sample(kind: ValueType, at: Time) -> Stored {
-    let text = || Stored::Text("https://sample.example/".into());
-    match kind {
-        ValueType::Text => text(),
-        ValueType::Number => Stored::Number(Number::from_micro(12_500_000)),
-        ValueType::Bool => Stored::Bool(true),
-        ValueType::Date => Stored::Date(jiff::civil::date(2000, 2, 29)),
-        ValueType::Time => Stored::Time(at),
-        ValueType::List => Stored::List(vec![text()]),
-    }
 }

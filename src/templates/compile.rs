@@ -6,8 +6,8 @@ use super::head::{Head, Parts, parts};
 use super::names::Needs;
 use super::protect::{MOST_TAGS, Protected};
 use super::render::{Language, Part, RenderError, Templates};
-use super::{Names, TemplateFile, html, layout, link, locale, markdown, tags, text};
-use crate::domain::{Diagnostic, Place};
+use super::{Names, TemplateFile, html, layout, link, locale, markdown, samples, tags, text};
+use crate::domain::{Diagnostic, Event, Place};
 use crate::yaml::Node;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -26,12 +26,11 @@ pub fn compile(files: &[TemplateFile], names: &Names<'_>) -> (Templates, Vec<Dia
     let known: BTreeSet<String> = files.iter().map(|file| file.name.clone()).collect();
     let templates = Templates::new(engine, done, known);
     let Checker { samples, mut found, .. } = checker;
-    for (name, locale, place) in bodies {
-        for (customer, who) in samples.both() {
-            let message = samples.message(customer, names);
+    for Trial { name, locale, places, events } in bodies {
+        for case in samples.cases(&events, names) {
             let locale = locale.as_str();
-            if let Err(error) = templates.render(&name, &super::Message { locale, ..message }) {
-                found.extend(trial_problem(&error, &place, who));
+            if let Err(error) = templates.render(&name, &super::Message { locale, ..case.message }) {
+                found.extend(trial_problem(&error, &places, case.who));
                 break;
             }
         }
@@ -58,8 +57,9 @@ struct Sources {
 }
 
 impl Compiling<'_> {
-    /// Compiles one file; answers its name, its language and where its parts stand, to be tried out.
-    fn file(&mut self, file: &TemplateFile) -> Option<(String, String, Places)> {
+    /// Compiles one file; answers what of it is to be tried out.
+    fn file(&mut self, file: &TemplateFile) -> Option<Trial> {
+        self.checker.sent_by = self.checker.names.sent_by.get(&file.name).map_or(&[], Vec::as_slice);
         let parts = parts(file, &mut self.checker.found).map_err(|problem| self.checker.found.push(*problem)).ok()?;
         let at = |span| Place { file: file.path.clone(), text: Arc::clone(&parts.text), span };
         let subject = parts.head.as_ref().and_then(|head| head.subject.as_ref());
@@ -84,9 +84,10 @@ impl Compiling<'_> {
             }
         }
         let keys = [Part::Subject, Part::Preheader, Part::Text, Part::Html].map(key);
+        let events = samples::events(&sources.needs, &self.checker.names, self.checker.sent_by);
         let language = Language { locale: file.locale.clone(), needs: sources.needs, keys };
         self.done.entry(file.name.clone()).or_default().insert(locale.clone(), language);
-        Some((file.name.clone(), locale, whole))
+        Some(Trial { name: file.name.clone(), locale, places: whole, events })
     }
 
     /// The file's language by its normal name, if it is one and not there already.
@@ -162,6 +163,15 @@ impl Compiling<'_> {
         let html = layout::html(&html::write(&pieces, &protected), &file.locale);
         Some((needs, text, html))
     }
+}
+
+/// A file that is sound in its parts, to be tried out as a whole.
+struct Trial {
+    name: String,
+    locale: String,
+    places: Places,
+    /// What may have started it.
+    events: Vec<Event>,
 }
 
 /// Where the parts of a file stand.

@@ -54,6 +54,7 @@ pub(super) fn context(message: &Message<'_>, needs: &Needs) -> Fields {
         ("customer", customer(message, needs)),
         ("orders", orders(message, needs)),
         ("words", words(message, needs)),
+        ("event", event(message, needs)),
         (
             "business",
             Fields::new(vec![
@@ -104,6 +105,19 @@ fn orders(message: &Message<'_>, needs: &Needs) -> Value {
 fn words(message: &Message<'_>, needs: &Needs) -> Value {
     let word = |name: &String| message.words.get(name).map_or(Value::from(()), Value::from);
     Fields::new(needs.words.iter().map(|name| (name.as_str(), word(name))).collect()).into_value()
+}
+
+fn event(message: &Message<'_>, needs: &Needs) -> Value {
+    Fields::new(needs.event.iter().map(|name| (name.as_str(), property(message, name))).collect()).into_value()
+}
+
+/// A property of the event as its declared type, or none: as conditions read it. An empty text counts as missing.
+fn property(message: &Message<'_>, name: &str) -> Value {
+    let stored = message.event.and_then(|event| {
+        let kind = message.schema.property(&event.name, name)?;
+        event.properties.get(name)?.to_kind(kind).filter(|value| value.as_text() != Some(""))
+    });
+    stored.as_ref().map_or(Value::from(()), value)
 }
 
 /// A stored value as templates see it: dates and times as ISO text, which also sorts by time.

@@ -12,7 +12,7 @@ mod check;
 mod compile;
 mod context;
 mod engine;
-
+mod event;
 mod head;
 mod html;
 mod layout;
@@ -23,6 +23,7 @@ mod names;
 mod payload;
 mod protect;
 mod render;
+mod samples;
 mod tags;
 mod text;
 
@@ -33,7 +34,7 @@ pub use compile::compile;
 pub use payload::Payload;
 pub use render::{RenderError, Templates};
 
-use crate::domain::{Customer, Schema};
+use crate::domain::{Customer, Event, Schema};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -53,10 +54,21 @@ pub struct TemplateFile {
 /// What templates may name.
 #[derive(Debug, Clone, Copy)]
 pub struct Names<'a> {
-    /// The declared attributes.
+    /// The declared attributes and events.
     pub schema: &'a Schema,
     /// `business.words` of the settings.
     pub words: &'a BTreeMap<String, String>,
+    /// By template, the rules that send it. One that no rule sends may name what any event has.
+    pub sent_by: &'a BTreeMap<String, Vec<SentBy>>,
+}
+
+/// A rule that sends something: what starts it says what `event.` means there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentBy {
+    /// Its name.
+    pub rule: String,
+    /// The event that starts it, if one does.
+    pub event: Option<String>,
 }
 
 /// Who writes.
@@ -75,7 +87,9 @@ pub struct Business {
 pub struct Message<'a> {
     /// To whom.
     pub customer: &'a Customer,
-    /// The declared attributes, for their defaults.
+    /// The event that started it, where one did and it was kept.
+    pub event: Option<&'a Event>,
+    /// The declared attributes and properties, for their defaults and types.
     pub schema: &'a Schema,
     /// `business.words` of the settings.
     pub words: &'a BTreeMap<String, String>,

@@ -1,11 +1,11 @@
 //! What a template may name, and what it does name.
 
-use super::Names;
+use super::{Names, SentBy, event};
 use crate::domain::nearest;
 use std::collections::BTreeSet;
 
 /// Words that begin every name, besides what the template itself sets.
-pub(super) const ROOTS: [&str; 4] = ["customer", "orders", "words", "business"];
+pub(super) const ROOTS: [&str; 5] = ["customer", "orders", "words", "business", "event"];
 const ORDERS: [&str; 5] = ["count", "revenue", "average", "first_at", "last_at"];
 const BUSINESS: [&str; 3] = ["name", "address", "locale"];
 /// Functions of the engine that are kept.
@@ -22,6 +22,16 @@ pub(super) struct Needs {
     pub(super) orders: BTreeSet<String>,
     /// Words of the business.
     pub(super) words: BTreeSet<String>,
+    /// Properties of the event that started the rule.
+    pub(super) event: BTreeSet<String>,
+}
+
+/// What is wrong with a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) help: Option<String>,
 }
 
 impl Needs {
@@ -30,10 +40,11 @@ impl Needs {
         self.consent.extend(other.consent);
         self.orders.extend(other.orders);
         self.words.extend(other.words);
+        self.event.extend(other.event);
     }
 
     /// Takes in one name, written with dots; or says what is wrong with it and what to write.
-    pub(super) fn take(&mut self, name: &str, names: &Names<'_>) -> Result<(), (String, Option<String>)> {
+    pub(super) fn take(&mut self, name: &str, names: &Names<'_>, sent_by: &[SentBy]) -> Result<(), Wrong> {
         let parts: Vec<&str> = name.split('.').collect();
         match parts[..] {
             ["customer", "consent", consent] if names.schema.consents.iter().any(|known| known == consent) => {
@@ -50,7 +61,14 @@ impl Needs {
             }
             ["business", member] if BUSINESS.contains(&member) => {}
             [function] if FUNCTIONS.contains(&function) => {}
-            _ => return Err((reason(&parts, names), help(&parts, names))),
+            ["event", property] => {
+                event::check(property, names, sent_by)?;
+                self.event.insert(property.to_owned());
+            }
+            _ => {
+                let (message, help) = (reason(&parts, names), help(&parts, names, sent_by));
+                return Err(Wrong { code: "unknown-name", message, help });
+            }
         }
         Ok(())
     }
@@ -66,13 +84,14 @@ fn reason(parts: &[&str], names: &Names<'_>) -> String {
             format!("`customer.{known}` has no members, so there is no `{name}`")
         }
         ["customer", attribute, ..] => format!("schema.yaml declares no attribute `{attribute}`"),
+        ["event", property, _, ..] => format!("`event.{property}` has no members, so there is no `{name}`"),
         ["words", word, ..] => format!("there is no word `{word}` in the settings, under `business.words`"),
         _ => format!("unknown name `{name}`"),
     }
 }
 
-fn help(parts: &[&str], names: &Names<'_>) -> Option<String> {
-    let known = known_names(names);
+fn help(parts: &[&str], names: &Names<'_>, sent_by: &[SentBy]) -> Option<String> {
+    let known = known_names(names, sent_by);
     let Some(root) = parts.first().filter(|root| ROOTS.contains(root)) else {
         return Some(help_without_root(parts, &known));
     };
@@ -96,7 +115,7 @@ fn help_without_root(parts: &[&str], known: &[String]) -> String {
 }
 
 /// Every name, written with dots.
-fn known_names(names: &Names<'_>) -> Vec<String> {
+fn known_names(names: &Names<'_>, sent_by: &[SentBy]) -> Vec<String> {
     let of = |root: &str, members: &mut dyn Iterator<Item = &str>| -> Vec<String> {
         members.map(|member| format!("{root}.{member}")).collect()
     };
@@ -106,5 +125,6 @@ fn known_names(names: &Names<'_>) -> Vec<String> {
     known.extend(of("orders", &mut ORDERS.into_iter()));
     known.extend(of("words", &mut names.words.keys().map(String::as_str)));
     known.extend(of("business", &mut BUSINESS.into_iter()));
+    known.extend(of("event", &mut event::properties(names, sent_by).into_iter()));
     known
 }

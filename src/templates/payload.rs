@@ -5,7 +5,7 @@ use super::context::context;
 use super::engine::{Missing, engine};
 use super::names::Needs;
 use super::tags::{TagKind, tags};
-use super::{Message, Names, RenderError};
+use super::{Message, Names, RenderError, SentBy};
 use crate::domain::{Diagnostic, Number};
 use crate::yaml::{Document, Kind, Node};
 use minijinja::value::ValueKind;
@@ -42,22 +42,30 @@ enum Part {
 }
 
 impl Payload {
-    /// Compiles the tree; every problem has its place in the document.
+    /// Compiles the tree of a step of that rule; every problem has its place in the document.
     #[must_use]
-    pub fn compile(document: &Document, node: &Node, names: &Names<'_>) -> (Option<Self>, Vec<Diagnostic>) {
-        let mut compiling = Compiling {
-            document,
-            checker: Checker::new(*names),
-            engine: engine(Missing::Nothing),
-            needs: Needs::default(),
-            count: 0,
-        };
+    pub fn compile(
+        document: &Document,
+        node: &Node,
+        names: &Names<'_>,
+        sent_by: &SentBy,
+    ) -> (Option<Self>, Vec<Diagnostic>) {
+        let mut checker = Checker::new(*names);
+        checker.sent_by = std::slice::from_ref(sent_by);
+        let mut compiling =
+            Compiling { document, checker, engine: engine(Missing::Nothing), needs: Needs::default(), count: 0 };
         let root = compiling.part(node);
         let Compiling { checker, engine, needs, .. } = compiling;
         // What is missing is `null` here, which a receiver can see.
         let found: Vec<Diagnostic> = checker.found.into_iter().filter(Diagnostic::is_error).collect();
         let sound = found.is_empty();
         (root.filter(|_| sound).map(|root| Self(Arc::new(Compiled { engine, needs, root }))), found)
+    }
+
+    /// Whether it names `event.…`.
+    #[must_use]
+    pub fn names_event(&self) -> bool {
+        !self.0.needs.event.is_empty()
     }
 
     /// Renders the data for a customer.

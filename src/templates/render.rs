@@ -108,6 +108,12 @@ impl Templates {
         self.0.known.clone()
     }
 
+    /// Whether a template names `event.…`, in any of its languages.
+    #[must_use]
+    pub fn names_event(&self, template: &str) -> bool {
+        self.0.templates.get(template).is_some_and(|there| there.values().any(|file| !file.needs.event.is_empty()))
+    }
+
     /// Renders a message in the language that is nearest to the wanted one.
     pub fn render(&self, template: &str, message: &Message<'_>) -> Result<Rendered, RenderError> {
         let languages = self.0.templates.get(template);

@@ -10,11 +10,14 @@ PEOPLE = 120          # known from the start, all silver
 DEAR = 50             # an order of more than that gets a receipt
 LAPSES = 20           # seconds until a visitor lapses
 AROUND = 6            # seconds around a reminder in which nobody is given its date
+PUPILS = 60           # who began a course yesterday
+AHEAD = 24            # seconds from then, a day later, until it goes on for the first of them
 STOP = 240            # seconds after which the sender gives up
 SCHEMA = """customer: {tier: string, trial_ends_on: date}
 events:
   Order Completed: {order_id: string, revenue: number}
   Visited: {page: string}
+  Course Begun: {course: string}
 """
 SEGMENTS = """gold: {when: 'customer.tier == "gold"'}
 lapsed: {when: 'since(last_at("Visited")) > hours(1)'}
@@ -28,7 +31,11 @@ RULES = {
     "demoted": ("{leaves: gold}", "everyone", [CALL], []),
     "lapsed": ("{enters: lapsed}", "everyone", [LETTER, CALL], ["day: 2"]),
     "returned": ("{leaves: lapsed}", "everyone", [CALL], []),
+    "course": ("{event: Course Begun}", "everyone", [LETTER], ["day: 1", "day: 2"]),
 }
+SUBJECTS = {"course": "course {{ event.course or '?' }}"}
+# Of those who began yesterday, what falls due today.
+NEXT_DAY = [f"{LETTER}-1", f"{CALL}-1"]
 REMINDER = ("everyone", [LETTER, CALL], ["day: 1", "day: 7"])
 
 
@@ -52,7 +59,9 @@ def rule_file(name, trigger, when, steps, later):
     call = "webhook: {to: crm, type: it.happened, data: {id: \"{{ customer.id }}\"}}"
     lines += [f"  - {{id: {LETTER}, email: {name}}}"] if LETTER in steps else []
     lines += [f"  - {{id: {CALL}, {call}}}"] if CALL in steps else []
-    lines += [f"  - {{id: later-{n}, {day}, {call}}}" for n, day in enumerate(later)]
+    for n, day in enumerate(later, 1):
+        lines += [f"  - {{id: {LETTER}-{n}, {day}, email: {name}}}"] if LETTER in steps else []
+        lines += [f"  - {{id: {CALL}-{n}, {day}, {call}}}"]
     return "\n".join(lines) + "\n"
 
 
@@ -60,7 +69,7 @@ def cmd_project(args):
     low, high = args.between
     total = args.kills * (low + high) / 2000
     # The first reminders fall due while it is killed, if that goes on for so long.
-    first = (int(time.time() + 25) // 60 + 1) * 60
+    first = (int(time.time() + 40) // 60 + 1) * 60
     due = [first + 60 * n for n in range(1 + round(total / 60)) if clock(first + 60 * n, "%F") == clock(first, "%F")]
     (args.work / "plan.json").write_text(json.dumps(dict(reminders=due)))
     files = {
@@ -79,7 +88,7 @@ http: {{public: "127.0.0.1:{args.public_port}", write_keys: [{{file: write.key}}
     for name, rule in rules.items():
         files[f"rules/{name}.yaml"] = rule_file(name, *rule)
         if LETTER in rule[2]:
-            files[f"templates/{name}/en.md"] = f"---\nsubject: {name}\n---\nHello.\n"
+            files[f"templates/{name}/en.md"] = f"---\nsubject: \"{SUBJECTS.get(name, name)}\"\n---\nHello.\n"
     for name, text in files.items():
         path = args.work / "project" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,6 +148,36 @@ def mailed(work, rule):
 
 def calls(work):
     return len({json.loads(line)["id"] for line in open(work / "hook.ledger") if line.endswith("\n")})
+
+
+def cmd_offset(_):
+    print(AHEAD - 86400)
+
+
+def cmd_yesterday(args):
+    """Pupils begin, one after the other; mails only, for a call's time of yesterday would not be taken for good."""
+    sender = Sender(args.work, "yesterday")
+    for n in range(PUPILS):
+        sender.profile(f"s{n}")
+        sender.send("track", f"s{n}", event="Course Begun", properties=dict(course=f"c{n}"))
+        time.sleep(0.25)
+    letters = lambda: sum(1 for line in open(args.work / "mail.ledger") if line.endswith("\n"))
+    world.wait_until(lambda: letters() >= PUPILS, "the letters of all courses")
+
+
+def cmd_later(args):
+    """What the steps of the next day came to: each when it was due, in part while the daemon was killed, and with what the
+    event of yesterday said."""
+    listed = json.loads((args.work / "deliveries.json").read_text())
+    due = [dt.datetime.fromisoformat(d["due_at"]).timestamp() for d in listed if d["step"] in NEXT_DAY]
+    kills = [float(line) for line in open(args.work / "kills")]
+    among = sum(1 for at in due if kills and kills[0] < at < kills[-1])
+    mails = [json.loads(line) for line in open(args.work / "mail.ledger")]
+    wrong = [mail for mail in mails if mail["subject"].startswith("course")
+             and mail["subject"] != "course c" + mail["rcpt"][0].split("@")[0].lstrip("s")]
+    print(json.dumps(dict(next_day=len(due), among_kills=among, wrong_subjects=len(wrong))))
+    if wrong or args.kills > 1 and not among:
+        sys.exit(f"none fell due while it was killed, or such as {wrong[:1]} say something else")
 
 
 def cmd_prepare(args):
@@ -243,6 +282,8 @@ def expected(work):
             passages.add(("thanks", customer, message["messageId"]))
             if order["revenue"] > DEAR:
                 passages.add(("receipt", customer, order["order_id"]))
+        elif message.get("event") == "Course Begun":
+            passages.add(("course", customer, message["messageId"]))
         elif message.get("event") == "Visited":
             passages.add(("returned", customer, "2") if "timestamp" not in message else ("lapsed", customer, "1"))
         elif traits.get("tier") == "gold":
@@ -255,6 +296,7 @@ def expected(work):
         day = clock(at, "%F")
         passages |= {(name, customer, day) for customer, (known, ends_on) in ends.items() if ends_on == day and known < at}
     steps = {name: rule[2] for name, rule in RULES.items()} | {name: REMINDER[1] for name in reminders(work)}
+    steps["course"] = [LETTER, *NEXT_DAY]
     return {(rule, step, customer, occurrence) for rule, customer, occurrence in passages for step in steps[rule]}
 
 
@@ -273,9 +315,13 @@ def main():
     project.add_argument("--between", type=int, nargs=2, required=True, metavar=("MIN_MS", "MAX_MS"))
     for port in ("mail", "hook", "public"):
         project.add_argument(f"--{port}-port", type=int, required=True)
+    command("offset")
+    command("yesterday", "work")
     command("prepare", "work")
+    command("later", "work").add_argument("--kills", type=int, required=True)
     command("send", "work").add_argument("--kills", type=int, required=True)
-    own = dict(project=cmd_project, prepare=cmd_prepare, send=cmd_send)
+    own = dict(
+        project=cmd_project, offset=cmd_offset, yesterday=cmd_yesterday, prepare=cmd_prepare, send=cmd_send, later=cmd_later)
     command.run(own, expected_once_all_is_sent, lambda d: (d["rule"], d["step"], d["customer"], d["occurrence"]))
 
 

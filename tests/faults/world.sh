@@ -3,6 +3,7 @@
 # The script that sources it has set `here`, and `count`, the script that counts what must be there.
 
 # Options, with what they are without being given.
+clock=
 kills=10 signal=KILL min_ms=400 max_ms=2500 mail_faults=() hook_faults=()
 binary=${CARGO_TARGET_DIR:-$here/../../target}/debug/retaind
 tools=${RETAIND_TOOLS:-} log=${RETAIND_CDNOW_LOG:-}
@@ -74,13 +75,14 @@ start_sinks() {
   printf '%s\n' "$secret" >"$project/crm.secret"
 }
 
-# A first start, which a command may make use of; rules begin with it.
+# A first start, which a command may make use of; rules begin with it. `clock` is a command before the daemon's, if it is
+# to run by another clock.
 start_once() {
   cat >"$daemon" <<END
 #!/bin/bash
 cd '$project' || exit 2
 echo \$\$ >'$work/pid'
-exec '$binary' run >>'$work/daemon.log' 2>&1
+exec $clock '$binary' run >>'$work/daemon.log' 2>&1
 END
   chmod +x "$daemon"
   "$daemon" &

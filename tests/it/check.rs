@@ -98,3 +98,25 @@ fn a_warning_passes_and_is_an_error_under_strict() {
     says(&project.run(&["check"]).exits(0).err, "rules/hello.yaml:4:");
     project.run(&["check", "--strict"]).exits(65);
 }
+
+#[test]
+fn a_template_that_names_the_event_is_refused_where_no_event_starts_the_rule() {
+    let project = project();
+    project.write("schema.yaml", "events:\n  Cart Updated: {product: string}\n");
+    let template = "---\nsubject: Your cart\n---\n{{ event.produkt or 'It' }} waits.\n";
+    let settings = "business: {name: Shop, address: Here, timezone: UTC}\nemail: {from: a@shop.example, transport: \"file:out\"}\n";
+    project.write("retaind.yaml", settings).write("templates/cart/en.md", template);
+    let rule = |trigger: &str| {
+        format!("rule: hello\nclass: service\ntrigger: {{{trigger}}}\nwhen: everyone\nsteps:\n  - email: cart\n")
+    };
+    project.write("rules/hello.yaml", &rule("event: Cart Updated"));
+    let err = project.run(&["check"]).exits(65).err;
+    says(&err, "templates/cart/en.md:4:4");
+    says(&err, "did you mean `event.product`?");
+    project.write("templates/cart/en.md", &template.replace("produkt", "product"));
+    project.run(&["check", "--strict"]).exits(0);
+    project.write("rules/hello.yaml", &rule("date: created_at"));
+    let err = project.run(&["check"]).exits(65).err;
+    says(&err, "templates/cart/en.md:4:4");
+    says(&err, "no event starts the rule `hello`");
+}

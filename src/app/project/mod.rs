@@ -3,8 +3,8 @@
 use super::StartError;
 use crate::config::{self, Settings};
 use crate::domain::{Diagnostic, Place, Schema, Severity, Text};
-use crate::rules::{self, Action, RuleSet, SourceFile};
-use crate::templates::{self, Payload, TemplateFile, Templates};
+use crate::rules::{self, Action, Rule, RuleSet, SourceFile, Trigger};
+use crate::templates::{self, Payload, SentBy, TemplateFile, Templates};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read;
@@ -87,9 +87,19 @@ pub fn load(settings_file: &Path) -> Loaded {
     };
     let Some(settings) = settings else { return loaded };
     let schema = read_schema(&folder, &settings, &mut loaded);
-    let (templates, template_names) = read_templates(&folder, &settings, &schema, &mut loaded);
-    let rules = read_rules(&folder, &settings, &schema, &template_names, &mut loaded);
-    let payloads = compile_payloads(&rules, &schema, &settings, &mut loaded);
+    let files = read_templates(&folder, &mut loaded);
+    // A template with a problem exists all the same: a rule that names it is not at fault.
+    let template_names = files.iter().map(|file| file.name.clone()).collect();
+    let mut rules = read_rules(&folder, &settings, &schema, &template_names, &mut loaded);
+    let sent_by = sent_by(&rules);
+    let names = templates::Names { schema: &schema, words: &settings.business.words, sent_by: &sent_by };
+    let (templates, problems) = templates::compile(&files, &names);
+    loaded.diagnostics.extend(problems);
+    let payloads = compile_payloads(&rules, &names, &mut loaded);
+    rules.keep_events(|rule, step| match &step.action {
+        Action::Email { template, .. } => templates.names_event(template),
+        Action::Webhook { .. } => payloads.get(&(rule.id.clone(), step.id.clone())).is_some_and(Payload::names_event),
+    });
     loaded.diagnostics.sort_by(|a, b| {
         (&a.place.file, a.place.span.start, a.severity).cmp(&(&b.place.file, b.place.span.start, b.severity))
     });
@@ -130,12 +140,7 @@ fn read_schema(folder: &Path, settings: &Settings, loaded: &mut Loaded) -> Schem
     }
 }
 
-fn read_templates(
-    folder: &Path,
-    settings: &Settings,
-    schema: &Schema,
-    loaded: &mut Loaded,
-) -> (Templates, BTreeSet<String>) {
+fn read_templates(folder: &Path, loaded: &mut Loaded) -> Vec<TemplateFile> {
     let mut files = Vec::new();
     for name in entries(&folder.join("templates"), loaded) {
         let path = folder.join("templates").join(&name);
@@ -157,11 +162,7 @@ fn read_templates(
         }
     }
     loaded.template_files = files.len();
-    let names = templates::Names { schema, words: &settings.business.words };
-    let (templates, problems) = templates::compile(&files, &names);
-    loaded.diagnostics.extend(problems);
-    // A template with a problem exists all the same: a rule that names it is not at fault.
-    (templates, files.into_iter().map(|file| file.name).collect())
+    files
 }
 
 fn read_rules(
@@ -203,18 +204,34 @@ fn read_rules(
     rules
 }
 
+/// By template, the rules that send it.
+fn sent_by(rules: &RuleSet) -> BTreeMap<String, Vec<SentBy>> {
+    let mut all: BTreeMap<String, Vec<SentBy>> = BTreeMap::new();
+    for rule in &rules.rules {
+        for step in &rule.steps {
+            if let Action::Email { template, .. } = &step.action {
+                all.entry(template.to_string()).or_default().push(sender(rule));
+            }
+        }
+    }
+    all
+}
+
+fn sender(rule: &Rule) -> SentBy {
+    let event = if let Trigger::Event { name, .. } = &rule.trigger { Some(name.to_string()) } else { None };
+    SentBy { rule: rule.id.to_string(), event }
+}
+
 fn compile_payloads(
     rules: &RuleSet,
-    schema: &Schema,
-    settings: &Settings,
+    names: &templates::Names<'_>,
     loaded: &mut Loaded,
 ) -> BTreeMap<(Text, Text), Payload> {
-    let names = templates::Names { schema, words: &settings.business.words };
     let mut payloads = BTreeMap::new();
     for rule in &rules.rules {
         for step in &rule.steps {
             let Action::Webhook { data, document, .. } = &step.action else { continue };
-            let (payload, problems) = Payload::compile(document, data, &names);
+            let (payload, problems) = Payload::compile(document, data, names, &sender(rule));
             loaded.diagnostics.extend(problems);
             if let Some(payload) = payload {
                 payloads.insert((rule.id.clone(), step.id.clone()), payload);

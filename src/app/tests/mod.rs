@@ -10,6 +10,7 @@ mod meddled;
 mod merges;
 mod purchases;
 mod ticks;
+mod told;
 
 use super::daemon::{self, Daemon};
 use super::{StoreMode, open_store, project};

@@ -1,11 +1,12 @@
 //! Whole templates, from files to messages and diagnostics.
 
 mod diagnostics;
+mod event;
 mod payload;
 mod rendering;
 
-use super::{Business, Message, Names, RenderError, Rendered, TemplateFile, Templates, compile};
-use crate::domain::{Attribute, Customer, Diagnostic, Number, Schema, Time, Value, ValueType};
+use super::{Business, Message, Names, RenderError, Rendered, SentBy, TemplateFile, Templates, compile};
+use crate::domain::{Attribute, Customer, Diagnostic, Event, Number, Schema, Time, Value, ValueType};
 use std::collections::BTreeMap;
 
 /// What stands around every test: a schema, words, a business, a customer.
@@ -15,6 +16,8 @@ struct World {
     business: Business,
     zone: jiff::tz::TimeZone,
     customer: Customer,
+    event: Option<Event>,
+    sent_by: BTreeMap<String, Vec<SentBy>>,
     locale: &'static str,
 }
 
@@ -42,6 +45,8 @@ impl World {
             business: Business { name: "Amani & Sons".into(), address: "Moi Avenue 1".into(), locale: "en".into() },
             zone: jiff::tz::TimeZone::get("Africa/Nairobi").unwrap(),
             customer,
+            event: None,
+            sent_by: BTreeMap::new(),
             locale: "en",
         };
         world.set("first_name", Value::Text("Ana".into()));
@@ -61,6 +66,7 @@ impl World {
     fn message(&self) -> Message<'_> {
         Message {
             customer: &self.customer,
+            event: self.event.as_ref(),
             schema: &self.schema,
             words: &self.words,
             business: &self.business,
@@ -70,7 +76,7 @@ impl World {
     }
 
     fn names(&self) -> Names<'_> {
-        Names { schema: &self.schema, words: &self.words }
+        Names { schema: &self.schema, words: &self.words, sent_by: &self.sent_by }
     }
 
     fn compile(&self, files: &[TemplateFile]) -> (Templates, Vec<Diagnostic>) {

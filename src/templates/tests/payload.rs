@@ -1,6 +1,6 @@
 use super::World;
 use crate::domain::{Diagnostic, Value};
-use crate::templates::Payload;
+use crate::templates::{Payload, SentBy};
 use crate::yaml::{Document, parse};
 use serde_json::json;
 
@@ -8,16 +8,21 @@ fn document(text: &str) -> Document {
     parse("rules/a.yaml".as_ref(), text.as_bytes()).unwrap()
 }
 
+/// A rule that no event starts.
+fn tick() -> SentBy {
+    SentBy { rule: "a".into(), event: None }
+}
+
 fn render(world: &World, text: &str) -> serde_json::Value {
     let document = document(text);
-    let (payload, found) = Payload::compile(&document, &document.root, &world.names());
+    let (payload, found) = Payload::compile(&document, &document.root, &world.names(), &tick());
     assert_eq!(found, []);
     payload.unwrap().render(&world.message()).unwrap()
 }
 
 fn problems(text: &str) -> Vec<String> {
     let document = document(text);
-    let (payload, found) = Payload::compile(&document, &document.root, &World::new().names());
+    let (payload, found) = Payload::compile(&document, &document.root, &World::new().names(), &tick());
     assert_eq!(payload.is_none(), found.iter().any(Diagnostic::is_error));
     found.iter().map(ToString::to_string).collect()
 }
