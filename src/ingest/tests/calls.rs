@@ -45,12 +45,20 @@ fn one_bad_message_never_keeps_the_others_from_being_read() {
 #[test]
 fn what_is_no_batch_is_refused_whole() {
     let many_messages = format!(r#"{{"batch":[{}7]}}"#, "7,".repeat(MOST_MESSAGES));
-    for bad in
-        ["", "[]", "{", "{}", r#"{"batch":{}}"#, r#"{"batch":[1,]}"#, r#"{"batch":[],"batch":[]}"#, &many_messages]
-    {
+    for bad in [
+        "",
+        "[]",
+        "{",
+        "{}",
+        r#"{"batch":{}}"#,
+        r#"{"batch":[1,]}"#,
+        r#"{"batch":[],"batch":[]}"#,
+        r#" [[{"type":"track","userId":"1","event":"e"}],null]"#,
+        &many_messages,
+    ] {
         assert!(many(bad).is_err(), "{bad}");
     }
-    assert_eq!(many(r#"{"batch":[]}"#), Ok(vec![]));
+    assert_eq!(many("\n {\"batch\":[]}"), Ok(vec![]));
     let deep = format!(r#"{{"batch":[{}{}]}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert!(many(&deep).unwrap_err().to_string().contains("nested deeper than 128 levels"));
     let text = format!(r#"{{"batch":[{{"type":"track","userId":"1","event":"\"{}"}}]}}"#, "[".repeat(200));
