@@ -125,7 +125,9 @@ impl Overlay {
         let mut rows = lock(&self.rows);
         // Taken in their order, and before anybody else sees the rows.
         let answered = std::mem::take(&mut *lock(&self.answered));
-        answered.into_iter().for_each(|one| rows.take_away(one));
+        for one in answered {
+            rows.take_away(one);
+        }
         rows
     }
 
