@@ -65,6 +65,10 @@ pub fn read_call(form: CallForm, body: &[u8], schema: &Schema, received_at: Time
             Ok(vec![read_message(&reading(None), Some(kind), &message)])
         }
         CallForm::Many => {
+            // Read as an envelope, a list would do as well: its first item would be the batch.
+            if !body.trim_ascii_start().starts_with(b"{") {
+                return Err(BadBody::Malformed("not a JSON object with a list `batch`".to_owned()));
+            }
             let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
             if envelope.batch.len() > MOST_MESSAGES {
                 return Err(BadBody::TooMany(envelope.batch.len()));

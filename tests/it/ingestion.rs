@@ -53,6 +53,16 @@ fn call(address: SocketAddr, key: &str, what: &str, body: &Value) -> (u16, Value
     (status, serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}")))
 }
 
+/// The description of what can be called.
+fn document(address: SocketAddr) -> Value {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(LIMIT)).expect("a timeout can be set");
+    stream.write_all(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    serde_json::from_str(answer.split("\r\n\r\n").nth(1).expect("a body")).expect("a document")
+}
+
 fn order(number: u32, at: &str) -> Value {
     json!({
         "type": "track", "userId": "ana", "anonymousId": null, "event": "Order Completed", "messageId": format!("m{number}"),
@@ -203,4 +213,24 @@ fn a_stop_waits_for_what_is_being_sent_and_takes_it() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     daemon.drained();
     assert_eq!(project.json(&["customers", "show", "ana"])["orders"]["count"], 1);
+}
+
+#[test]
+fn what_the_document_shows_is_stored() {
+    let project = shop();
+    let daemon = project.start();
+    let at = address(&daemon);
+    let document = document(at);
+    let calls = document["paths"].as_object().expect("paths").iter().filter(|(_, path)| path.get("post").is_some());
+    let mut messages = 0;
+    for (path, described) in calls {
+        let examples = &described["post"]["requestBody"]["content"]["application/json"]["examples"];
+        let example = &examples["shop"]["value"];
+        assert!(example.is_object(), "{path} shows no body");
+        let (status, answer) = call(at, FIRST, path.trim_start_matches("/v1/"), example);
+        assert_eq!((status, &answer["refused"]), (200, &json!(0)), "{path}: {answer}");
+        messages += answer["verdicts"].as_array().expect("verdicts").len();
+    }
+    assert_eq!(messages, 6 + 2 * 6, "six kinds of messages, each alone and in two batches");
+    daemon.stop();
 }

@@ -1,6 +1,7 @@
 //! The public listener: what senders of events call.
 
 mod body;
+mod examples;
 mod intake;
 mod listener;
 mod openapi;

@@ -1,5 +1,6 @@
 //! What the public listener answers, as `OpenAPI` 3.1 describes it.
 
+use super::examples;
 use super::intake::Call;
 use super::refusal::RefusalKind;
 use serde_json::{Map, Value, json};
@@ -12,9 +13,11 @@ const ID: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*\
 const NAME: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
 /// A text without NUL.
 const PLAIN: &str = "^[^\\u0000]*$";
-/// A time of which every part is there. More forms are understood.
-const TIME: &str = "-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?\
-(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])$";
+/// A time from 1970 to 2099 as RFC 3339 has it, or without a zone: on a day that there is. More forms are understood.
+const TIME: &str = "^(\
+(19[7-9][0-9]|20[0-9][0-9])-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)\
+|(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26]))-02-29\
+)T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?$";
 
 /// The largest number that is an id: all of its digits are sure.
 const LARGEST: i64 = 9_007_199_254_740_991;
@@ -73,7 +76,10 @@ fn operation(call: Call) -> Value {
         "requestBody": {
             "required": true,
             "description": "At most 500 kB, also when unpacked; `Content-Encoding: gzip` is understood.",
-            "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{}", body(call))}}},
+            "content": {"application/json": {
+                "schema": {"$ref": format!("#/components/schemas/{}", body(call))},
+                "examples": {"shop": {"summary": "As a shop sends it.", "value": examples::body(call)}},
+            }},
         },
         "responses": responses,
     })
@@ -239,7 +245,7 @@ fn schemas() -> Value {
             "description": "At most 32 KiB, at most 32 levels deep. What schema.yaml declares must be of its type.",
             "additionalProperties": {"$ref": "#/components/schemas/Value"},
         },
-        "Identify": message("1970 to 2025, or later up to one hour from now", &past(), &[("traits", values())]),
+        "Identify": message("from 1970 to at most one hour from now", &[("traits", values())]),
         "Track": {"allOf": [
             {"type": "object", "required": ["event"], "properties": {
                 "event": {"type": "string", "maxLength": 256, "pattern": ID},
@@ -280,10 +286,6 @@ fn values() -> Value {
     json!({"anyOf": [{"type": "null"}, {"$ref": "#/components/schemas/Values"}]})
 }
 
-fn past() -> String {
-    format!("^(19[7-9][0-9]|20[01][0-9]|202[0-5]){TIME}")
-}
-
 fn view(longest: usize) -> Value {
     let name = json!({"type": ["string", "null"], "maxLength": longest, "pattern": NAME});
     let category = json!({"type": ["string", "null"], "pattern": PLAIN});
@@ -292,11 +294,11 @@ fn view(longest: usize) -> Value {
 
 /// A message that says what happened.
 fn event(more: &[(&str, Value)]) -> Value {
-    message("1970 to 2099", &format!("^(19[7-9][0-9]|20[0-9][0-9]){TIME}"), more)
+    message("1970 to 2099", more)
 }
 
 /// A message of somebody, known or not. Members that it does not know are passed over.
-fn message(when: &str, time: &str, more: &[(&str, Value)]) -> Value {
+fn message(when: &str, more: &[(&str, Value)]) -> Value {
     let none = json!({"enum": [null, ""]});
     let mut properties = Map::new();
     properties.insert("userId".into(), json!({"anyOf": [none, id()]}));
@@ -311,7 +313,7 @@ fn message(when: &str, time: &str, more: &[(&str, Value)]) -> Value {
         "timestamp".into(),
         json!({
             "description": format!("When it happened, {when}; now if it is missing. Without a zone it is UTC."),
-            "anyOf": [{"type": "null"}, {"type": "string", "pattern": time}],
+            "anyOf": [{"type": "null"}, {"type": "string", "pattern": TIME}],
         }),
     );
     properties.insert("sentAt".into(), sent_at());

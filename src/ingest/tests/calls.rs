@@ -45,12 +45,20 @@ fn one_bad_message_never_keeps_the_others_from_being_read() {
 #[test]
 fn what_is_no_batch_is_refused_whole() {
     let many_messages = format!(r#"{{"batch":[{}7]}}"#, "7,".repeat(MOST_MESSAGES));
-    for bad in
-        ["", "[]", "{", "{}", r#"{"batch":{}}"#, r#"{"batch":[1,]}"#, r#"{"batch":[],"batch":[]}"#, &many_messages]
-    {
+    for bad in [
+        "",
+        "[]",
+        "{",
+        "{}",
+        r#"{"batch":{}}"#,
+        r#"{"batch":[1,]}"#,
+        r#"{"batch":[],"batch":[]}"#,
+        r#" [[{"type":"track","userId":"1","event":"e"}],null]"#,
+        &many_messages,
+    ] {
         assert!(many(bad).is_err(), "{bad}");
     }
-    assert_eq!(many(r#"{"batch":[]}"#), Ok(vec![]));
+    assert_eq!(many("\n {\"batch\":[]}"), Ok(vec![]));
     let deep = format!(r#"{{"batch":[{}{}]}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert!(many(&deep).unwrap_err().to_string().contains("nested deeper than 128 levels"));
     let text = format!(r#"{{"batch":[{{"type":"track","userId":"1","event":"\"{}"}}]}}"#, "[".repeat(200));
@@ -90,4 +98,27 @@ fn a_profile_holds_from_the_corrected_time_and_says_where_it_comes_from() {
     let [Arrival::Profile { row, dated: true, .. }] = read.as_slice() else { panic!("a profile, not {read:?}") };
     assert_eq!((row.effective_at, row.source.as_str()), (NOW.minus(Span::hours(1)), "identify"));
     assert_eq!(row.attributes, [("plan".into(), None)].into());
+}
+
+#[test]
+fn a_time_is_read_in_each_form_that_the_document_of_the_listener_allows() {
+    let read = |at: &str| {
+        let message = format!(r#"{{"userId":"1","event":"e","timestamp":"{at}"}}"#);
+        one(MessageKind::Track, &message).map(|arrivals| match &arrivals[..] {
+            [Arrival::Event { event, .. }] => event.at.to_string(),
+            other => panic!("an event, not {other:?}"),
+        })
+    };
+    for (sent, at) in [
+        ("1970-01-01T00:00+14:00", "1969-12-31T10:00:00Z"),
+        ("1972-02-29T23:59:59.123456789", "1972-02-29T23:59:59.123Z"),
+        ("2000-02-29T12:30Z", "2000-02-29T12:30:00Z"),
+        ("2026-01-31T00:00:00-13:59", "2026-01-31T13:59:00Z"),
+        ("2099-12-31T23:59:59-14:00", "2100-01-01T13:59:59Z"),
+    ] {
+        assert_eq!(read(sent), Ok(at.to_owned()), "{sent}");
+    }
+    for day in ["1973-02-29", "2026-02-29", "2026-04-31", "2026-13-01", "2026-01-00"] {
+        assert!(read(&format!("{day}T00:00:00Z")).is_err(), "{day}");
+    }
 }
