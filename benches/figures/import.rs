@@ -26,8 +26,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let bare = folder.path().join("bare");
     let turns = Turns { project: &project, file: folder.path().join("rows"), bare: &bare };
 
-    let profiles = turns
-        .of(ImportKind::Customers, customers, people::write_customers, |from, numbers| profile_rows(from, numbers))?;
+    let profiles = turns.of(ImportKind::Customers, customers, people::write_customers, profile_rows)?;
     let events = customers * EVENTS_EACH;
     let purchases = turns.of(
         ImportKind::Events,
