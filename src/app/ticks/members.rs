@@ -6,7 +6,7 @@ use crate::app::shared::Shared;
 use crate::app::watch::{self, Bell};
 use crate::delivery::World;
 use crate::domain::{CustomerNumber, Text, Tick, Time};
-use crate::store::{Result, StoredCustomer, View};
+use crate::store::{Result, Store, StoreError, StoredCustomer, View};
 use futures_util::future::try_join_all;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -78,22 +78,39 @@ impl Members {
         self.core.daemon.as_ref().is_some_and(|daemon| daemon.bell.ceased_since(&self.rules, self.at).is_some())
     }
 
-    /// Reads and judges those of a page behind `after`.
+    /// Reads and judges those of a page behind `after`, on two threads: what takes long is fetching records that nobody
+    /// has looked at for a while.
     pub(super) async fn judge(
         &self,
         numbers: &Numbers,
         after: Option<CustomerNumber>,
         view: &View,
-        judge: &Judge,
+        judge: &Arc<Judge>,
     ) -> Result<Page<Vec<Part>>> {
-        let wanted = numbers.customers.iter().filter(|number| Some(**number) > after);
-        let found = try_join_all(wanted.map(|number| self.core.store.customer_by_number(*number, view))).await?;
-        // Of those who were merged, the other is looked at under a number of their own.
-        let is_wanted = |stored: &StoredCustomer| numbers.customers.binary_search(&stored.number).is_ok();
-        let mut seen = BTreeSet::new();
-        let mut customers = found.into_iter().flatten().filter(is_wanted).filter(|one| seen.insert(one.number));
-        Ok(Page { end: numbers.end, result: judge.page(&mut customers) })
+        let wanted: Vec<_> = numbers.customers.iter().copied().filter(|number| Some(*number) > after).collect();
+        let (first, second) = wanted.split_at(wanted.len() / 2);
+        let work = |half: &[CustomerNumber]| {
+            let store = Arc::clone(&self.core.store);
+            tokio::spawn(judge_some(store, half.to_vec(), view.clone(), Arc::clone(judge)))
+        };
+        let (first, second) = (work(first), work(second));
+        let broken = |_| StoreError::Closed;
+        let mut result = first.await.map_err(broken)??;
+        result.extend(second.await.map_err(broken)??);
+        Ok(Page { end: numbers.end, result })
     }
+}
+
+async fn judge_some(
+    store: Arc<dyn Store>,
+    numbers: Vec<CustomerNumber>,
+    view: View,
+    judge: Arc<Judge>,
+) -> Result<Vec<Part>> {
+    let found = try_join_all(numbers.iter().map(|number| store.customer_by_number(*number, &view))).await?;
+    // Of those who were merged, the other is looked at under a number of their own.
+    let own = |(stored, number): (Option<StoredCustomer>, CustomerNumber)| stored.filter(|one| one.number == number);
+    Ok(judge.page(&mut found.into_iter().zip(numbers).filter_map(own)))
 }
 
 /// Waits until everybody whose wake is at or before `at` was looked at.
