@@ -39,7 +39,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     daemon.wait_for("everybody was looked at")?;
     daemon.stop()?;
     let mut shop = Shop { public, customers, next: customers * EVENTS_EACH, folder: folder.path() };
-    let mut rows = in_turns(&project, &mut shop, events)?;
+    let mut rows = vec![in_turns(&project, &mut shop, events)?];
     rows.extend(without_pause(&project, &mut shop, events)?);
     show(&format!("{BATCH} events in a call, {CONNECTIONS} connections, {customers} customers"), &rows);
     Ok(())
@@ -83,11 +83,11 @@ impl Shop<'_> {
 }
 
 /// Events through a daemon, and then their rows written bare, turn by turn.
-fn in_turns(project: &Project, shop: &mut Shop<'_>, events: u64) -> anyhow::Result<Vec<Row>> {
+fn in_turns(project: &Project, shop: &mut Shop<'_>, events: u64) -> anyhow::Result<Row> {
     let bare = shop.folder.join("bare");
     scratch::copy(&project.store(), &bare)?;
     let turn = (events / TURNS).min(TURN).next_multiple_of(BATCH);
-    let (mut ours, mut ceiling, mut with_looks, mut per_round) = (0.0, 0.0, 0.0, 0);
+    let (mut ours, mut ceiling, mut per_round) = (0.0, 0.0, 0);
     for _ in 0..TURNS {
         let before = bare::rounds(&project.store())?;
         let daemon = Daemon::start(project)?;
@@ -102,34 +102,15 @@ fn in_turns(project: &Project, shop: &mut Shop<'_>, events: u64) -> anyhow::Resu
         per_round = all / usize::try_from(rounds.max(1))?;
         ours += sent.seconds;
         ceiling += Bare::open(&bare)?.write(&rows, per_round)?;
-        let looked = with_look_rows(rows, scratch::whole(looks));
-        with_looks += Bare::open(&bare)?.write(&looked, per_round)?;
     }
     let rate = |seconds: f64| (turn * TURNS) as f64 / seconds;
-    let row = |what: String, ceiling, limit| {
-        let (figure, ceiling) = (rate(ours), Some(rate(ceiling)));
-        Row { what, figure, ceiling, unit: Unit::PerSecond, limit }
-    };
-    let what = format!("{} events, durable ({per_round} rows in a round)", turn * TURNS);
-    Ok(vec![
-        row(what, ceiling, Limit::Ratio(0.6)),
-        row("the same; the ceiling writes what the looks wrote, too".to_owned(), with_looks, Limit::None),
-    ])
-}
-
-/// The rows, and behind the rows of an event those that the look at its customer wrote, for so many looks: the customer
-/// and the wake again.
-fn with_look_rows(rows: Vec<bare::Row>, mut looks: usize) -> Vec<bare::Row> {
-    let mut all = Vec::new();
-    for row in rows {
-        let is_of_look = row.0.starts_with(b"c") || row.0.starts_with(b"w");
-        if row.0.starts_with(b"c") {
-            looks = looks.saturating_sub(1);
-        }
-        all.extend((is_of_look && looks > 0).then(|| row.clone()));
-        all.push(row);
-    }
-    all
+    Ok(Row {
+        what: format!("{} events, durable ({per_round} rows in a round)", turn * TURNS),
+        figure: rate(ours),
+        ceiling: Some(rate(ceiling)),
+        unit: Unit::PerSecond,
+        limit: Limit::Ratio(0.6),
+    })
 }
 
 /// Fingerprint, event, purchase, customer and wake row of each event, as far as it has one, in the order of arrival. Wake
