@@ -1,25 +1,33 @@
 //! The figures that `docs/PERFORMANCE.md` tells, each beside the raw ceiling measured in the same run.
 //!
 //! `cargo bench --bench figures` runs all of them, `cargo bench --bench figures -- import mail` some. Sizes come from the
-//! environment: `RETAIND_BENCH_CUSTOMERS`, `RETAIND_BENCH_DELIVERIES`, `RETAIND_BENCH_QUEUED`; `RETAIND_BENCH_DIR` says on which disk,
+//! environment: `RETAIND_BENCH_CUSTOMERS`, `RETAIND_BENCH_DELIVERIES`, `RETAIND_BENCH_QUEUED`,
+//! `RETAIND_BENCH_EVENTS`; `RETAIND_BENCH_DIR` says on which disk,
 //! `RETAIND_BENCH_STORES` where filled stores are kept for the next run.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::cast_precision_loss, reason = "counts and bytes of a benchmark are far below 2^52")]
 
+mod admin;
 mod at_once;
 mod bare;
+mod batches;
+mod calls;
 mod decide;
 mod evaluate;
 mod fill;
 mod import;
+mod importing;
 mod machine;
 mod memory;
 mod people;
 mod process;
 mod project;
+mod schedule;
 mod scratch;
 mod sending;
 mod table;
+mod ticks;
+mod waiting;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -35,6 +43,9 @@ const FIGURES: &[Figure] = &[
     ("webhooks", sending::webhooks),
     ("memory", memory::run),
     ("at_once", at_once::run),
+    ("batches", batches::run),
+    ("ticks", ticks::run),
+    ("waiting", waiting::run),
 ];
 
 fn main() -> ExitCode {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let customers = scratch::customers()?;
@@ -173,6 +173,15 @@ impl Daemon {
             anyhow::ensure!(begin.elapsed() < PATIENCE, "the daemon never said {text:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
+        Ok(())
+    }
+
+    /// Stops it as systemd does, and waits until it is gone.
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+        let id = rustix::process::Pid::from_child(&self.process.0);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
+        let status = self.process.0.wait()?;
+        anyhow::ensure!(status.success(), "the daemon ended with {status}: {}", fs::read_to_string(&self.log)?);
         Ok(())
     }
 

@@ -40,9 +40,9 @@ pub(crate) fn order_id(i: u64) -> String {
     format!("order-{i:09}")
 }
 
-/// When the `i`th event happened; they come in the order of time, as a shop's export does.
+/// When the `i`th event happened; they come in the order of time, as a shop's export does. More than so many happen now.
 fn at(i: u64, events: u64) -> Time {
-    let before = PAST - PAST / events * i;
+    let before = PAST.saturating_sub(PAST / events * i);
     Time(NOW.0 - i64::try_from(before).unwrap_or(i64::MAX))
 }
 
@@ -68,6 +68,12 @@ pub(crate) fn write_customers(file: &Path, customers: Range<u64>) -> anyhow::Res
 /// Writes a file of these purchases of so many customers, of which there are [`EVENTS_EACH`] a customer.
 pub(crate) fn write_events(file: &Path, purchases: Range<u64>, customers: u64) -> anyhow::Result<()> {
     let mut out = BufWriter::new(File::create(file)?);
+    events(&mut out, purchases, customers)?;
+    Ok(out.flush()?)
+}
+
+/// These purchases as lines of an import.
+pub(crate) fn events(out: &mut impl Write, purchases: Range<u64>, customers: u64) -> anyhow::Result<()> {
     let events = customers * EVENTS_EACH;
     for i in purchases {
         let (seed, (n, _)) = (mix(i ^ 0x0bad_5eed), owner(i, customers));
@@ -81,7 +87,7 @@ pub(crate) fn write_events(file: &Path, purchases: Range<u64>, customers: u64) -
             seed / 200 % 100,
         )?;
     }
-    Ok(out.flush()?)
+    Ok(())
 }
 
 const OPTIONS: ImportOptions = ImportOptions { ignore_unknown: false, received_at: NOW };

@@ -18,6 +18,12 @@ pub(crate) fn size(name: &str, default: u64) -> anyhow::Result<u64> {
     text.replace('_', "").parse().with_context(|| format!("{name} is no whole number"))
 }
 
+/// A count that was kept as a float.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are whole and not negative")]
+pub(crate) const fn whole(count: f64) -> usize {
+    count as usize
+}
+
 /// How many customers.
 pub(crate) fn customers() -> anyhow::Result<u64> {
     size("RETAIND_BENCH_CUSTOMERS", 100_000)

@@ -44,6 +44,7 @@ metrics! {
     RELOADS = "retaind_reloads_total", Counter, "Reloads, by `result` (ok, refused).";
     LAST_RELOAD_OK = "retaind_last_reload_ok", Gauge, "1 if the last reload was taken, 0 if the old rules were kept.";
     TICKS = "retaind_ticks_total", Counter, "Ticks completed, by `rule`.";
+    TICK_SECONDS = "retaind_tick_seconds", Seconds, "Time of a tick, by `part` (decide, commit).";
     TICK_LAG = "retaind_tick_lag_seconds", Gauge, "By how much the oldest tick that is not complete is late.";
     OVERDUE_WAKES = "retaind_overdue_wakes_total", Counter, "Times the loop woke by itself because the scheduler was silent.";
     MATCHES = "retaind_matches_total", Counter, "Customers whose condition held at a tick, by `rule`.";
@@ -54,6 +55,7 @@ metrics! {
     BRAKES = "retaind_brakes_total", Counter, "Times the brake stopped a rule, by `rule`.";
     LOOKS = "retaind_looks_total", Counter, "Customers looked at because something changed or fell due.";
     LOOK_LATENESS = "retaind_look_lateness_seconds", Seconds, "How long after its instant such a look was durable.";
+    EVENT_LATENESS = "retaind_event_lateness_seconds", Seconds, "How long after its receipt an event that rules wait for was judged, and that durable.";
     LOOK_LAG = "retaind_look_lag_seconds", Gauge, "By how much the oldest look that is due and not made is late.";
     QUEUE = "retaind_deliveries", Gauge, "Deliveries stored, by `state`.";
     LANE_LAG = "retaind_lane_lag_seconds", Gauge, "By how much the oldest due delivery of a `lane` is late.";

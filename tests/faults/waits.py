@@ -11,7 +11,7 @@ DEAR = 50             # an order of more than that gets a receipt
 LAPSES = 20           # seconds until a visitor lapses
 AROUND = 6            # seconds around a reminder in which nobody is given its date
 PUPILS = 60           # who began a course yesterday
-AHEAD = 24            # seconds from then, a day later, until it goes on for the first of them
+AHEAD = 45            # seconds from then, a day later, until it goes on for the first of them
 STOP = 240            # seconds after which the sender gives up
 SCHEMA = """customer: {tier: string, trial_ends_on: date}
 events:
@@ -69,7 +69,7 @@ def cmd_project(args):
     low, high = args.between
     total = args.kills * (low + high) / 2000
     # The first reminders fall due while it is killed, if that goes on for so long.
-    first = (int(time.time() + 40) // 60 + 1) * 60
+    first = (int(time.time() + 60) // 60 + 1) * 60
     due = [first + 60 * n for n in range(1 + round(total / 60)) if clock(first + 60 * n, "%F") == clock(first, "%F")]
     (args.work / "plan.json").write_text(json.dumps(dict(reminders=due)))
     files = {
@@ -157,12 +157,20 @@ def cmd_offset(_):
 def cmd_yesterday(args):
     """Pupils begin, one after the other; mails only, for a call's time of yesterday would not be taken for good."""
     sender = Sender(args.work, "yesterday")
+    (args.work / "began").write_text(str(time.time()))
     for n in range(PUPILS):
         sender.profile(f"s{n}")
         sender.send("track", f"s{n}", event="Course Begun", properties=dict(course=f"c{n}"))
         time.sleep(0.25)
     letters = lambda: sum(1 for line in open(args.work / "mail.ledger") if line.endswith("\n"))
     world.wait_until(lambda: letters() >= PUPILS, "the letters of all courses")
+
+
+def cmd_wait(args):
+    """Lets pass what is left until their courses go on."""
+    left = float((args.work / "began").read_text()) + AHEAD - time.time()
+    print(f"the first course goes on in {left:.0f} s")
+    time.sleep(max(left - 2, 0))
 
 
 def cmd_later(args):
@@ -318,10 +326,12 @@ def main():
     command("offset")
     command("yesterday", "work")
     command("prepare", "work")
+    command("wait", "work")
     command("later", "work").add_argument("--kills", type=int, required=True)
     command("send", "work").add_argument("--kills", type=int, required=True)
     own = dict(
-        project=cmd_project, offset=cmd_offset, yesterday=cmd_yesterday, prepare=cmd_prepare, send=cmd_send, later=cmd_later)
+        project=cmd_project, offset=cmd_offset, yesterday=cmd_yesterday, prepare=cmd_prepare, wait=cmd_wait,
+        send=cmd_send, later=cmd_later)
     command.run(own, expected_once_all_is_sent, lambda d: (d["rule"], d["step"], d["customer"], d["occurrence"]))
 
 

@@ -28,6 +28,7 @@ clock=
 
 # Everybody who is to cross a border must have been seen on this side of it.
 start_once expect prepare "$work"
+expect wait "$work"
 expect send "$work" --kills "$kills" >"$work/send.log" 2>&1 &
 started+=("$!")
 kill_and_settle

@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// How often a page is decided again after a conflict before the tick is left for the next look.
 const TRIES: usize = 8;
@@ -31,6 +32,29 @@ struct Work<'t> {
     judge: &'t Arc<Judge>,
     /// The page, if it is one of members; else one of everybody.
     of: Option<(&'t Members, &'t Numbers)>,
+}
+
+/// Where a tick's time goes. Where everybody is looked at, pages are judged while the one before is committed; then only
+/// the wait for them counts as deciding.
+#[derive(Default)]
+struct Times {
+    decide: Duration,
+    commit: Duration,
+}
+
+impl Times {
+    fn record(&self) {
+        metrics::histogram!(names::TICK_SECONDS, label::PART => "decide").record(self.decide);
+        metrics::histogram!(names::TICK_SECONDS, label::PART => "commit").record(self.commit);
+    }
+}
+
+/// Does something and adds what it took.
+async fn timed<T>(total: &mut Duration, work: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let done = work.await;
+    *total += begun.elapsed();
+    done
 }
 
 impl TickRunner {
@@ -68,17 +92,20 @@ impl TickRunner {
         let view = View { interest: Arc::clone(&world.interest), now: tick.at, backtest: false };
         let key = self.store.delivery_key();
         let judge = Arc::new(Judge::new(Arc::clone(world), Arc::clone(&self.pauses), tick.clone(), key));
-        if let Some(members) = Members::of(&self.core, world, &tick).await? {
-            while let Some(numbers) = members.page(tick.cursor).await? {
-                let page = members.judge(&numbers, tick.cursor, &view, &judge).await?;
+        let mut times = Times::default();
+        if let Some(members) = timed(&mut times.decide, Members::of(&self.core, world, &tick)).await? {
+            while let Some(numbers) = timed(&mut times.decide, members.page(tick.cursor)).await? {
+                let page = members.judge(&numbers, tick.cursor, &view, &judge);
+                let page = timed(&mut times.decide, page).await?;
                 let work = Work { view: &view, judge: &judge, of: Some((&members, &numbers)) };
-                self.commit_page(&mut tick, page, &work).await?;
+                timed(&mut times.commit, self.commit_page(&mut tick, page, &work)).await?;
                 if !progress.page_done() {
                     return Ok(false);
                 }
             }
             if members.are_known() {
-                self.complete(world, tick, now).await?;
+                timed(&mut times.commit, self.complete(world, tick, now)).await?;
+                times.record();
                 return Ok(true);
             }
         }
@@ -86,14 +113,15 @@ impl TickRunner {
         let each = Arc::clone(&judge);
         let mut pages =
             Box::pin(judge_all(Arc::clone(&self.store), view.clone(), tick.cursor, move |page| each.page(page)));
-        while let Some(page) = pages.next().await {
-            self.commit_page(&mut tick, page?, &work).await?;
+        while let Some(page) = timed(&mut times.decide, pages.next()).await {
+            timed(&mut times.commit, self.commit_page(&mut tick, page?, &work)).await?;
             if !progress.page_done() {
                 return Ok(false);
             }
         }
         drop(pages);
-        self.complete(world, tick, now).await?;
+        timed(&mut times.commit, self.complete(world, tick, now)).await?;
+        times.record();
         Ok(true)
     }
 

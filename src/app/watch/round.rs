@@ -34,6 +34,8 @@ struct Look {
     at: Time,
     /// When it was to be.
     wake: Time,
+    /// When the events came in that nobody had looked at before.
+    received: Vec<Time>,
 }
 
 /// Works off one round.
@@ -283,7 +285,9 @@ fn look(stored: &StoredCustomer, world: &World, zones: &mut Zones, looking: &Loo
             (decision, held)
         }
     };
-    Look { proposal: Proposal::new(decision, &customer.watch.active), held, at: looking.now, wake }
+    let new = customer.watch.pending.iter().filter(|pending| pending.waiting.is_none());
+    let received = new.map(|pending| pending.event.received_at).collect();
+    Look { proposal: Proposal::new(decision, &customer.watch.active), held, at: looking.now, wake, received }
 }
 
 /// Nothing but to look again another day.
@@ -295,7 +299,11 @@ fn put_off(decision: &Decision, at: Time) -> Decision {
 #[expect(clippy::cast_precision_loss, reason = "seconds of a histogram are floats")]
 fn count(look: &Look, now: Time) {
     metrics::counter!(names::LOOKS).increment(1);
-    metrics::histogram!(names::LOOK_LATENESS).record(now.since(look.wake).0.max(0) as f64 / 1000.0);
+    let seconds_since = |before: Time| now.since(before).0.max(0) as f64 / 1000.0;
+    metrics::histogram!(names::LOOK_LATENESS).record(seconds_since(look.wake));
+    for received in &look.received {
+        metrics::histogram!(names::EVENT_LATENESS).record(seconds_since(*received));
+    }
     for enrollment in &look.proposal.decision.enrollments {
         let holdout = if enrollment.held_out { "true" } else { "false" };
         let rule = enrollment.rule.clone();

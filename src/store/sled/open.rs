@@ -50,7 +50,7 @@ pub enum Cache {
     /// 1 GiB: for a command that ends, and for a store that is being filled.
     #[default]
     Large,
-    /// A tenth of the store's size on disk, at least 48 MiB and at most 1 GiB: for a daemon, which is to leave a small
+    /// A tenth of the store's size on disk, at least 56 MiB and at most 1 GiB: for a daemon, which is to leave a small
     /// machine's memory to others. The customers, whom every rule reads, are nearly as much, and of what is read from end to
     /// end again and again a cache that is a little too small keeps nothing.
     OfStore,
@@ -58,7 +58,7 @@ pub enum Cache {
 
 impl Cache {
     const LARGEST: u64 = 1 << 30;
-    const SMALLEST: u64 = 48 << 20;
+    const SMALLEST: u64 = 56 << 20;
 
     /// For the store in a folder as it now is; for one that is yet to be made, as for an empty one.
     fn bytes(self, folder: &Path) -> u64 {
@@ -333,7 +333,7 @@ mod tests {
             std::fs::File::create(folder.path().join("db")).unwrap().set_len(size).unwrap();
             Cache::OfStore.bytes(folder.path())
         };
-        assert_eq!(Cache::OfStore.bytes(folder.path()), 48 << 20, "nothing is there yet");
-        assert_eq!([of(100 << 20), of(5000 << 20), of(40 << 30)], [48 << 20, 500 << 20, 1 << 30]);
+        assert_eq!(Cache::OfStore.bytes(folder.path()), 56 << 20, "nothing is there yet");
+        assert_eq!([of(100 << 20), of(5000 << 20), of(40 << 30)], [56 << 20, 500 << 20, 1 << 30]);
     }
 }
