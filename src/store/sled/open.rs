@@ -50,7 +50,7 @@ pub enum Cache {
     /// 1 GiB: for a command that ends, and for a store that is being filled.
     #[default]
     Large,
-    /// A tenth of the store's size on disk, at least 56 MiB and at most 1 GiB: for a daemon, which is to leave a small
+    /// 10.5 % of the store's size on disk, at least 56 MiB and at most 1 GiB: for a daemon, which is to leave a small
     /// machine's memory to others. The customers, whom every rule reads, are nearly as much, and of what is read from end to
     /// end again and again a cache that is a little too small keeps nothing.
     OfStore,
@@ -67,7 +67,7 @@ impl Cache {
             Self::Large => Self::LARGEST,
             Self::OfStore => {
                 let size = std::fs::metadata(folder.join("db")).map_or(0, |found| found.len());
-                (size / 10).clamp(Self::SMALLEST, Self::LARGEST)
+                (size / 200 * 21).clamp(Self::SMALLEST, Self::LARGEST)
             }
         }
     }
@@ -327,13 +327,13 @@ mod tests {
     use super::Cache;
 
     #[test]
-    fn a_daemons_cache_is_a_tenth_of_its_store_within_bounds() {
+    fn a_daemons_cache_follows_its_stores_size_within_bounds() {
         let folder = tempfile::tempdir().unwrap();
         let of = |size: u64| {
             std::fs::File::create(folder.path().join("db")).unwrap().set_len(size).unwrap();
             Cache::OfStore.bytes(folder.path())
         };
         assert_eq!(Cache::OfStore.bytes(folder.path()), 56 << 20, "nothing is there yet");
-        assert_eq!([of(100 << 20), of(5000 << 20), of(40 << 30)], [56 << 20, 500 << 20, 1 << 30]);
+        assert_eq!([of(100 << 20), of(5000 << 20), of(40 << 30)], [56 << 20, 525 << 20, 1 << 30]);
     }
 }
