@@ -4,6 +4,7 @@
 //! benchmark says so.
 
 use anyhow::Context;
+use retaind::store::sled::Cache;
 use std::collections::HashMap;
 use std::fs::File;
 use std::ops::RangeInclusive;
@@ -20,9 +21,15 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    /// Opens or makes one. The store that wrote the folder must be closed.
+    /// Opens or makes one, as a command does. The store that wrote the folder must be closed.
     pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
-        let db = sled::Config::new().path(folder).cache_capacity(1 << 30).flush_every_ms(None).open()?;
+        Self::open_with(folder, Cache::Large)
+    }
+
+    /// As [`Bare::open`], with that cache.
+    pub(crate) fn open_with(folder: &Path, cache: Cache) -> anyhow::Result<Self> {
+        let cache = cache.bytes(folder);
+        let db = sled::Config::new().path(folder).cache_capacity(cache).flush_every_ms(None).open()?;
         Ok(Self { db, file: File::open(folder.join("db"))? })
     }
 

@@ -11,6 +11,7 @@ use crate::people::{self, EVENTS_EACH};
 use crate::project::{NOBODY, Project, Receivers, Rules};
 use crate::table::{Limit, Row, Unit, show};
 use crate::{fill, process, scratch};
+use retaind::store::sled::Cache;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
@@ -101,7 +102,8 @@ fn in_turns(project: &Project, shop: &mut Shop<'_>, events: u64) -> anyhow::Resu
         let all = rows.len() + scratch::whole(looks * LOOK_ROWS);
         per_round = all / usize::try_from(rounds.max(1))?;
         ours += sent.seconds;
-        ceiling += Bare::open(&bare)?.write(&rows, per_round)?;
+        // With as little memory as the daemon.
+        ceiling += Bare::open_with(&bare, Cache::OfStore)?.write(&rows, per_round)?;
     }
     let rate = |seconds: f64| (turn * TURNS) as f64 / seconds;
     Ok(Row {

@@ -281,6 +281,27 @@ pub trait Store: Send + Sync + 'static {
         Ok(())
     }
 
+    /// As [`Store::with_customers`], for the customers of these numbers, in their order; a number that is nobody's is passed
+    /// over, and one who was merged into another comes as the other, as in [`Store::customer_by_number`].
+    async fn with_customers_of(&self, numbers: Vec<CustomerNumber>, view: &View, work: CustomerWork) -> Result<()> {
+        let mut page = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            page.extend(self.customer_by_number(number, view).await?);
+        }
+        work(&mut page.into_iter());
+        Ok(())
+    }
+
+    /// The same by the outside's ids.
+    async fn with_customers_named(&self, ids: Vec<String>, view: &View, work: CustomerWork) -> Result<()> {
+        let mut page = Vec::with_capacity(ids.len());
+        for id in ids {
+            page.extend(self.customer(&id, view).await?);
+        }
+        work(&mut page.into_iter());
+        Ok(())
+    }
+
     /// The highest number given so far; number 0 is never given. Pages leave out those who were merged into others.
     fn last_customer(&self) -> CustomerNumber;
 

@@ -409,6 +409,23 @@ async fn an_order_that_comes_again_takes_no_place_from_another_rule() {
 }
 
 #[tokio::test]
+async fn an_event_does_not_wait_for_those_whose_decisions_are_on_their_way() {
+    let shop = shop("thanks", THANKS).await;
+    shop.meddling.hold_rounds(true);
+    let many: Vec<Arrival> = (0..600).map(|number| shop.order(&format!("c{number}"), "1")).collect();
+    shop.arrive(many).await;
+    shop.meddling.reached().await;
+    let (intake, _): (Arc<dyn Intake>, _) = shop.daemon.as_ref().unwrap().intake();
+    let body = r#"{"userId":"ana","event":"Order Completed","messageId":"1","properties":{"order_id":"1"}}"#;
+    intake.take(Call::Track, Bytes::from_static(body.as_bytes())).await.unwrap();
+    shop.hooks.wait_for(1).await;
+    assert!(shop.hooks.calls().iter().all(|call| call.body.contains("\"ana\"")), "the others wait");
+    shop.meddling.hold_rounds(false);
+    shop.settle().await;
+    assert_eq!(shop.hooks.count(), 601);
+}
+
+#[tokio::test]
 async fn an_event_does_not_wait_for_all_who_were_marked_before() {
     let shop = shop("thanks", THANKS).await;
     // The watcher finds no room on the disk until all have come.

@@ -10,7 +10,7 @@ use crate::store::{
 };
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// What happens once, when the worker next records a delivery in some state.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +31,7 @@ pub(super) struct Meddling {
     full_for_arrivals: Mutex<bool>,
     full_for_decisions: Mutex<bool>,
     lose_decision: Mutex<bool>,
+    hold_rounds: watch::Sender<bool>,
     before_decision: Mutex<Option<(Vec<Arrival>, Arc<Interest>)>>,
     reached: Notify,
     go_on: Notify,
@@ -49,6 +50,11 @@ impl Meddling {
     /// Whether the disk is full for what the watcher decides.
     pub(super) fn full_for_decisions(&self, is_full: bool) {
         *self.full_for_decisions.lock().unwrap() = is_full;
+    }
+
+    /// Whether what the watcher decides for many at once waits.
+    pub(super) fn hold_rounds(&self, hold: bool) {
+        self.hold_rounds.send_replace(hold);
     }
 
     /// The watcher's next decision is stored, and the watcher is told that the disk is full.
@@ -188,6 +194,14 @@ impl Store for Meddled {
         self.inner.with_customers(after, up_to, limit, view, work).await
     }
 
+    async fn with_customers_of(&self, numbers: Vec<CustomerNumber>, view: &View, work: CustomerWork) -> Result<()> {
+        self.inner.with_customers_of(numbers, view, work).await
+    }
+
+    async fn with_customers_named(&self, ids: Vec<String>, view: &View, work: CustomerWork) -> Result<()> {
+        self.inner.with_customers_named(ids, view, work).await
+    }
+
     fn last_customer(&self) -> CustomerNumber {
         self.inner.last_customer()
     }
@@ -225,6 +239,10 @@ impl Store for Meddled {
         if *self.meddling.full_for_decisions.lock().unwrap() {
             self.meddling.reached.notify_one();
             return Err(full());
+        }
+        if batch.urgency == Urgency::Background && *self.meddling.hold_rounds.borrow() {
+            self.meddling.reached.notify_one();
+            self.meddling.hold_rounds.subscribe().wait_for(|hold| !hold).await.unwrap();
         }
         let before = self.meddling.before_decision.lock().unwrap().take();
         if let Some((arrivals, interest)) = before {

@@ -6,14 +6,18 @@ use crate::app::shared::Shared;
 use crate::app::watch::{self, Bell};
 use crate::delivery::World;
 use crate::domain::{CustomerNumber, Text, Tick, Time};
-use crate::store::{Result, StoredCustomer, View};
+use crate::store::{Result, StoreError, StoredCustomer, View};
 use futures_util::future::try_join_all;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// Members read at a time.
 const PAGE: usize = 512;
+
+/// So few are not worth another thread.
+const FEW: usize = 32;
 
 /// How long a tick waits until those whose time came before it were looked at; after that it looks at everybody itself.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -78,21 +82,34 @@ impl Members {
         self.core.daemon.as_ref().is_some_and(|daemon| daemon.bell.ceased_since(&self.rules, self.at).is_some())
     }
 
-    /// Reads and judges those of a page behind `after`.
+    /// Reads and judges those of a page behind `after`: half of them on one core and half on another.
     pub(super) async fn judge(
         &self,
         numbers: &Numbers,
         after: Option<CustomerNumber>,
         view: &View,
-        judge: &Judge,
+        judge: &Arc<Judge>,
     ) -> Result<Page<Vec<Part>>> {
-        let wanted = numbers.customers.iter().filter(|number| Some(**number) > after);
-        let found = try_join_all(wanted.map(|number| self.core.store.customer_by_number(*number, view))).await?;
-        // Of those who were merged, the other is looked at under a number of their own.
-        let is_wanted = |stored: &StoredCustomer| numbers.customers.binary_search(&stored.number).is_ok();
-        let mut seen = BTreeSet::new();
-        let mut customers = found.into_iter().flatten().filter(is_wanted).filter(|one| seen.insert(one.number));
-        Ok(Page { end: numbers.end, result: judge.page(&mut customers) })
+        let wanted: Vec<_> = numbers.customers.iter().copied().filter(|number| Some(*number) > after).collect();
+        let half = wanted.len().div_ceil(2).max(FEW);
+        let parts = try_join_all(wanted.chunks(half).map(|some| self.judge_some(some.to_vec(), view, judge))).await?;
+        Ok(Page { end: numbers.end, result: parts.into_iter().flatten().collect() })
+    }
+
+    /// One by one where they are read, so that what one is made of is still at hand for the next.
+    async fn judge_some(&self, wanted: Vec<CustomerNumber>, view: &View, judge: &Arc<Judge>) -> Result<Vec<Part>> {
+        let (made, result) = oneshot::channel();
+        let (own, judge) = (wanted.clone(), Arc::clone(judge));
+        let work = Box::new(move |found: &mut dyn Iterator<Item = StoredCustomer>| {
+            // Of those who were merged, the other is looked at under a number of their own.
+            let is_wanted = |stored: &StoredCustomer| own.binary_search(&stored.number).is_ok();
+            let mut seen = BTreeSet::new();
+            let mut found = found.filter(is_wanted).filter(|one| seen.insert(one.number));
+            // Nobody waits for it any more if the tick was given up.
+            drop(made.send(judge.page(&mut found)));
+        });
+        self.core.store.with_customers_of(wanted, view, work).await?;
+        result.await.map_err(|_| StoreError::Closed)
     }
 }
 

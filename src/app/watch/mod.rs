@@ -4,7 +4,8 @@
 //! of it with the customer's next wake, in one commit; and looking at everybody once when the rules change.
 //! Invariants: what was stored before a customer was read counts for the look, what is stored after makes it be made again;
 //! a customer stays to be looked at until a look is committed, so a crash loses none; a decision that exists is not made
-//! twice; who is told of by an event does not wait for all whom an import marked; nothing is waited for by asking again and again: it is rung for, or sleeps until the next wake, at most a second.
+//! twice; who is told of by an event does not wait for all whom an import marked; nothing is waited for by asking again
+//! and again: it is rung for, or sleeps until the next wake, at most a second.
 //! Deliberately not here: what a look decides (`engine/`), who is marked by what arrives (`store/`), ticks.
 
 mod bell;
@@ -19,15 +20,21 @@ use super::shared::Shared;
 use crate::delivery::World;
 use crate::domain::{CustomerNumber, Span, Text, Time};
 use crate::store::{Result, StoreError};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use round::Round;
 use scan::{Scan, Step};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// Customers taken at a time.
 const TAKEN: usize = 120;
+
+/// How often those to whom something happens are looked at side by side, while others are.
+const HURRIED_AT_ONCE: usize = 4;
 
 /// How long they are ours; far longer than a round takes.
 const LEASE: Span = Span::minutes(1);
@@ -110,21 +117,45 @@ async fn pass(core: &Shared, bell: &Bell, scan: &mut Scan) -> Result<Option<Dura
 }
 
 /// Works a round off. A full one means that more wait than can be taken at once, perhaps all that an import marked: then
-/// those come first to whom something happened just now.
+/// those to whom something happened just now are looked at meanwhile, and do not wait for its end.
 async fn work_off(core: &Shared, bell: &Bell, taken: &[CustomerNumber]) -> Result<()> {
+    let round = Round::of(core, bell, taken.len());
     if taken.len() < TAKEN {
         bell.forget_hurried();
-    } else {
-        let ids = bell.take_hurried(TAKEN);
-        if !ids.is_empty()
-            && let Err(error) = Round::of(core, bell, ids.len()).look_at_others(&ids, taken).await
-        {
-            bell.hurry(ids);
-            core.store.release_dirty(taken).await;
-            return Err(error);
+        return round.work_off(taken).await;
+    }
+    let ended = AtomicBool::new(false);
+    let others = async {
+        let done = round.work_off(taken).await;
+        ended.store(true, Ordering::SeqCst);
+        bell.ring();
+        done
+    };
+    let (others, hurried) = tokio::join!(others, look_at_hurried(core, bell, taken, &ended));
+    others.and(hurried)
+}
+
+/// Looks at those to whom something happens, besides those who are `taken`, until `ended`. Who comes while others are in
+/// hand does not wait for them.
+async fn look_at_hurried(core: &Shared, bell: &Bell, taken: &[CustomerNumber], ended: &AtomicBool) -> Result<()> {
+    let mut in_hand = FuturesUnordered::new();
+    let mut result = Ok(());
+    loop {
+        let more = result.is_ok() && in_hand.len() < HURRIED_AT_ONCE && !ended.load(Ordering::SeqCst);
+        let ids = if more { bell.take_hurried(TAKEN) } else { Vec::new() };
+        if !ids.is_empty() {
+            in_hand.push(async move {
+                let done = Round::of(core, bell, ids.len()).look_at_others(&ids, taken).await;
+                done.inspect_err(|_| bell.hurry(ids))
+            });
+        } else if in_hand.is_empty() && !more {
+            return result;
+        }
+        tokio::select! {
+            Some(done) = in_hand.next() => result = result.and(done),
+            () = bell.rung(), if more => {}
         }
     }
-    Round::of(core, bell, taken.len()).work_off(taken).await
 }
 
 fn sleep_until(next: Option<Time>, now: Time) -> Duration {

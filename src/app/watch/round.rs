@@ -9,15 +9,20 @@ use crate::delivery::World;
 use crate::domain::{CustomerNumber, Reason, Span, Text, Time};
 use crate::engine::{self, Existing, Looking, Verdict};
 use crate::store::{
-    Decision, DecisionBatch, DuplicateKey, Result, StoreError, StoredCustomer, Urgency, View, WakeChange,
+    CustomerWork, Decision, DecisionBatch, DuplicateKey, Result, StoreError, StoredCustomer, Urgency, View, WakeChange,
 };
 use crate::telemetry::names::{self, label};
 use futures_util::future::{join_all, try_join_all};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// Decisions in one commit, and how many customers at once are few.
 const COMMIT: usize = 40;
+
+/// So few are read one by one: to have another thread do it would take longer.
+const FEW: usize = 4;
 
 /// How often a customer whose record changes under our hands is looked at before they wait for the next round.
 const TRIES: usize = 8;
@@ -62,21 +67,21 @@ impl<'r> Round<'r> {
         done
     }
 
-    /// Looks at customers by their ids, besides those who are `taken`. No lease is needed: nobody else looks meanwhile, and
+    /// Looks at customers by their ids, besides those who are `taken`. No lease is needed: who is in hand is left out, and
     /// what somebody decided without one is told by the record.
     pub(super) async fn look_at_others(&self, ids: &[String], taken: &[CustomerNumber]) -> Result<()> {
-        let world = self.core.world.load_full();
-        let view = View { interest: Arc::clone(&world.interest), now: self.core.clock.now(), backtest: false };
-        let found = try_join_all(ids.iter().map(|id| self.core.store.customer(id, &view))).await?;
-        let mut numbers: Vec<_> = found.into_iter().flatten().map(|stored| stored.number).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.retain(|number| !taken.contains(number));
-        self.look_and_commit(&numbers).await
+        let (world, now, found) = self.read(Whom::Named(ids)).await?;
+        let others = found.into_iter().filter(|(number, _)| !taken.contains(number));
+        let (looks, _) = self.look_at_all(&world, (now, &Existing::new()), others);
+        self.commit_all(looks).await
     }
 
     async fn look_and_commit(&self, taken: &[CustomerNumber]) -> Result<()> {
-        let mut looks = self.look_at(taken, &Existing::new()).await?.into_iter();
+        self.commit_all(self.look_at(taken, &Existing::new()).await?).await
+    }
+
+    async fn commit_all(&self, looks: Vec<Look>) -> Result<()> {
+        let mut looks = looks.into_iter();
         let mut commits = Vec::new();
         loop {
             let part: Vec<Look> = looks.by_ref().take(COMMIT).collect();
@@ -91,8 +96,8 @@ impl<'r> Round<'r> {
 
     /// Reads customers and looks at them. Those with nothing to look at any more are given back.
     async fn look_at(&self, numbers: &[CustomerNumber], existing: &Existing) -> Result<Vec<Look>> {
-        let (world, now, found) = self.read(numbers).await?;
-        let (looks, back) = self.look_at_all(&world, (now, existing), numbers.iter().copied().zip(found));
+        let (world, now, found) = self.read(Whom::Numbered(numbers)).await?;
+        let (looks, back) = self.look_at_all(&world, (now, existing), found);
         if !back.is_empty() {
             self.core.store.release_dirty(&back).await;
         }
@@ -104,7 +109,7 @@ impl<'r> Round<'r> {
         &self,
         world: &World,
         (now, existing): (Time, &Existing),
-        found: impl Iterator<Item = (CustomerNumber, Option<StoredCustomer>)>,
+        found: impl IntoIterator<Item = (CustomerNumber, Option<StoredCustomer>)>,
     ) -> (Vec<Look>, Vec<CustomerNumber>) {
         let live = self.bell.live();
         let key = self.core.store.delivery_key();
@@ -128,17 +133,41 @@ impl<'r> Round<'r> {
 
     /// Reads customers by the rules in use. What was stored by newer rules than those we know, they must judge: else an
     /// event that only they ask for would be taken for one that nobody does.
-    async fn read(&self, numbers: &[CustomerNumber]) -> Result<(Arc<World>, Time, Vec<Option<StoredCustomer>>)> {
+    async fn read(&self, whom: Whom<'_>) -> Result<(Arc<World>, Time, Found)> {
         loop {
             let world = self.core.world.load_full();
             let now = self.core.clock.now();
             let view = View { interest: Arc::clone(&world.interest), now, backtest: false };
-            let found = try_join_all(numbers.iter().map(|number| self.core.store.customer_by_number(*number, &view)));
-            let found = found.await?;
+            let found = match whom {
+                Whom::Numbered(numbers) => self.read_numbered(numbers, &view).await?,
+                Whom::Named(ids) => self.read_named(ids, &view).await?,
+            };
             if Arc::ptr_eq(&world, &self.core.world.load()) {
                 return Ok((world, now, found));
             }
         }
+    }
+
+    /// Many are read at once, on a thread where that keeps nobody waiting.
+    async fn read_numbered(&self, numbers: &[CustomerNumber], view: &View) -> Result<Found> {
+        let store = &self.core.store;
+        if numbers.len() <= FEW {
+            let found = try_join_all(numbers.iter().map(|number| store.customer_by_number(*number, view))).await?;
+            return Ok(numbers.iter().copied().zip(found).collect());
+        }
+        let (found, work) = by_number();
+        store.with_customers_of(numbers.to_vec(), view, work).await?;
+        let mut found = found.await.map_err(|_| StoreError::Closed)?;
+        // One who was merged comes under another number, or not at all.
+        Ok(numbers.iter().map(|number| (*number, found.remove(number))).collect())
+    }
+
+    /// Each once.
+    async fn read_named(&self, ids: &[String], view: &View) -> Result<Found> {
+        let (found, work) = by_number();
+        self.core.store.with_customers_named(ids.to_vec(), view, work).await?;
+        let found = found.await.map_err(|_| StoreError::Closed)?;
+        Ok(found.into_iter().map(|(number, one)| (number, Some(one))).collect())
     }
 
     /// Commits looks together. After a conflict each is made anew and goes alone.
@@ -231,7 +260,32 @@ impl<'r> Round<'r> {
     }
 }
 
-/// Leaves out what exists, where looking again does not. What cannot be told apart is put off as a whole, for to try it again would be in vain.
+/// Who is read.
+#[derive(Clone, Copy)]
+enum Whom<'w> {
+    /// In this order.
+    Numbered(&'w [CustomerNumber]),
+    /// By their ids.
+    Named(&'w [String]),
+}
+
+/// Customers as they were read, by the numbers that were asked for.
+type Found = Vec<(CustomerNumber, Option<StoredCustomer>)>;
+
+type ByNumber = BTreeMap<CustomerNumber, StoredCustomer>;
+
+/// Work that takes customers out of the store, and where they come.
+fn by_number() -> (oneshot::Receiver<ByNumber>, CustomerWork) {
+    let (found, receiver) = oneshot::channel();
+    let work = Box::new(|customers: &mut dyn Iterator<Item = StoredCustomer>| {
+        // Nobody waits for them any more if the round was given up.
+        drop(found.send(customers.map(|one| (one.number, one)).collect()));
+    });
+    (receiver, work)
+}
+
+/// Leaves out what exists, where looking again does not. What cannot be told apart is put off as a whole, for to try it
+/// again would be in vain.
 fn leave_out(looks: &mut [Look], existing: &[DuplicateKey]) {
     tracing::debug!(count = existing.len(), "already decided; left out");
     let mut any = false;

@@ -4,7 +4,8 @@ use super::sample::{
 };
 use crate::domain::{Class, CustomerNumber, Event, ProfileRow, RuleMemory, State, Text, Value, anonymous_id};
 use crate::store::{
-    Decision, DeliveryFilter, DuplicateKey, Marking, SlotChange, Store, StoreError, Urgency, Verdict, WakeChange,
+    Decision, DeliveryFilter, DuplicateKey, Marking, SlotChange, Store, StoreError, StoredCustomer, Urgency, Verdict,
+    WakeChange,
 };
 use futures_util::future::join_all;
 
@@ -16,6 +17,20 @@ async fn number(store: &dyn Store, id: &str) -> Option<u64> {
 async fn everybody(store: &dyn Store) -> Vec<(u64, Text)> {
     let page = store.customers(None, EVERYONE, 99, &view(99)).await.unwrap();
     page.into_iter().map(|seen| (seen.number.0, seen.customer.id)).collect()
+}
+
+/// Customers who are read by number, and then those who are read by id.
+async fn given(store: &dyn Store, numbers: Vec<CustomerNumber>, ids: &[&str]) -> Vec<StoredCustomer> {
+    let (sender, receiver) = std::sync::mpsc::sync_channel(8);
+    let work = || {
+        let sender = sender.clone();
+        Box::new(move |found: &mut dyn Iterator<Item = StoredCustomer>| found.for_each(|one| sender.send(one).unwrap()))
+    };
+    store.with_customers_of(numbers, &view(9), work()).await.unwrap();
+    let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+    store.with_customers_named(ids, &view(9), work()).await.unwrap();
+    drop(sender);
+    receiver.iter().collect()
 }
 
 pub(super) async fn an_id_that_nobody_has_becomes_another_of_one_customer(store: &dyn Store) {
@@ -54,6 +69,7 @@ pub(super) async fn two_customers_become_one(store: &dyn Store) {
     let seen = customer(store, "old", 9).await;
     assert_eq!(seen, customer(store, "new", 9).await);
     assert_eq!(Some(seen.clone()), store.customer_by_number(CustomerNumber(1), &view(9)).await.unwrap());
+    assert_eq!(given(store, [2, 7, 1].map(CustomerNumber).into(), &["nobody", "old"]).await, vec![seen.clone(); 3]);
     assert_eq!(everybody(store).await, [(2, "new".into())]);
     assert_eq!((store.last_customer(), store.stats().await.unwrap().customers), (CustomerNumber(2), 1));
     let one = &seen.customer;

@@ -55,15 +55,20 @@ impl Fetched {
                     (into, None)
                 }
             };
-            if let Some(event) = event
-                && self.fetch(reader, keys::seen(&event.fingerprint(id)))?.is_some()
-            {
+            let Some(event) = event else {
+                self.fetch_customer(reader, id)?;
+                continue;
+            };
+            let fingerprint = event.fingerprint(id);
+            if self.fetch(reader, keys::seen(&fingerprint))?.is_some() {
                 continue;
             }
             let Some(number) = self.fetch_customer(reader, id)? else { continue };
-            if let Some(id) = event.and_then(|event| purchase_id(event, purchase)) {
+            if let Some(id) = purchase_id(event, purchase) {
                 self.fetch(reader, keys::purchase(number, &id))?;
             }
+            // Not there, but its page will be in memory when the committer needs it.
+            reader.get(&keys::event(number, event.at, &fingerprint))?;
         }
         Ok(())
     }

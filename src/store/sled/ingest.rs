@@ -29,6 +29,8 @@ use tokio::task::JoinHandle;
 /// For how many batches rows are read ahead at once: who reads has only the time in which the committer waits for the
 /// disk.
 const READING: usize = 2;
+/// For so few arrivals nothing is read ahead: to have another thread do it would take longer.
+const FEW: usize = 8;
 /// How many batches of one call may be on their way.
 const AHEAD: usize = 4;
 /// An arrival seldom makes more rows than this.
@@ -176,7 +178,8 @@ impl Shared {
 /// Rows being read ahead.
 type Reading = JoinHandle<Result<Fetched, Fault>>;
 
-/// Arrivals, so many as one commit takes, with the rows that they need: read ahead, but for those that are alone.
+/// Arrivals, so many as one commit takes, with the rows that they need: read ahead, but for a few that are alone. Those of
+/// other calls are prepared meanwhile.
 struct Portions<'s> {
     shared: &'s Arc<Shared>,
     input: &'s Arc<Input>,
@@ -191,11 +194,17 @@ impl<'s> Portions<'s> {
 
     /// The next one, and begins to read for those behind it.
     async fn next(&mut self, rows_each: usize) -> Result<Option<(Range<usize>, Option<Arc<Fetched>>)>, Fault> {
-        let first = self.reading.pop_front();
-        let alone = first.is_none().then(|| self.input.portion(self.from, rows_each));
-        if let Some(portion) = &alone {
+        let mut alone = None;
+        if self.reading.is_empty() {
+            let portion = self.input.portion(self.from, rows_each);
             self.from = portion.end;
+            if portion.len() > FEW {
+                self.read_ahead(portion);
+            } else {
+                alone = Some(portion);
+            }
         }
+        let first = self.reading.pop_front();
         while self.reading.len() < READING && self.from < self.input.arrivals.len() {
             let portion = self.input.portion(self.from, rows_each);
             self.from = portion.end;

@@ -83,6 +83,13 @@ impl SledStore {
         self.shared.read(read).await.map_err(|fault| self.shared.error(fault))
     }
 
+    async fn read_rows<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Shared, Reader<'_>) -> std::result::Result<(T, Vec<Vec<u8>>), Fault> + Send + 'static,
+    ) -> Result<T> {
+        self.shared.read_rows(read).await.map_err(|fault| self.shared.error(fault))
+    }
+
     async fn glance<T>(&self, key: &[u8], read: impl FnOnce(Reader<'_>) -> std::result::Result<T, Fault>) -> Result<T> {
         self.shared.glance(key, read).await.map_err(|fault| self.shared.error(fault))
     }
@@ -126,11 +133,7 @@ impl Store for SledStore {
 
     async fn customer(&self, id: &str, view: &View) -> Result<Option<StoredCustomer>> {
         let (id, glass) = (id.to_owned(), Glass::new(view));
-        let read = move |_: &Shared, reader: Reader<'_>| match reader.number(&id)? {
-            Some(number) => glass.one(reader, number),
-            None => Ok(None),
-        };
-        self.read(read).await
+        self.read_rows(move |_, reader| glass.named(reader, &id)).await
     }
 
     async fn customer_by_number(&self, number: CustomerNumber, view: &View) -> Result<Option<StoredCustomer>> {
@@ -162,6 +165,16 @@ impl Store for SledStore {
     ) -> Result<()> {
         let glass = Glass::new(view);
         self.read(move |_, reader| glass.each(reader, (after, up_to), limit, work)).await
+    }
+
+    async fn with_customers_of(&self, numbers: Vec<CustomerNumber>, view: &View, work: CustomerWork) -> Result<()> {
+        let glass = Glass::new(view);
+        self.read_rows(move |_, reader| Ok(((), glass.each_of(reader, &numbers, work)?))).await
+    }
+
+    async fn with_customers_named(&self, ids: Vec<String>, view: &View, work: CustomerWork) -> Result<()> {
+        let glass = Glass::new(view);
+        self.read_rows(move |_, reader| Ok(((), glass.each_named(reader, &ids, work)?))).await
     }
 
     fn last_customer(&self) -> CustomerNumber {
@@ -207,8 +220,7 @@ impl Store for SledStore {
     }
 
     async fn take_dirty(&self, now: Time, limit: usize, lease: Span) -> Result<Vec<CustomerNumber>> {
-        let taken = self.shared.read_rows(move |shared, reader| dirty::take(shared, reader, now, limit, lease));
-        taken.await.map_err(|fault| self.shared.error(fault))
+        self.read_rows(move |shared, reader| dirty::take(shared, reader, now, limit, lease)).await
     }
 
     async fn release_dirty(&self, customers: &[CustomerNumber]) {
@@ -220,8 +232,7 @@ impl Store for SledStore {
 
     async fn next_wake(&self) -> Result<Option<Time>> {
         // What is in memory is durable, and rows that are not yet are passed over.
-        let next = self.shared.read_rows(|shared, reader| Ok((dirty::next(shared, reader)?, Vec::new())));
-        next.await.map_err(|fault| self.shared.error(fault))
+        self.read_rows(|shared, reader| Ok((dirty::next(shared, reader)?, Vec::new()))).await
     }
 
     async fn decide(&self, batch: DecisionBatch) -> Result<()> {
@@ -258,14 +269,12 @@ impl Store for SledStore {
 
     async fn lanes(&self) -> Result<Vec<LaneStatus>> {
         // What is in memory is durable, and rows that are not yet are passed over.
-        let rows = self.shared.read_rows(|shared, reader| Ok((outbox::lanes(shared, reader)?, Vec::new())));
-        rows.await.map_err(|fault| self.shared.error(fault))
+        self.read_rows(|shared, reader| Ok((outbox::lanes(shared, reader)?, Vec::new()))).await
     }
 
     async fn claim(&self, lane: &Lane, now: Time, limit: usize, lease: Span) -> Result<Vec<Delivery>> {
         let wanted = outbox::Wanted { lane: lane.clone(), now, limit, lease };
-        let claimed = self.shared.read_rows(move |shared, reader| outbox::claim(shared, reader, &wanted));
-        claimed.await.map_err(|fault| self.shared.error(fault))
+        self.read_rows(move |shared, reader| outbox::claim(shared, reader, &wanted)).await
     }
 
     async fn release(&self, deliveries: &[DeliveryId]) {

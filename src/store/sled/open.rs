@@ -61,7 +61,8 @@ impl Cache {
     const SMALLEST: u64 = 56 << 20;
 
     /// For the store in a folder as it now is; for one that is yet to be made, as for an empty one.
-    fn bytes(self, folder: &Path) -> u64 {
+    #[must_use]
+    pub fn bytes(self, folder: &Path) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes,
             Self::Large => Self::LARGEST,

@@ -16,8 +16,9 @@ pub(super) const BACKGROUND_ROWS: usize = 200;
 const SHORT_ROUND: usize = 2 * BACKGROUND_ROWS;
 /// No round is longer, unless a single commit is.
 const LONG_ROUND: usize = 2000;
-/// So many rounds may pass over what waits in the background, then one of it is taken.
-const PATIENCE: u32 = 8;
+/// So many rounds may pass over what waits in the background, then some of it is taken. A round that has none of it is
+/// soon durable: whoever waits for theirs waits for few rows.
+const PATIENCE: u32 = 2;
 /// How many interactive commits may wait.
 const INTERACTIVE: usize = 1024;
 /// How many background commits may wait.
@@ -124,11 +125,14 @@ impl Waiting {
         if self.passed_over >= PATIENCE {
             take_while_short(&mut self.background, &mut round, &mut rows, BACKGROUND_ROWS);
         }
+        let in_turn = !round.is_empty();
         take_while_short(&mut self.interactive, &mut round, &mut rows, LONG_ROUND);
-        let before = round.len();
+        if !in_turn && !round.is_empty() && !self.background.is_empty() {
+            self.passed_over += 1;
+            return round;
+        }
         take_while_short(&mut self.background, &mut round, &mut rows, SHORT_ROUND);
-        let passed_over = !self.background.is_empty() && round.len() == before && self.passed_over < PATIENCE;
-        self.passed_over = if passed_over { self.passed_over + 1 } else { 0 };
+        self.passed_over = 0;
         round
     }
 }
@@ -164,13 +168,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn interactive_commits_go_first_and_background_fills_a_short_round() {
+    async fn interactive_commits_go_first_and_alone_and_those_of_the_background_share_a_short_round() {
         let queue = Queue::new();
         push(&queue, Urgency::Background, BACKGROUND_ROWS).await;
         push(&queue, Urgency::Background, BACKGROUND_ROWS).await;
         push(&queue, Urgency::Interactive, 5).await;
-        assert_eq!(next(&queue), [Urgency::Interactive, Urgency::Background]);
-        assert_eq!(next(&queue), [Urgency::Background]);
+        assert_eq!(next(&queue), [Urgency::Interactive]);
+        assert_eq!(next(&queue), [Urgency::Background, Urgency::Background]);
         assert!(next(&queue).is_empty());
     }
 

@@ -68,6 +68,17 @@ impl Glass {
         record.map(|(number, row)| self.customer(reader, number, &row)).transpose()
     }
 
+    /// The customer of an external id, and the keys of the rows that say so. What else was read, such as the log, changes
+    /// only together with the record.
+    pub(super) fn named(&self, reader: Reader<'_>, id: &str) -> Result<(Option<StoredCustomer>, Vec<Vec<u8>>), Fault> {
+        let mut keys = vec![keys::name(id)];
+        let Some(number) = reader.number(id)? else { return Ok((None, keys)) };
+        let found = self.one(reader, number)?;
+        keys.push(keys::customer(number));
+        keys.extend(found.iter().map(|found| keys::customer(found.number)));
+        Ok((found, keys))
+    }
+
     /// A page of customers.
     pub(super) fn page(
         &self,
@@ -94,17 +105,57 @@ impl Glass {
         limit: usize,
         work: CustomerWork,
     ) -> Result<(), Fault> {
-        let mut failed = None;
-        let mut rows = customer_rows(reader, after, up_to).take(limit);
-        let mut customers = std::iter::from_fn(|| {
-            let read = rows.next()?.and_then(|(number, value)| self.customer(reader, number, &value));
-            read.map_err(|fault| failed = Some(fault)).ok()
-        })
-        .fuse();
-        work(&mut customers);
-        drop(customers);
-        failed.map_or(Ok(()), Err)
+        let rows = customer_rows(reader, after, up_to).take(limit);
+        give(rows.map(|row| row.and_then(|(number, value)| self.customer(reader, number, &value))), work)
     }
+
+    /// The same for customers of these numbers; answers the keys of their records.
+    pub(super) fn each_of(
+        &self,
+        reader: Reader<'_>,
+        numbers: &[CustomerNumber],
+        work: CustomerWork,
+    ) -> Result<Vec<Vec<u8>>, Fault> {
+        let mut keys: Vec<_> = numbers.iter().map(|number| keys::customer(*number)).collect();
+        let found = numbers.iter().filter_map(|number| {
+            let found = self.one(reader, *number).transpose()?;
+            // Where it is that of another, the other's record is what was read.
+            keys.extend(found.iter().filter(|found| found.number != *number).map(|found| keys::customer(found.number)));
+            Some(found)
+        });
+        give(found, work)?;
+        Ok(keys)
+    }
+}
+
+impl Glass {
+    /// The same for customers of these external ids; answers the keys of the rows that say who they are and what.
+    pub(super) fn each_named(
+        &self,
+        reader: Reader<'_>,
+        ids: &[String],
+        work: CustomerWork,
+    ) -> Result<Vec<Vec<u8>>, Fault> {
+        let mut keys = Vec::with_capacity(2 * ids.len());
+        let found = ids.iter().filter_map(|id| match self.named(reader, id) {
+            Ok((found, read)) => {
+                keys.extend(read);
+                found.map(Ok)
+            }
+            Err(fault) => Some(Err(fault)),
+        });
+        give(found, work)?;
+        Ok(keys)
+    }
+}
+
+/// Gives customers to `work`, up to the first that cannot be read.
+fn give(mut found: impl Iterator<Item = Result<StoredCustomer, Fault>>, work: CustomerWork) -> Result<(), Fault> {
+    let mut failed = None;
+    let mut customers = std::iter::from_fn(|| found.next()?.map_err(|fault| failed = Some(fault)).ok()).fuse();
+    work(&mut customers);
+    drop(customers);
+    failed.map_or(Ok(()), Err)
 }
 
 /// Records of customers, in the order of their numbers.
