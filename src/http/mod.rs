@@ -12,6 +12,7 @@
 //! Deliberately not here: what an operation does and what a message means (the composition root), how a person sees it
 //! (`cli`), the pages that customers see.
 
+mod asked;
 mod failure;
 mod gate;
 mod import;

@@ -1,5 +1,6 @@
 //! The routes of the administration.
 
+use super::asked::Asked;
 use super::wire::{
     CustomerQuery, DeliveryQuery, DeliverySelection, EmitRequest, PlanRequest, SuppressionQuery, SuppressionRequest,
 };
@@ -20,7 +21,6 @@ const BODY_LIMIT: usize = 1024 * 1024;
 
 /// The operations, as handlers get them.
 pub(super) type Shared = State<Arc<dyn Operations>>;
-type Asked<T> = Result<Json<T>, JsonRejection>;
 type Queried<T> = Result<Query<T>, QueryRejection>;
 type Answer<T> = Result<Json<T>, Failure>;
 
@@ -85,16 +85,16 @@ async fn nowhere() -> Failure {
     Failure::new(FailureKind::NotFound, "there is no such operation; the versions of command and daemon may differ")
 }
 
-async fn plan(State(operations): Shared, request: Asked<PlanRequest>) -> Answer<super::PlanReport> {
-    operations.plan(request?.0).await.map(Json)
+async fn plan(State(operations): Shared, Asked(request): Asked<PlanRequest>) -> Answer<super::PlanReport> {
+    operations.plan(request).await.map(Json)
 }
 
-async fn emit(State(operations): Shared, request: Asked<EmitRequest>) -> Answer<super::Emitted> {
-    operations.emit(request?.0).await.map(Json)
+async fn emit(State(operations): Shared, Asked(request): Asked<EmitRequest>) -> Answer<super::Emitted> {
+    operations.emit(request).await.map(Json)
 }
 
-async fn plan_event(State(operations): Shared, request: Asked<EmitRequest>) -> Answer<super::EventPlan> {
-    operations.plan_event(request?.0).await.map(Json)
+async fn plan_event(State(operations): Shared, Asked(request): Asked<EmitRequest>) -> Answer<super::EventPlan> {
+    operations.plan_event(request).await.map(Json)
 }
 
 async fn status(State(operations): Shared) -> Answer<super::Status> {
@@ -136,12 +136,12 @@ async fn delivery(State(operations): Shared, Path(id): Path<String>) -> Answer<s
     operations.delivery(id).await.map(Json)
 }
 
-async fn retry(State(operations): Shared, selection: Asked<DeliverySelection>) -> Answer<super::Changed> {
-    operations.retry(selection?.0).await.map(Json)
+async fn retry(State(operations): Shared, Asked(selection): Asked<DeliverySelection>) -> Answer<super::Changed> {
+    operations.retry(selection).await.map(Json)
 }
 
-async fn cancel(State(operations): Shared, selection: Asked<DeliverySelection>) -> Answer<super::Changed> {
-    operations.cancel(selection?.0).await.map(Json)
+async fn cancel(State(operations): Shared, Asked(selection): Asked<DeliverySelection>) -> Answer<super::Changed> {
+    operations.cancel(selection).await.map(Json)
 }
 
 async fn suppressions(
@@ -151,8 +151,11 @@ async fn suppressions(
     operations.suppressions(query?.0).await.map(Json)
 }
 
-async fn suppress(State(operations): Shared, request: Asked<SuppressionRequest>) -> Answer<super::SuppressionAdded> {
-    operations.suppress(request?.0).await.map(Json)
+async fn suppress(
+    State(operations): Shared,
+    Asked(request): Asked<SuppressionRequest>,
+) -> Answer<super::SuppressionAdded> {
+    operations.suppress(request).await.map(Json)
 }
 
 async fn unsuppress(State(operations): Shared, Path(address): Path<String>) -> Result<StatusCode, Failure> {

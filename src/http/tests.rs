@@ -243,6 +243,17 @@ async fn a_question_without_end_is_refused() {
     assert!(std::str::from_utf8(&answer).unwrap().contains("too_large"));
 }
 
+#[tokio::test]
+async fn a_list_is_no_question() {
+    for path in ["/v1/deliveries/retry", "/v1/deliveries/cancel", "/v1/plan", "/v1/suppressions"] {
+        for list in ["[]", "[[]]", r#"["ana@customers.example", null]"#] {
+            let (status, answer) = in_process(request("POST", path, Some(list))).await;
+            let answer = std::str::from_utf8(&answer).unwrap();
+            assert!(status.is_client_error() && answer.contains("an object"), "{path} {list}: {status} {answer}");
+        }
+    }
+}
+
 /// `chunks` chunks of 1,000 rows, of which the first of each is refused.
 fn rows(chunks: usize) -> Body {
     let chunk = Bytes::from(format!("bad\n{}", "a row that is stored, of some length\n".repeat(999)));

@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Decisions in one commit: so many that a commit stays short, and interactive ones never wait long.
-pub(super) const COMMIT: usize = 40;
+const COMMIT: usize = 40;
 
 /// What is committed at once: decisions, and what everything up to `last` adds to the tick's counts.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Whom a tick looks at: the members of its rules where they are known, and everybody else where not.
 
-use super::judge::{COMMIT, Judge, Part};
+use super::judge::{Judge, Part};
 use crate::app::pages::Page;
 use crate::app::shared::Shared;
 use crate::app::watch::{self, Bell};
@@ -11,11 +11,10 @@ use futures_util::future::try_join_all;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-/// Members read at a time: two commits for each of two cores. The first page is waited for, the others are judged while the
-/// one before is committed.
-const PAGE: usize = 4 * COMMIT;
+/// Members read at a time.
+const PAGE: usize = 512;
 
 /// So few are not worth another thread.
 const FEW: usize = 32;
@@ -34,20 +33,6 @@ pub(super) struct Members {
 pub(super) struct Numbers {
     pub(super) customers: Vec<CustomerNumber>,
     pub(super) end: CustomerNumber,
-}
-
-/// A page of members, and what judging them came to.
-pub(super) type Judged = (Numbers, Page<Vec<Part>>);
-
-/// Pages that are judged ahead.
-pub(super) struct JudgedPages(mpsc::Receiver<Result<Option<Judged>>>);
-
-impl JudgedPages {
-    /// The next one; `None` behind the last, and when it is not known any more who was a member.
-    pub(super) async fn next(&mut self) -> Result<Option<Judged>> {
-        // Whoever judges says when there are no more. One who ends without a word has left some out.
-        self.0.recv().await.unwrap_or(Err(StoreError::Closed))
-    }
 }
 
 impl Members {
@@ -71,8 +56,8 @@ impl Members {
         Ok(None)
     }
 
-    /// A page; `None` behind the last, and when it is not known any more who was a member.
-    async fn page(&self, after: Option<CustomerNumber>) -> Result<Option<Numbers>> {
+    /// The next page; `None` behind the last, and when it is not known any more who was a member.
+    pub(super) async fn page(&self, after: Option<CustomerNumber>) -> Result<Option<Numbers>> {
         let mut all = BTreeSet::new();
         let mut end = CustomerNumber(u64::MAX);
         for rule in &self.rules {
@@ -95,40 +80,6 @@ impl Members {
     /// Whether it is still known who was a member at the tick's instant.
     pub(super) fn are_known(&self) -> bool {
         self.core.daemon.as_ref().is_some_and(|daemon| daemon.bell.ceased_since(&self.rules, self.at).is_some())
-    }
-
-    /// Judges page after page behind `after`, a page ahead of what is taken.
-    pub(super) fn judge_all(
-        self: &Arc<Self>,
-        mut after: Option<CustomerNumber>,
-        view: &View,
-        judge: &Arc<Judge>,
-    ) -> JudgedPages {
-        let (sender, pages) = mpsc::channel(1);
-        let (members, view, judge) = (Arc::clone(self), view.clone(), Arc::clone(judge));
-        tokio::spawn(async move {
-            loop {
-                let judged = members.judge_next(after, &view, &judge).await;
-                let more = if let Ok(Some((numbers, _))) = &judged { Some(numbers.end) } else { None };
-                // Nobody takes it any more if the tick was given up.
-                if sender.send(judged).await.is_err() || more.is_none() {
-                    return;
-                }
-                after = more;
-            }
-        });
-        JudgedPages(pages)
-    }
-
-    async fn judge_next(
-        &self,
-        after: Option<CustomerNumber>,
-        view: &View,
-        judge: &Arc<Judge>,
-    ) -> Result<Option<Judged>> {
-        let Some(numbers) = self.page(after).await? else { return Ok(None) };
-        let page = self.judge(&numbers, after, view, judge).await?;
-        Ok(Some((numbers, page)))
     }
 
     /// Reads and judges those of a page behind `after`: half of them on one core and half on another.

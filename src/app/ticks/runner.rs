@@ -34,8 +34,8 @@ struct Work<'t> {
     of: Option<(&'t Members, &'t Numbers)>,
 }
 
-/// Where a tick's time goes. Pages are judged while the one before is committed; only the wait for them counts as
-/// deciding.
+/// Where a tick's time goes. Where everybody is looked at, pages are judged while the one before is committed; then only
+/// the wait for them counts as deciding.
 #[derive(Default)]
 struct Times {
     decide: Duration,
@@ -94,9 +94,9 @@ impl TickRunner {
         let judge = Arc::new(Judge::new(Arc::clone(world), Arc::clone(&self.pauses), tick.clone(), key));
         let mut times = Times::default();
         if let Some(members) = timed(&mut times.decide, Members::of(&self.core, world, &tick)).await? {
-            let members = Arc::new(members);
-            let mut pages = members.judge_all(tick.cursor, &view, &judge);
-            while let Some((numbers, page)) = timed(&mut times.decide, pages.next()).await? {
+            while let Some(numbers) = timed(&mut times.decide, members.page(tick.cursor)).await? {
+                let page = members.judge(&numbers, tick.cursor, &view, &judge);
+                let page = timed(&mut times.decide, page).await?;
                 let work = Work { view: &view, judge: &judge, of: Some((&members, &numbers)) };
                 timed(&mut times.commit, self.commit_page(&mut tick, page, &work)).await?;
                 if !progress.page_done() {
