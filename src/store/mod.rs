@@ -28,7 +28,7 @@ use async_trait::async_trait;
 /// What answers of the store come to.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// Who waits for a change: interactive ones go first, background ones fill what is left.
+/// Who waits for a change: interactive ones go first, background ones when none of those wait, or in their turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
     /// Someone waits for the answer.
@@ -281,18 +281,18 @@ pub trait Store: Send + Sync + 'static {
         Ok(())
     }
 
-    /// As [`Store::with_customers`], for the customers of these numbers, in their order; a number that is nobody's is passed
-    /// over, and one who was merged into another comes as the other, as in [`Store::customer_by_number`].
+    /// As [`Store::with_customers`], for the customers whose own numbers these are, in their order; a number that is nobody's
+    /// is passed over, and so is that of one who was merged into another.
     async fn with_customers_of(&self, numbers: Vec<CustomerNumber>, view: &View, work: CustomerWork) -> Result<()> {
         let mut page = Vec::with_capacity(numbers.len());
         for number in numbers {
-            page.extend(self.customer_by_number(number, view).await?);
+            page.extend(self.customer_by_number(number, view).await?.filter(|found| found.number == number));
         }
         work(&mut page.into_iter());
         Ok(())
     }
 
-    /// The same by the outside's ids.
+    /// The same by the outside's ids, of which one customer may have several.
     async fn with_customers_named(&self, ids: Vec<String>, view: &View, work: CustomerWork) -> Result<()> {
         let mut page = Vec::with_capacity(ids.len());
         for id in ids {

@@ -273,6 +273,19 @@ async fn a_tick_looks_at_members_alone() {
 }
 
 #[tokio::test]
+async fn a_tick_of_more_members_than_are_read_at_once_reaches_each_once() {
+    let shop = Shop::with(&CALL.replace("steps:", "pause_if: {more_than: 5000, per: 1d}\nsteps:")).await;
+    shop.arrive((0..1200).map(|number| shop.order(&format!("c{number}"), "1")).collect()).await;
+    shop.arrive(vec![shop.profile("mia", &[], None)]).await;
+    shop.fire().await;
+    let states = shop.store().rule_states().await.unwrap();
+    let (_, counts) = states[0].1.last_tick.as_ref().unwrap();
+    assert_eq!((counts.evaluated, counts.matched, shop.hooks.count()), (1200, 1200, 1200));
+    let bodies: std::collections::BTreeSet<String> = shop.hooks.calls().into_iter().map(|call| call.body).collect();
+    assert_eq!(bodies.iter().filter(|body| body.contains("customer.bought")).count(), 1200);
+}
+
+#[tokio::test]
 async fn a_condition_that_is_changed_finds_its_members_anew() {
     let shop = Shop::with(CALL).await;
     for id in ["ana", "ivan"] {

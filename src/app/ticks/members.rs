@@ -96,17 +96,14 @@ impl Members {
         Ok(Page { end: numbers.end, result: parts.into_iter().flatten().collect() })
     }
 
-    /// One by one where they are read, so that what one is made of is still at hand for the next.
+    /// One by one where they are read, so that what one is made of is still at hand for the next. Of those who were merged,
+    /// the other is looked at under a number of their own.
     async fn judge_some(&self, wanted: Vec<CustomerNumber>, view: &View, judge: &Arc<Judge>) -> Result<Vec<Part>> {
         let (made, result) = oneshot::channel();
-        let (own, judge) = (wanted.clone(), Arc::clone(judge));
+        let judge = Arc::clone(judge);
         let work = Box::new(move |found: &mut dyn Iterator<Item = StoredCustomer>| {
-            // Of those who were merged, the other is looked at under a number of their own.
-            let is_wanted = |stored: &StoredCustomer| own.binary_search(&stored.number).is_ok();
-            let mut seen = BTreeSet::new();
-            let mut found = found.filter(is_wanted).filter(|one| seen.insert(one.number));
             // Nobody waits for it any more if the tick was given up.
-            drop(made.send(judge.page(&mut found)));
+            drop(made.send(judge.page(found)));
         });
         self.core.store.with_customers_of(wanted, view, work).await?;
         result.await.map_err(|_| StoreError::Closed)

@@ -26,9 +26,8 @@ use round::Round;
 use scan::{Scan, Step};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// Customers taken at a time.
 const TAKEN: usize = 120;
@@ -124,36 +123,44 @@ async fn work_off(core: &Shared, bell: &Bell, taken: &[CustomerNumber]) -> Resul
         bell.forget_hurried();
         return round.work_off(taken).await;
     }
-    let ended = AtomicBool::new(false);
+    let (end, ended) = oneshot::channel();
     let others = async {
         let done = round.work_off(taken).await;
-        ended.store(true, Ordering::SeqCst);
-        bell.ring();
+        // Told apart from the bell, which would have us look again at once where the disk is full.
+        drop(end);
         done
     };
-    let (others, hurried) = tokio::join!(others, look_at_hurried(core, bell, taken, &ended));
+    let (others, hurried) = tokio::join!(others, look_at_hurried(core, bell, taken, ended));
     others.and(hurried)
 }
 
-/// Looks at those to whom something happens, besides those who are `taken`, until `ended`. Who comes while others are in
-/// hand does not wait for them.
-async fn look_at_hurried(core: &Shared, bell: &Bell, taken: &[CustomerNumber], ended: &AtomicBool) -> Result<()> {
-    let mut in_hand = FuturesUnordered::new();
-    let mut result = Ok(());
+/// Looks at those to whom something happens, besides those who are `taken`, until these are `ended`. Who comes while others
+/// are in hand does not wait for them, but where a rule counts for its brake. Who is among the taken has their turn
+/// behind them: what happened may have come after the look.
+async fn look_at_hurried(
+    core: &Shared,
+    bell: &Bell,
+    taken: &[CustomerNumber],
+    mut ended: oneshot::Receiver<()>,
+) -> Result<()> {
+    let (mut in_hand, mut left_out) = (FuturesUnordered::new(), Vec::new());
+    let (mut result, mut over) = (Ok(()), false);
     loop {
-        let more = result.is_ok() && in_hand.len() < HURRIED_AT_ONCE && !ended.load(Ordering::SeqCst);
+        let more = result.is_ok() && !over && in_hand.len() < HURRIED_AT_ONCE;
         let ids = if more { bell.take_hurried(TAKEN) } else { Vec::new() };
         if !ids.is_empty() {
             in_hand.push(async move {
                 let done = Round::of(core, bell, ids.len()).look_at_others(&ids, taken).await;
                 done.inspect_err(|_| bell.hurry(ids))
             });
-        } else if in_hand.is_empty() && !more {
+        } else if in_hand.is_empty() && (over || result.is_err()) {
+            bell.hurry(left_out);
             return result;
         }
         tokio::select! {
-            Some(done) = in_hand.next() => result = result.and(done),
+            Some(done) = in_hand.next() => result = result.and(done.map(|others| left_out.extend(others))),
             () = bell.rung(), if more => {}
+            _ = &mut ended, if !over => over = true,
         }
     }
 }

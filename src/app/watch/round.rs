@@ -67,13 +67,14 @@ impl<'r> Round<'r> {
         done
     }
 
-    /// Looks at customers by their ids, besides those who are `taken`. No lease is needed: who is in hand is left out, and
-    /// what somebody decided without one is told by the record.
-    pub(super) async fn look_at_others(&self, ids: &[String], taken: &[CustomerNumber]) -> Result<()> {
+    /// Looks at customers by their ids, besides those who are `taken`; answers ids of these. No lease is needed: what
+    /// somebody decided without one is told by the record.
+    pub(super) async fn look_at_others(&self, ids: &[String], taken: &[CustomerNumber]) -> Result<Vec<String>> {
         let (world, now, found) = self.read(Whom::Named(ids)).await?;
-        let others = found.into_iter().filter(|(number, _)| !taken.contains(number));
+        let (left_out, others): (Found, Found) = found.into_iter().partition(|(number, _)| taken.contains(number));
         let (looks, _) = self.look_at_all(&world, (now, &Existing::new()), others);
-        self.commit_all(looks).await
+        self.commit_all(looks).await?;
+        Ok(left_out.into_iter().filter_map(|(_, stored)| Some(stored?.customer.id.to_string())).collect())
     }
 
     async fn look_and_commit(&self, taken: &[CustomerNumber]) -> Result<()> {

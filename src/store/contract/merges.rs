@@ -69,7 +69,12 @@ pub(super) async fn two_customers_become_one(store: &dyn Store) {
     let seen = customer(store, "old", 9).await;
     assert_eq!(seen, customer(store, "new", 9).await);
     assert_eq!(Some(seen.clone()), store.customer_by_number(CustomerNumber(1), &view(9)).await.unwrap());
-    assert_eq!(given(store, [2, 7, 1].map(CustomerNumber).into(), &["nobody", "old"]).await, vec![seen.clone(); 3]);
+    let asked = [2, 7, 1].map(CustomerNumber).into();
+    assert_eq!(
+        given(store, asked, &["nobody", "old", "new"]).await,
+        vec![seen.clone(); 3],
+        "1 is nobody's own any more"
+    );
     assert_eq!(everybody(store).await, [(2, "new".into())]);
     assert_eq!((store.last_customer(), store.stats().await.unwrap().customers), (CustomerNumber(2), 1));
     let one = &seen.customer;

@@ -26,7 +26,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// For how many batches rows are read ahead at once: who reads has only the time in which the committer waits for the
+/// For how many batches behind the next one rows are read ahead: who reads has only the time in which the committer waits for the
 /// disk.
 const READING: usize = 2;
 /// For so few arrivals nothing is read ahead: to have another thread do it would take longer.

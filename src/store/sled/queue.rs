@@ -12,8 +12,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// Background commits have at most so many rows, where the caller's batch can be split.
 pub(super) const BACKGROUND_ROWS: usize = 200;
-/// Background commits are added to a round up to so many rows.
+/// Background commits share a round up to so many rows, unless somebody is likely to come who would wait for its end.
 const SHORT_ROUND: usize = 2 * BACKGROUND_ROWS;
+/// Somebody is likely to come for so many rounds after an interactive commit.
+const BUSY: u32 = 8;
 /// No round is longer, unless a single commit is.
 const LONG_ROUND: usize = 2000;
 /// So many rounds may pass over what waits in the background, then some of it is taken. A round that has none of it is
@@ -46,6 +48,8 @@ struct Waiting {
     interactive: VecDeque<Job>,
     background: VecDeque<Job>,
     passed_over: u32,
+    /// For so many rounds somebody is likely to come.
+    busy: u32,
     closed: bool,
 }
 
@@ -125,13 +129,16 @@ impl Waiting {
         if self.passed_over >= PATIENCE {
             take_while_short(&mut self.background, &mut round, &mut rows, BACKGROUND_ROWS);
         }
-        let in_turn = !round.is_empty();
+        let in_turn = round.len();
         take_while_short(&mut self.interactive, &mut round, &mut rows, LONG_ROUND);
-        if !in_turn && !round.is_empty() && !self.background.is_empty() {
+        let is_waited_for = round.len() > in_turn;
+        self.busy = if is_waited_for { BUSY } else { self.busy.saturating_sub(1) };
+        if is_waited_for && in_turn == 0 && !self.background.is_empty() {
             self.passed_over += 1;
             return round;
         }
-        take_while_short(&mut self.background, &mut round, &mut rows, SHORT_ROUND);
+        let most = if self.busy > 0 { BACKGROUND_ROWS } else { SHORT_ROUND };
+        take_while_short(&mut self.background, &mut round, &mut rows, most);
         self.passed_over = 0;
         round
     }
@@ -149,7 +156,7 @@ fn take_while_short(lane: &mut VecDeque<Job>, round: &mut Vec<Job>, rows: &mut u
 
 #[cfg(test)]
 mod tests {
-    use super::{BACKGROUND_ROWS, Job, LONG_ROUND, PATIENCE, Queue};
+    use super::{BACKGROUND_ROWS, BUSY, Job, LONG_ROUND, PATIENCE, Queue};
     use crate::store::Urgency;
     use crate::store::sled::draft::Change;
     use crate::store::sled::shared::Shown;
@@ -174,6 +181,13 @@ mod tests {
         push(&queue, Urgency::Background, BACKGROUND_ROWS).await;
         push(&queue, Urgency::Interactive, 5).await;
         assert_eq!(next(&queue), [Urgency::Interactive]);
+        assert_eq!(next(&queue), [Urgency::Background], "another interactive one would wait for both");
+        assert_eq!(next(&queue), [Urgency::Background]);
+        for _ in 0..BUSY {
+            assert!(next(&queue).is_empty());
+        }
+        push(&queue, Urgency::Background, BACKGROUND_ROWS).await;
+        push(&queue, Urgency::Background, BACKGROUND_ROWS).await;
         assert_eq!(next(&queue), [Urgency::Background, Urgency::Background]);
         assert!(next(&queue).is_empty());
     }

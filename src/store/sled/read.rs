@@ -109,26 +109,22 @@ impl Glass {
         give(rows.map(|row| row.and_then(|(number, value)| self.customer(reader, number, &value))), work)
     }
 
-    /// The same for customers of these numbers; answers the keys of their records.
+    /// The same for the customers whose own numbers these are; answers the keys of their records.
     pub(super) fn each_of(
         &self,
         reader: Reader<'_>,
         numbers: &[CustomerNumber],
         work: CustomerWork,
     ) -> Result<Vec<Vec<u8>>, Fault> {
-        let mut keys: Vec<_> = numbers.iter().map(|number| keys::customer(*number)).collect();
-        let found = numbers.iter().filter_map(|number| {
-            let found = self.one(reader, *number).transpose()?;
-            // Where it is that of another, the other's record is what was read.
-            keys.extend(found.iter().filter(|found| found.number != *number).map(|found| keys::customer(found.number)));
-            Some(found)
+        let keys: Vec<_> = numbers.iter().map(|number| keys::customer(*number)).collect();
+        let found = keys.iter().zip(numbers).filter_map(|(key, number)| {
+            let row = reader.get(key).transpose()?;
+            Some(row.and_then(|row| self.customer(reader, *number, &row)))
         });
         give(found, work)?;
         Ok(keys)
     }
-}
 
-impl Glass {
     /// The same for customers of these external ids; answers the keys of the rows that say who they are and what.
     pub(super) fn each_named(
         &self,
