@@ -142,6 +142,9 @@ fn without_pause(project: &Project, shop: &mut Shop<'_>, events: u64) -> anyhow:
     let late = daemon.resident()?;
     shop.admin().wait_until_looked()?;
     daemon.stop()?;
+    let again = Daemon::start(project)?;
+    let after_restart = again.resident()?;
+    again.stop()?;
     let mut calls = [first.calls, rest.calls].concat();
     calls.sort_by(f64::total_cmp);
     let p99 = calls[calls.len() * 99 / 100] * 1000.0;
@@ -156,5 +159,7 @@ fn without_pause(project: &Project, shop: &mut Shop<'_>, events: u64) -> anyhow:
         memory("resident before", before, Limit::None),
         memory("resident after a tenth of them", early, Limit::None),
         memory("resident after all", late, flat),
+        // What sled keeps of each page of the store, be it in the cache or not.
+        memory("resident after a restart then", after_restart, Limit::None),
     ])
 }
