@@ -1,6 +1,6 @@
 //! What arrives from outside, ready to be stored.
 
-use super::{Event, ProfileRow, Time};
+use super::{Event, ProfileRow, Text, Time};
 
 /// One thing that arrives from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Arrival {
         row: ProfileRow,
         /// Whether `row.effective_at` was given by the sender.
         dated: bool,
+        /// The sender's message id: the same one again is the same message sent again.
+        message_id: Option<Text>,
     },
     /// An event of the customer of that id, who is made if unknown.
     Event {

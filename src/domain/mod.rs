@@ -31,7 +31,7 @@ pub use delivery::{
     Delivery, DeliveryId, DeliveryKey, EXPIRES_AFTER, Lane, NotADeliveryId, NotALane, Outcome, Payload, Reason, State,
 };
 pub use diagnostic::{Diagnostic, Place, Severity, nearest};
-pub use event::Event;
+pub use event::{Event, message_fingerprint};
 pub use number::{NotANumber, Number};
 pub use policy::{CapPeriod, Class, FrequencyCap, Misfire, MisfirePolicy, Policy, QuietHours, UncertainPolicy};
 pub use schema::{Attribute, BUILT_IN, Purchase, Schema};

@@ -149,7 +149,7 @@ impl Draft {
             source: "import".into(),
             received_at,
         };
-        Ok(Arrival::Profile { customer: self.id, row, dated })
+        Ok(Arrival::Profile { customer: self.id, row, dated, message_id: None })
     }
 }
 

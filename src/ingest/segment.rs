@@ -191,7 +191,8 @@ impl Reading<'_> {
             (Some(into), Some(from)) => Some(self.merge(from, into)),
             _ => None,
         };
-        Ok(Told { merge, arrival: Arrival::Profile { customer, row, dated: at.is_some() } })
+        let message_id = id_text("messageId", message.get("messageId"))?.map(Into::into);
+        Ok(Told { merge, arrival: Arrival::Profile { customer, row, dated: at.is_some(), message_id } })
     }
 
     /// Senders do not say of which kind the old id is, so it is taken for both.

@@ -109,7 +109,7 @@ fn customer(number: u32, draw: &mut Draw, now: Time, arrivals: &mut Vec<Arrival>
         source: "demo".into(),
         received_at: now,
     };
-    arrivals.push(Arrival::Profile { customer: id.clone(), row, dated: false });
+    arrivals.push(Arrival::Profile { customer: id.clone(), row, dated: false, message_id: None });
     purchases(&id, number, joined, draw, now, arrivals);
 }
 

@@ -162,9 +162,11 @@ async fn who_leaves_is_written_to() {
 #[tokio::test]
 async fn a_mail_comes_on_the_day_before_a_date() {
     let shop = shop("ending", ENDING).await;
-    let Arrival::Profile { customer, mut row, dated } = shop.profile("ana", &[], None) else { panic!("a profile") };
+    let Arrival::Profile { customer, mut row, dated, message_id } = shop.profile("ana", &[], None) else {
+        panic!("a profile")
+    };
     row.attributes.insert("renews_on".into(), Some(Value::Date(jiff::civil::date(2026, 3, 15))));
-    shop.arrive(vec![Arrival::Profile { customer, row, dated }]).await;
+    shop.arrive(vec![Arrival::Profile { customer, row, dated, message_id }]).await;
     shop.settle().await;
     for _ in 0..8 {
         shop.pass(Span::days(1)).await;

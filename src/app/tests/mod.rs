@@ -239,7 +239,7 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
             source: "test".into(),
             received_at: self.clock.now(),
         };
-        Arrival::Profile { customer: id.to_owned(), row, dated: false }
+        Arrival::Profile { customer: id.to_owned(), row, dated: false, message_id: None }
     }
 
     pub(super) fn order(&self, id: &str, number: &str) -> Arrival {

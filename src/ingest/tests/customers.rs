@@ -10,7 +10,7 @@ fn read(file: impl AsRef<[u8]>) -> (Vec<Arrival>, Vec<Refused>) {
 fn row(file: &str) -> (String, ProfileRow, bool) {
     match read(file) {
         (mut arrivals, refused) if refused.is_empty() && arrivals.len() == 1 => match arrivals.remove(0) {
-            Arrival::Profile { customer, row, dated } => (customer, row, dated),
+            Arrival::Profile { customer, row, dated, .. } => (customer, row, dated),
             other => panic!("a profile, not {other:?}"),
         },
         other => panic!("one arrival, not {other:?}"),

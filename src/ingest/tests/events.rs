@@ -68,7 +68,7 @@ fn an_identify_call_is_a_profile() {
         "traits":{"firstName":"Ana","email":"a@b.test","plan":null,"shoe":43}}"#;
     let (mut arrivals, refused) = read(line.replace('\n', " "));
     assert_eq!(refused, []);
-    let Arrival::Profile { customer, row, dated } = arrivals.remove(0) else { panic!("a profile") };
+    let Arrival::Profile { customer, row, dated, .. } = arrivals.remove(0) else { panic!("a profile") };
     assert_eq!((customer.as_str(), dated), ("7", true));
     assert_eq!(row.effective_at.to_string(), "2026-01-02T03:04:05Z");
     let expected = [

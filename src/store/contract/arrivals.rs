@@ -1,7 +1,7 @@
 use super::sample::{
     EVERYONE, arrival, backtest, customer, customers, dated, day, ingest, interest, order, profile, row, view,
 };
-use crate::domain::{CustomerNumber, Event, Time, Value};
+use crate::domain::{Arrival, CustomerNumber, Event, ProfileRow, Time, Value};
 use crate::store::{Marking, Store, Urgency, Verdict};
 use futures_util::future::join_all;
 
@@ -26,6 +26,24 @@ pub(super) async fn an_event_seen_before_is_a_duplicate(store: &dyn Store) {
     assert_eq!(customer(store, "c", 9).await.customer.activity.orders.count, 1);
     assert_eq!(store.customer("d", &view(9)).await.unwrap(), None, "a duplicate makes no customer");
     assert_eq!(customer(store, "c", 9).await.customer.arrived_at, day(1));
+}
+
+pub(super) async fn a_profile_that_is_sent_again_undoes_nothing(store: &dyn Store) {
+    let told = |message: &str, received, plan, granted| {
+        let row = ProfileRow { consent: [("marketing".into(), granted)].into(), ..row(received, &[("plan", plan)]) };
+        let Arrival::Profile { customer, row, dated, .. } = profile("c", row) else { panic!("a profile") };
+        Arrival::Profile { customer, row, dated, message_id: Some(message.into()) }
+    };
+    let verdicts =
+        ingest(store, vec![told("a", 1, "pro", true), told("b", 2, "free", false), told("a", 3, "pro", true)]);
+    assert_eq!(verdicts.await, [Verdict::Stored, Verdict::Stored, Verdict::Duplicate]);
+    assert_eq!(ingest(store, vec![told("a", 4, "pro", true)]).await, [Verdict::Duplicate]);
+    let seen = customer(store, "c", 9).await.customer;
+    assert_eq!((seen.text("plan"), seen.consents_to("marketing"), seen.updated_at), (Some("free"), false, day(2)));
+    // The id alone decides, for events too.
+    let same = Event { message_id: Some("b".into()), ..order(1, "o1", 5) };
+    assert_eq!(ingest(store, vec![arrival("d", same)]).await, [Verdict::Duplicate]);
+    assert_eq!(store.customer("d", &view(9)).await.unwrap(), None);
 }
 
 pub(super) async fn without_a_message_id_the_event_itself_is_compared(store: &dyn Store) {
@@ -124,7 +142,7 @@ pub(super) async fn many_arrivals_in_the_background_are_all_stored_in_order(stor
 /// A row of the same instant for all.
 struct ProfileRowOf(i64);
 
-impl From<ProfileRowOf> for crate::domain::ProfileRow {
+impl From<ProfileRowOf> for ProfileRow {
     fn from(of: ProfileRowOf) -> Self {
         row(0, &[("last", &of.0.to_string())])
     }

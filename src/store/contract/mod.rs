@@ -59,6 +59,7 @@ over_all_stores! {
         an_event_of_the_future_counts_when_its_time_comes
         profile_rows_take_effect_in_the_order_of_their_times
         a_first_row_without_a_time_holds_since_always
+        a_profile_that_is_sent_again_undoes_nothing
         zones_are_remembered_once_used
         many_arrivals_in_the_background_are_all_stored_in_order
         arrivals_at_once_are_all_stored;

@@ -51,11 +51,16 @@ pub(in crate::store) fn row(received: i64, attributes: &[(&str, &str)]) -> Profi
 }
 
 pub(in crate::store) fn profile(customer: &str, row: ProfileRow) -> Arrival {
-    Arrival::Profile { customer: customer.into(), row, dated: false }
+    Arrival::Profile { customer: customer.into(), row, dated: false, message_id: None }
 }
 
 pub(in crate::store) fn dated(customer: &str, at: i64, row: ProfileRow) -> Arrival {
-    Arrival::Profile { customer: customer.into(), row: ProfileRow { effective_at: day(at), ..row }, dated: true }
+    Arrival::Profile {
+        customer: customer.into(),
+        row: ProfileRow { effective_at: day(at), ..row },
+        dated: true,
+        message_id: None,
+    }
 }
 
 pub(in crate::store) fn interest() -> Interest {

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, Enrollment, Event, Interest, Planned, ProfileRow,
-    RuleMemory, RuleState, Suppression, Text, Tick, Time, Watch, normalized_address,
+    RuleMemory, RuleState, Suppression, Text, Tick, Time, Watch, message_fingerprint, normalized_address,
 };
 use crate::store::derive::Newcomer;
 use crate::store::{
@@ -162,7 +162,12 @@ impl Model {
             }
         };
         match arrival {
-            Arrival::Profile { customer, mut row, dated } => {
+            Arrival::Profile { customer, mut row, dated, message_id } => {
+                if let Some(id) = message_id
+                    && !self.known_events.insert(message_fingerprint(&id))
+                {
+                    return Verdict::Duplicate;
+                }
                 if let Some(zone) = row.attributes.get("timezone").and_then(Option::as_ref).and_then(|it| it.as_text())
                     && !zone.is_empty()
                 {

@@ -9,7 +9,7 @@ use super::keys;
 use super::reader::Reader;
 use super::rows;
 use super::shared::Shared;
-use crate::domain::{Arrival, CustomerNumber, Purchase, purchase_id};
+use crate::domain::{Arrival, CustomerNumber, Purchase, message_fingerprint, purchase_id};
 use crate::store::Urgency;
 use ::sled::IVec;
 use foldhash::{HashMap, HashMapExt};
@@ -48,7 +48,12 @@ impl Fetched {
     fn read_all(&mut self, reader: Reader<'_>, arrivals: &[Arrival], purchase: &Purchase) -> Result<(), Fault> {
         for arrival in arrivals {
             let (id, event) = match arrival {
-                Arrival::Profile { customer, .. } => (customer, None),
+                Arrival::Profile { customer, message_id, .. } => {
+                    if let Some(id) = message_id {
+                        self.fetch(reader, keys::seen(&message_fingerprint(id)))?;
+                    }
+                    (customer, None)
+                }
                 Arrival::Event { customer, event } => (customer, Some(event)),
                 Arrival::Merge { from, into, .. } => {
                     self.fetch_customer(reader, from)?;

@@ -15,7 +15,7 @@ use super::queue::BACKGROUND_ROWS;
 use super::shared::{Shared, Shown};
 use super::totals::{self, Wanted};
 use super::{lock, rows};
-use crate::domain::{Arrival, Customer, CustomerNumber, Event, ProfileRow, Time};
+use crate::domain::{Arrival, Customer, CustomerNumber, Event, ProfileRow, Time, message_fingerprint};
 use crate::store::derive::Newcomer;
 use crate::store::{Marking, Urgency, Verdict, derive};
 use foldhash::HashMap;
@@ -291,7 +291,9 @@ impl Work<'_, '_> {
 
     fn take(&mut self, arrival: &Arrival) -> Result<Verdict, Fault> {
         match arrival {
-            Arrival::Profile { customer, row, dated } => self.profile(customer, row, *dated),
+            Arrival::Profile { customer, row, dated, message_id } => {
+                self.profile((customer, message_id.as_deref()), row, *dated)
+            }
             Arrival::Event { customer, event } => self.event(customer, event),
             Arrival::Merge { from, into, received_at } => self.merge(from, into, *received_at),
         }
@@ -365,8 +367,25 @@ impl Work<'_, '_> {
         Ok(Known { number, customer, version: 0, has_rows: Some(false), changed: true })
     }
 
-    fn profile(&mut self, id: &str, row: &ProfileRow, dated: bool) -> Result<Verdict, Fault> {
+    fn profile(
+        &mut self,
+        (id, message_id): (&str, Option<&str>),
+        row: &ProfileRow,
+        dated: bool,
+    ) -> Result<Verdict, Fault> {
+        let seen = message_id.map(|message_id| keys::seen(&message_fingerprint(message_id)));
+        if let Some(seen) = &seen
+            && self.draft.get(seen)?.is_some()
+        {
+            // The answer counts only if that other commit does.
+            self.draft.rely(seen.clone(), Was::Present);
+            return Ok(Verdict::Duplicate);
+        }
         let mut known = self.known(id, row.received_at)?;
+        if let Some(seen) = seen {
+            self.draft.rely(seen.clone(), Was::Absent);
+            self.draft.put(seen, rows::write(&known.number)?);
+        }
         let mut row = row.clone();
         if !dated {
             let has_rows = self.has_rows(&known)?;
