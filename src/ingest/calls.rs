@@ -1,5 +1,6 @@
 //! The body of a call becomes arrivals.
 
+use super::cut::{Pieces, cut};
 use super::json::parse;
 use super::segment::{MessageKind, Reading};
 use super::sent::{Origin, sent_at};
@@ -69,12 +70,24 @@ pub fn read_call(form: CallForm, body: &[u8], schema: &Schema, received_at: Time
             if !body.trim_ascii_start().starts_with(b"{") {
                 return Err(BadBody::Malformed("not a JSON object with a list `batch`".to_owned()));
             }
-            let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
-            if envelope.batch.len() > MOST_MESSAGES {
-                return Err(BadBody::TooMany(envelope.batch.len()));
+            let (batch, sent) = messages(body)?;
+            if batch.len() > MOST_MESSAGES {
+                return Err(BadBody::TooMany(batch.len()));
             }
-            let reading = reading(sent_at(&envelope.sent_at));
-            Ok(envelope.batch.iter().map(|raw| read_raw(&reading, raw)).collect())
+            let reading = reading(sent_at(&sent));
+            Ok(batch.iter().map(|raw| read_raw(&reading, raw)).collect())
+        }
+    }
+}
+
+/// The messages of a batch, which may each be JSON or not, and its `sentAt`.
+fn messages(body: &[u8]) -> Result<(Vec<&[u8]>, Json), BadBody> {
+    match serde_json::from_slice::<Envelope<'_>>(body) {
+        Ok(Envelope { batch, sent_at }) => Ok((batch.into_iter().map(|raw| raw.get().as_bytes()).collect(), sent_at)),
+        Err(error) => {
+            let Pieces { batch, sent_at } = cut(body).ok_or_else(|| malformed(&error))?;
+            let sent_at = sent_at.and_then(|raw| serde_json::from_slice(raw).ok());
+            Ok((batch, sent_at.unwrap_or_default()))
         }
     }
 }
@@ -83,8 +96,8 @@ fn malformed(error: &serde_json::Error) -> BadBody {
     BadBody::Malformed(format!("not a JSON object with a list `batch`: {error}"))
 }
 
-fn read_raw(reading: &Reading<'_>, raw: &RawValue) -> CallMessage {
-    match parse(raw.get().as_bytes()) {
+fn read_raw(reading: &Reading<'_>, raw: &[u8]) -> CallMessage {
+    match parse(raw) {
         Ok(message) => read_message(reading, None, &message),
         Err(reason) => CallMessage { kind: None, message_id: None, read: Err(reason) },
     }

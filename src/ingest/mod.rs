@@ -14,6 +14,7 @@ mod calls;
 mod columns;
 mod consent;
 mod customers;
+mod cut;
 mod error;
 mod events;
 mod json;
