@@ -53,6 +53,13 @@ async fn buys(shop: &Shop, number: &str) {
     shop.arrive(vec![shop.order("ana", number)]).await;
 }
 
+/// As a call of the public listener stores it, which has the watcher hurry.
+async fn buys_at_the_listener(shop: &Shop) {
+    let (intake, _): (Arc<dyn Intake>, _) = shop.daemon.as_ref().unwrap().intake();
+    let body = r#"{"userId":"ana","event":"Order Completed","messageId":"1","properties":{"order_id":"1"}}"#;
+    intake.take(Call::Track, Bytes::from_static(body.as_bytes())).await.unwrap();
+}
+
 async fn becomes(shop: &Shop, attribute: &str, value: &str) {
     shop.arrive(vec![shop.profile("ana", &[(attribute, value)], None)]).await;
 }
@@ -64,9 +71,7 @@ async fn enrollments(shop: &Shop) -> usize {
 #[tokio::test]
 async fn an_event_over_http_starts_a_rule_at_once() {
     let shop = shop("thanks", THANKS).await;
-    let (intake, _): (Arc<dyn Intake>, _) = shop.daemon.as_ref().unwrap().intake();
-    let body = r#"{"userId":"ana","event":"Order Completed","messageId":"1","properties":{"order_id":"1"}}"#;
-    intake.take(Call::Track, Bytes::from_static(body.as_bytes())).await.unwrap();
+    buys_at_the_listener(&shop).await;
     let now = shop.clock.now();
     shop.settle().await;
     let sent = shop.only().await;
@@ -430,9 +435,7 @@ async fn an_event_does_not_wait_for_those_whose_decisions_are_on_their_way() {
     let many: Vec<Arrival> = (0..600).map(|number| shop.order(&format!("c{number}"), "1")).collect();
     shop.arrive(many).await;
     shop.meddling.reached().await;
-    let (intake, _): (Arc<dyn Intake>, _) = shop.daemon.as_ref().unwrap().intake();
-    let body = r#"{"userId":"ana","event":"Order Completed","messageId":"1","properties":{"order_id":"1"}}"#;
-    intake.take(Call::Track, Bytes::from_static(body.as_bytes())).await.unwrap();
+    buys_at_the_listener(&shop).await;
     shop.hooks.wait_for(1).await;
     assert!(shop.hooks.calls().iter().all(|call| call.body.contains("\"ana\"")), "the others wait");
     shop.meddling.hold_rounds(false);
@@ -448,9 +451,7 @@ async fn an_event_does_not_wait_for_all_who_were_marked_before() {
     let many: Vec<Arrival> = (0..600).map(|number| shop.order(&format!("c{number}"), "1")).collect();
     shop.arrive(many).await;
     shop.clock.advance(Span::seconds(1));
-    let (intake, _): (Arc<dyn Intake>, _) = shop.daemon.as_ref().unwrap().intake();
-    let body = r#"{"userId":"ana","event":"Order Completed","messageId":"1","properties":{"order_id":"1"}}"#;
-    intake.take(Call::Track, Bytes::from_static(body.as_bytes())).await.unwrap();
+    buys_at_the_listener(&shop).await;
     shop.meddling.full_for_decisions(false);
     shop.settle().await;
     let calls = shop.hooks.calls();
