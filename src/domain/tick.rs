@@ -136,9 +136,10 @@ pub struct Enrollment {
 }
 
 impl Enrollment {
-    /// Takes in how it went on. One that has ended stays as it is; whether it changed.
+    /// Takes in how it went on. One that has ended stays as it is, unless that is what changes; whether it changed.
     pub fn change(&mut self, change: &EnrollmentChange) -> bool {
-        if self.ending.is_some() {
+        let ended = self.ending.is_some();
+        if ended && !change.resumed {
             return false;
         }
         let known = self.deliveries.len();
@@ -148,7 +149,7 @@ impl Enrollment {
             }
         }
         self.ending.clone_from(&change.ending);
-        self.deliveries.len() > known || self.ending.is_some()
+        self.deliveries.len() > known || ended || self.ending.is_some()
     }
 }
 
@@ -218,6 +219,7 @@ mod tests {
             occurrence: "o".into(),
             deliveries: enrollment(deliveries).deliveries,
             ending,
+            resumed: false,
         };
         let mut one = enrollment(&[1]);
         assert!(one.change(&change(&[2, 1], None)));
@@ -229,5 +231,7 @@ mod tests {
         assert_eq!((&one, minicbor::decode::<Enrollment>(&bytes).unwrap()), (&expected, expected.clone()));
         assert!(!one.change(&change(&[4], Some(Ending { at: Time(8), reason: None, conversion: None }))));
         assert_eq!(one, expected);
+        assert!(one.change(&EnrollmentChange { resumed: true, ..change(&[], None) }));
+        assert_eq!(one, enrollment(&[1, 2, 3]), "but it may go on");
     }
 }

@@ -37,6 +37,11 @@ pub struct Watch {
     #[n(6)]
     #[cbor(with = "super::value::sparse", has_nil)]
     pub quiet: bool,
+    /// Enrollments that ended because their date moved, as long as they would have gone on: should it come back, so do
+    /// they.
+    #[n(7)]
+    #[cbor(with = "super::value::sparse", has_nil)]
+    pub moved: Vec<Active>,
 }
 
 /// Whether a customer is in a segment.
@@ -80,6 +85,9 @@ pub struct Anchor {
     /// Steps that fell due at or before this instant are past: they were judged, or it was not known yet.
     #[n(1)]
     pub since: Time,
+    /// The instant of that date that hours are counted from, if they are counted from one.
+    #[n(2)]
+    pub instant: Option<Time>,
 }
 
 /// An enrollment that is not over.
@@ -113,6 +121,9 @@ pub struct Active {
     /// When the last of the deliveries that it asked for expires.
     #[n(7)]
     pub unsent_until: Option<Time>,
+    /// The instant on the day of `anchor` that its hours are counted from, if they are counted from one.
+    #[n(8)]
+    pub instant: Option<Time>,
 }
 
 /// What an enrollment began with, as far as its rule names it.
@@ -162,6 +173,12 @@ impl Pending {
 }
 
 impl Active {
+    /// Whether both are of one rule and occurrence.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.rule == other.rule && self.occurrence == other.occurrence
+    }
+
     /// One enrollment of two customers who are one: the one that entered first. Steps that either sent are done, so that
     /// nobody gets one twice, and it is unsent as long as anything of either may be.
     fn join(&mut self, mut other: Self) {
@@ -172,6 +189,15 @@ impl Active {
         if !other.held_out {
             other.done.retain(|step| !self.done.contains(step));
             self.done.append(&mut other.done);
+        }
+    }
+}
+
+fn join_all(ours: &mut Vec<Active>, theirs: Vec<Active>) {
+    for theirs in theirs {
+        match ours.iter_mut().find(|ours| ours.is_as(&theirs)) {
+            Some(ours) => ours.join(theirs),
+            None => ours.push(theirs),
         }
     }
 }
@@ -194,13 +220,10 @@ impl Watch {
         for (rule, theirs) in other.anchors {
             self.anchors.entry(rule).or_insert(theirs);
         }
-        for theirs in other.active {
-            let same = |ours: &&mut Active| ours.rule == theirs.rule && ours.occurrence == theirs.occurrence;
-            match self.active.iter_mut().find(same) {
-                Some(ours) => ours.join(theirs),
-                None => self.active.push(theirs),
-            }
-        }
+        join_all(&mut self.active, other.active);
+        join_all(&mut self.moved, other.moved);
+        let goes_on = |one: &Active| self.active.iter().any(|other| one.is_as(other));
+        self.moved.retain(|one| !goes_on(one));
         self.pending.extend(other.pending);
         self.pending.sort_by(|a, b| a.place().cmp(&b.place()));
         self.holding.extend(other.holding);
@@ -256,6 +279,8 @@ pub struct EnrollmentChange {
     pub deliveries: Vec<DeliveryId>,
     /// How it ended, if it did.
     pub ending: Option<Ending>,
+    /// Whether it goes on though it had ended.
+    pub resumed: bool,
 }
 
 #[cfg(test)]
@@ -286,6 +311,7 @@ mod tests {
             done: done.iter().map(|step| (*step).into()).collect(),
             entry: Entry::default(),
             unsent_until: Some(Time(-entered_at)),
+            instant: None,
         }
     }
 
@@ -295,9 +321,9 @@ mod tests {
             segments: [("vip".into(), Membership { inside: true, crossings: 3, meaning: u64::MAX })].into(),
             holding: ["r".into()].into(),
             pending: vec![Pending { waiting: Some(["r".into()].into()), ..pending(1, "m") }],
-            anchors: [("r".into(), Anchor { date, since: Time(4) })].into(),
+            anchors: [("r".into(), Anchor { date, since: Time(4), instant: Some(Time(5)) })].into(),
             active: vec![
-                Active { anchor: Some(date), ..active("o", 1, &["a"]) },
+                Active { anchor: Some(date), instant: Some(Time(5)), ..active("o", 1, &["a"]) },
                 Active {
                     held_out: true,
                     entry: Entry { values: [].into(), event: Some(event(1, None)) },
@@ -312,6 +338,7 @@ mod tests {
                 until: Time(8),
             }],
             quiet: true,
+            moved: vec![active("m", 3, &["a"])],
         }
     }
 
@@ -363,7 +390,8 @@ mod tests {
         let mut watch = Watch {
             segments: [("a".into(), inside(false, 2)), ("b".into(), inside(true, 9))].into(),
             pending: vec![pending(1, "m1"), pending(5, "m5")],
-            anchors: [("r".into(), Anchor { date: jiff::civil::date(2026, 1, 1), since: Time(1) })].into(),
+            anchors: [("r".into(), Anchor { date: jiff::civil::date(2026, 1, 1), since: Time(1), instant: None })]
+                .into(),
             holding: ["x".into()].into(),
             ..Watch::default()
         };

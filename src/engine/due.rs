@@ -11,15 +11,22 @@ use jiff::tz::TimeZone;
 pub(super) enum Base {
     /// The instant of entry, and the time of day that it has on the customer's clock.
     Entry(Time),
-    /// A time of a date on the customer's clock.
-    Anchor(civil::DateTime),
+    /// A date.
+    Anchor {
+        /// Its day, and when on the customer's clock the days of steps fall due.
+        wall: civil::DateTime,
+        /// What hours are counted from, if not from `wall`.
+        instant: Option<Time>,
+    },
 }
 
 impl Base {
     /// What an enrollment counts from; `None` when its rule has come to count otherwise since.
     pub(super) fn of(active: &Active, rule: &Rule) -> Option<Self> {
         match (active.anchor, &rule.trigger) {
-            (Some(date), Trigger::Date { at, .. }) => Some(Self::Anchor(date.to_datetime(*at))),
+            (Some(date), Trigger::Date { at, .. }) => {
+                Some(Self::Anchor { wall: date.to_datetime(*at), instant: active.instant })
+            }
             (Some(_), _) | (None, Trigger::Date { .. }) => None,
             (None, _) => Some(Self::Entry(active.entered_at)),
         }
@@ -31,9 +38,9 @@ impl Base {
             (Self::Entry(at), Offset::Days(0)) => at,
             (Self::Entry(at), Offset::Days(days)) => on_day(calendar::local(zone, at), days, zone),
             (Self::Entry(at), Offset::Hours(hours)) => at.plus(Span::hours(hours.into())),
-            (Self::Anchor(wall), Offset::Days(days)) => on_day(wall, days, zone),
-            (Self::Anchor(wall), Offset::Hours(hours)) => {
-                calendar::at_local(zone, wall).plus(Span::hours(hours.into()))
+            (Self::Anchor { wall, .. }, Offset::Days(days)) => on_day(wall, days, zone),
+            (Self::Anchor { wall, instant }, Offset::Hours(hours)) => {
+                instant.unwrap_or_else(|| calendar::at_local(zone, wall)).plus(Span::hours(hours.into()))
             }
         }
     }
@@ -54,9 +61,35 @@ pub(super) fn instants(rule: &Rule, base: Base, zone: &TimeZone) -> Vec<Time> {
     instants
 }
 
+/// The instant after which an event reaches the goal of an enrollment: that at which what started it had happened and any
+/// delay was over. Entry is some moments later, and what happens in them comes after it all the same.
+pub(super) fn goal_after(active: &Active, rule: &Rule) -> Time {
+    match (&rule.trigger, &active.entry.event) {
+        (Trigger::Event { delay, .. }, Some(event)) => event.at.plus(*delay).min(active.entered_at),
+        _ => active.entered_at,
+    }
+}
+
 /// The last instant at which an event reaches the goal of an enrollment, if its rule has one.
 pub(super) fn goal_until(active: &Active, rule: &Rule) -> Option<Time> {
     rule.goal.as_ref().map(|goal| active.entered_at.plus(goal.within))
+}
+
+/// Marks the steps as done that fell due by an instant.
+pub(super) fn pass(active: &mut Active, rule: &Rule, zone: &TimeZone, by: Time) {
+    let Some(base) = Base::of(active, rule) else { return };
+    for (step, due) in rule.steps.iter().zip(instants(rule, base, zone)) {
+        if due <= by && !active.done.contains(&step.id) {
+            active.done.push(step.id.clone());
+        }
+    }
+}
+
+/// Whether an enrollment that does not go on would be over by now if it did.
+pub(super) fn is_past(active: &Active, rule: &Rule, zone: &TimeZone, now: Time) -> bool {
+    let mut active = active.clone();
+    pass(&mut active, rule, zone, now);
+    Base::of(&active, rule).is_none() || is_over(&active, rule, now)
 }
 
 /// Whether an enrollment has nothing to wait for any more: no step, no goal, and nothing on its way that `while` could

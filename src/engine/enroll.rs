@@ -47,6 +47,8 @@ pub(super) struct Start<'a> {
 pub(super) struct Dated {
     /// The date and the time of its days.
     pub(super) wall: DateTime,
+    /// The instant of it that hours are counted from, if they are.
+    pub(super) instant: Option<Time>,
     /// Steps that fell due at or before this are past.
     pub(super) since: Time,
 }
@@ -54,6 +56,15 @@ pub(super) struct Dated {
 impl Dated {
     fn date(self) -> Date {
         self.wall.date()
+    }
+
+    /// What makes an enrollment of it unique: the instant where there is one, otherwise the date.
+    pub(super) fn occurrence(self) -> String {
+        self.instant.map_or_else(|| self.date().to_string(), |instant| instant.to_string())
+    }
+
+    pub(super) const fn base(self) -> Base {
+        Base::Anchor { wall: self.wall, instant: self.instant }
     }
 }
 
@@ -137,11 +148,12 @@ fn enroll(start: &Start<'_>, entry: Entry, case: &Case<'_>, decided: &mut Decide
         entered_at: at,
         held_out: is_held_out(rule, &case.customer.id),
         anchor: start.anchor.map(Dated::date),
+        instant: start.anchor.and_then(|dated| dated.instant),
         done: Vec::new(),
         entry,
         unsent_until: None,
     };
-    let base = start.anchor.map_or(Base::Entry(at), |dated| Base::Anchor(dated.wall));
+    let base = start.anchor.map_or(Base::Entry(at), Dated::base);
     let sent_before = decided.deliveries.len();
     for (step, due) in rule.steps.iter().zip(due::instants(rule, base, case.zone)) {
         if start.anchor.is_some_and(|dated| due <= dated.since) {

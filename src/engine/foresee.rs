@@ -31,7 +31,7 @@ impl Day {
     /// What makes an enrollment of it unique.
     #[must_use]
     pub fn occurrence(&self) -> String {
-        self.dated.wall.date().to_string()
+        self.dated.occurrence()
     }
 
     /// When the last of the steps falls due.

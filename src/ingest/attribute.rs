@@ -40,7 +40,7 @@ pub(super) fn check_attribute(schema: &Schema, name: &str, value: &Value) -> Res
     let Some(attribute) = schema.customer.get(name) else {
         return Ok(value.clone());
     };
-    let typed = value.to_kind(attribute.kind).ok_or_else(|| unusable(name, attribute.kind, value))?;
+    let typed = typed(name, attribute.kind, value)?;
     check_one_of(name, attribute, &typed)?;
     match (name, typed) {
         ("timezone", Value::Text(zone)) => check_zone(&zone).map(|zone| Value::Text(zone.into())),
@@ -65,9 +65,22 @@ pub(super) fn check_effective(name: &str, at: Time, received_at: Time) -> Result
 pub(super) fn check_property(name: &str, kind: Option<ValueType>, value: Value) -> Result<Value, String> {
     check_plain(name, &value)?;
     match kind {
-        Some(kind) => value.to_kind(kind).ok_or_else(|| unusable(name, kind, &value)),
+        Some(kind) => typed(name, kind, &value),
         None => Ok(value),
     }
+}
+
+fn typed(name: &str, kind: ValueType, value: &Value) -> Result<Value, String> {
+    let midnight = || value.as_text().filter(|_| kind == ValueType::Date).and_then(midnight).map(Value::Date);
+    value.to_kind(kind).or_else(midnight).ok_or_else(|| unusable(name, kind, value))
+}
+
+/// The date of a text such as `1990-05-01T00:00:00.000Z`, which is how JSON of JavaScript has a date. Of another time of
+/// the day it depends on a zone which day is meant.
+fn midnight(text: &str) -> Option<jiff::civil::Date> {
+    let text = text.trim();
+    let written: jiff::civil::DateTime = text.strip_suffix(['Z', 'z']).unwrap_or(text).parse().ok()?;
+    (written.time() == jiff::civil::Time::midnight()).then(|| written.date())
 }
 
 /// No value may hold NUL, nor a single text be longer than [`LONGEST_TEXT`]. Line breaks are data as any other.
@@ -107,6 +120,9 @@ pub(super) fn unusable(name: &str, kind: ValueType, value: &Value) -> String {
         ValueType::Text => "a text",
         ValueType::Number => "a number such as 1234.5, without a thousands separator",
         ValueType::Bool => "true or false",
+        ValueType::Date if value.as_text().is_some_and(|text| text.trim().parse::<Time>().is_ok()) => {
+            "a date such as 2026-03-29: which day a moment falls on depends on the time zone"
+        }
         ValueType::Date => "a date such as 2026-03-29",
         ValueType::Time => "a time such as 2026-03-29T10:00:00Z",
         ValueType::List => "a list such as [\"a\", \"b\"]",
@@ -144,6 +160,20 @@ mod tests {
         assert!(check_id("id", &"x".repeat(257)).is_err());
         assert!(check_id("id", "a\nb").is_err());
         assert!(check_id("id", " a b ").is_ok());
+    }
+
+    #[test]
+    fn midnight_is_a_date_and_any_other_moment_is_none() {
+        let date = |text: &str| check_property("born", Some(ValueType::Date), Value::Text(text.into()));
+        let expected = Value::Date("1990-05-01".parse().unwrap());
+        let midnights = ["1990-05-01T00:00:00.000Z", "1990-05-01T00:00:00+03:00", "1990-05-01 00:00", " 1990-05-01 "];
+        assert_eq!(midnights.map(date), midnights.map(|_| Ok(expected.clone())));
+        for (bad, why) in
+            [("1990-04-30T21:00:00.000Z", "time zone"), ("1990-05-01T00:00:01Z", "time zone"), ("x", "as 2")]
+        {
+            let reason = date(bad).unwrap_err();
+            assert!(reason.contains(why), "{reason}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::cut::{Pieces, cut};
 use super::json::parse;
+use super::lines::without_mark;
 use super::segment::{MessageKind, Reading};
 use super::sent::{Origin, sent_at};
 use crate::domain::{Arrival, Schema, Time};
@@ -56,6 +57,7 @@ struct Envelope<'b> {
 /// Reads the messages of a body that arrived at `received_at`. In a batch each message stands for itself: one that
 /// cannot be read, for whatever reason, does not keep the others from being read.
 pub fn read_call(form: CallForm, body: &[u8], schema: &Schema, received_at: Time) -> Result<Vec<CallMessage>, BadBody> {
+    let body = without_mark(body);
     if deepest(body) > DEEPEST_BODY {
         return Err(BadBody::Malformed(format!("the body is nested deeper than {DEEPEST_BODY} levels")));
     }

@@ -114,12 +114,15 @@ pub(super) fn decided_watch(watch: &mut Watch, decision: &Decision) {
     }
 }
 
-/// Which enrollment a change means: of several, which two customers brought into a merge, the first that goes on.
+/// Which enrollment a change means: of several, which two customers brought into a merge, the first that goes on, or
+/// that had ended if it is to go on again.
 pub(super) fn goes_on<'e>(
     enrollments: impl Iterator<Item = &'e Enrollment>,
     change: &EnrollmentChange,
 ) -> Option<usize> {
-    let same = |it: &Enrollment| it.rule == change.rule && it.occurrence == change.occurrence && it.ending.is_none();
+    let same = |it: &Enrollment| {
+        it.rule == change.rule && it.occurrence == change.occurrence && it.ending.is_some() == change.resumed
+    };
     let same = enrollments.enumerate().filter(|(_, it)| same(it));
     same.min_by_key(|(_, it)| it.entered_at).map(|(index, _)| index)
 }

@@ -54,6 +54,7 @@ metrics! {
     HOLDS = "retaind_holds_total", Counter, "Matches that made no enrollment, by `rule` and `reason`.";
     BRAKES = "retaind_brakes_total", Counter, "Times the brake stopped a rule, by `rule`.";
     LOOKS = "retaind_looks_total", Counter, "Customers looked at because something changed or fell due.";
+    GIVEN_UP = "retaind_events_given_up_total", Counter, "Events that start no rule because a thousand others of their customer wait.";
     LOOK_LATENESS = "retaind_look_lateness_seconds", Seconds, "How long after its instant such a look was durable.";
     EVENT_LATENESS = "retaind_event_lateness_seconds", Seconds, "How long after its receipt an event that rules wait for was judged, and that durable.";
     LOOK_LAG = "retaind_look_lag_seconds", Gauge, "By how much the oldest look that is due and not made is late.";

@@ -319,6 +319,7 @@ fn look(stored: &StoredCustomer, world: &World, zones: &mut Zones, looking: &Loo
             (put_off(&none, looking.now), Vec::new())
         }
         Ok(looked) => {
+            give_up(&customer.id, looked.given_up);
             let verdicts = looked.fired.into_iter().zip(looked.decided.verdicts);
             let held = verdicts.filter_map(|(rule, verdict)| match verdict {
                 Verdict::Held(reason) => Some((rule, reason)),
@@ -343,6 +344,14 @@ fn look(stored: &StoredCustomer, world: &World, zones: &mut Zones, looking: &Loo
     let new = customer.watch.pending.iter().filter(|pending| pending.waiting.is_none());
     let received = new.map(|pending| pending.event.received_at).collect();
     Look { proposal: Proposal::new(decision, &customer.watch.active), held, at: looking.now, wake, received }
+}
+
+/// Says of events that no rule is going to judge; they are stored and counted as all others.
+fn give_up(customer: &str, events: usize) {
+    if events > 0 {
+        metrics::counter!(names::GIVEN_UP).increment(events as u64);
+        tracing::warn!(customer, count = events, "too many events of one customer wait; the latest start nothing");
+    }
 }
 
 /// Nothing but to look again another day.

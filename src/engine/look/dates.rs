@@ -2,10 +2,10 @@
 
 use super::Round;
 use crate::calendar;
-use crate::domain::{Anchor, Customer, Span, Time, Value, ValueType};
-use crate::engine::due::{self, Base};
+use crate::domain::{Active, Anchor, Customer, EnrollmentChange, Span, Time, Value, ValueType};
+use crate::engine::due;
 use crate::engine::enroll::{Dated, Start};
-use crate::rules::{Rule, Trigger};
+use crate::rules::{Offset, Rule, Trigger};
 use jiff::civil::{self, Date};
 use jiff::tz::TimeZone;
 use std::borrow::Cow;
@@ -17,26 +17,47 @@ pub(super) struct Course {
     /// When on the customer's clock a day's steps fall due.
     at: civil::Time,
     yearly: bool,
+    /// What hours are counted from, if that is not `at`: the instant itself of a timestamp that comes once.
+    instant: Option<Time>,
 }
 
 impl Course {
     /// `None` where the rule counts from no date, or the customer lacks it.
     pub(super) fn of(rule: &Rule, customer: &Customer, zone: &TimeZone) -> Option<Self> {
         let Trigger::Date { attribute, at, yearly } = &rule.trigger else { return None };
-        let date = match customer.attributes.get(attribute)? {
-            Value::Date(date) => *date,
-            Value::Time(time) => calendar::day_of(zone, *time),
+        let (date, instant) = match customer.attributes.get(attribute)? {
+            Value::Date(date) => (*date, None),
+            Value::Time(time) => (calendar::day_of(zone, *time), Some(*time)),
             other => match other.to_kind(ValueType::Date)? {
-                Value::Date(date) => date,
+                Value::Date(date) => (date, None),
                 _ => return None,
             },
         };
-        Some(Self { date, at: *at, yearly: *yearly })
+        let counts_hours = || rule.steps.iter().any(|step| matches!(step.offset, Offset::Hours(_)));
+        let instant = instant.filter(|_| !yearly && counts_hours());
+        Some(Self { date, at: *at, yearly: *yearly, instant })
     }
 
     /// Whether it comes on that day.
-    pub(super) fn comes_on(&self, day: Date) -> bool {
+    fn comes_on(&self, day: Date) -> bool {
         if self.yearly { self.in_year(day.year()) == Some(day) } else { self.date == day }
+    }
+
+    /// Whether an enrollment counts from it.
+    pub(super) fn is_of(&self, active: &Active) -> bool {
+        match (self.instant, active.instant) {
+            (Some(own), Some(other)) => own == other,
+            _ => active.anchor.is_some_and(|day| self.comes_on(day)),
+        }
+    }
+
+    /// Whether an enrollment counts from it as it comes on that day.
+    fn is_of_day(&self, active: &Active, day: Date) -> bool {
+        active.anchor == Some(day) && self.is_of(active)
+    }
+
+    fn on(&self, day: Date, since: Time) -> Dated {
+        Dated { wall: day.to_datetime(self.at), instant: self.instant, since }
     }
 
     /// The day on which it comes in that year; it never came before itself.
@@ -53,7 +74,7 @@ impl Course {
 
     fn first_year(self, rule: &Rule, zone: &TimeZone, since: Time) -> i16 {
         // As long as the last step comes after the date, with a day for the clocks.
-        let here = due::instants(rule, Base::Anchor(self.date.to_datetime(self.at)), zone);
+        let here = due::instants(rule, self.on(self.date, since).base(), zone);
         let span = here.last().map_or(Span::days(0), |last| last.since(calendar::day_start(zone, self.date)));
         let reach = since.minus(Span(span.0.max(0))).minus(Span::days(2));
         calendar::day_of(zone, reach).year().max(self.date.year())
@@ -70,13 +91,13 @@ pub(in crate::engine) fn due_on(rule: &Rule, customer: &Customer, zone: &TimeZon
     let since = start.minus(Span(1));
     let mut due = Vec::new();
     for day in course.days(rule, zone, since) {
-        let wall = day.to_datetime(course.at);
-        let instants = due::instants(rule, Base::Anchor(wall), zone);
+        let dated = course.on(day, since);
+        let instants = due::instants(rule, dated.base(), zone);
         if instants.first().is_none_or(|first| *first >= end) {
             break;
         }
         if let Some(last) = instants.into_iter().rfind(|instant| *instant >= start && *instant < end) {
-            due.push((Dated { wall, since }, last));
+            due.push((dated, last));
         }
     }
     due
@@ -90,11 +111,43 @@ impl<'a> Round<'a> {
             let Some(course) = Course::of(rule, self.customer, self.zone) else { continue };
             let Some(live) = self.live(rule) else { continue };
             let since = match self.customer.watch.anchors.get(&rule.id) {
-                Some(anchor) if anchor.date == course.date => anchor.since.max(live),
+                Some(anchor) if anchor.date == course.date && anchor.instant == course.instant => {
+                    anchor.since.max(live)
+                }
                 _ => self.now().max(live).max(self.customer.arrived_at),
             };
+            // What went on before the rule came to count hours from the instant counts them from it, too.
+            self.watch.active.iter_mut().filter(|one| one.rule == rule.id && course.is_of(one)).for_each(|one| {
+                one.instant = course.instant.or(one.instant);
+            });
+            self.resume(rule, course, since);
             let judged = self.take_days(place, rule, course, since);
-            self.watch.anchors.insert(rule.id.clone(), Anchor { date: course.date, since: judged });
+            let anchor = Anchor { date: course.date, since: judged, instant: course.instant };
+            self.watch.anchors.insert(rule.id.clone(), anchor);
+        }
+        let rules = self.looking.rules;
+        let now = self.now();
+        let goes_on = |one: &Active| rules.get(&one.rule).is_some_and(|rule| !due::is_past(one, rule, self.zone, now));
+        self.watch.moved.retain(goes_on);
+    }
+
+    /// Lets enrollments go on whose date has come back. What fell due before is past, sent or not.
+    fn resume(&mut self, rule: &Rule, course: Course, since: Time) {
+        let comes_back = |one: &mut Active| one.rule == rule.id && course.is_of(one);
+        let back: Vec<Active> = self.watch.moved.extract_if(.., comes_back).collect();
+        for mut one in back {
+            due::pass(&mut one, rule, self.zone, since);
+            if due::is_over(&one, rule, self.now())
+                || self.has_left(&one, rule)
+                || self.watch.active.iter().any(|other| one.is_as(other))
+            {
+                continue;
+            }
+            self.watch.stopped.retain(|stopped| stopped.rule != one.rule || stopped.occurrence != one.occurrence);
+            let (rule, occurrence) = (one.rule.clone(), one.occurrence.clone());
+            let deliveries = Vec::new();
+            self.changes.push(EnrollmentChange { rule, occurrence, deliveries, ending: None, resumed: true });
+            self.watch.active.push(one);
         }
     }
 
@@ -102,14 +155,16 @@ impl<'a> Round<'a> {
     fn take_days(&mut self, place: usize, rule: &'a Rule, course: Course, since: Time) -> Time {
         let mut judged = since;
         for day in course.days(rule, self.zone, since) {
-            let wall = day.to_datetime(course.at);
-            let instants = due::instants(rule, Base::Anchor(wall), self.zone);
+            let dated = course.on(day, since);
+            let instants = due::instants(rule, dated.base(), self.zone);
             self.wake.at(instants.iter().copied().find(|due| *due > self.now()));
             if instants.iter().any(|due| *due > since && *due <= self.now()) {
                 judged = self.now();
-                let occurrence = day.to_string();
-                if !self.is_enrolled(rule, &occurrence) {
-                    let anchor = Some(Dated { wall, since });
+                let occurrence = dated.occurrence();
+                // An edited rule may have come to count from the instant of the same date.
+                let goes_on = self.watch.active.iter().any(|one| one.rule == rule.id && course.is_of_day(one, day));
+                if !goes_on && !self.is_enrolled(rule, &occurrence) {
+                    let anchor = Some(dated);
                     self.starts.push((place, Start { anchor, ..self.start(rule, Cow::Owned(occurrence)) }));
                 }
             }

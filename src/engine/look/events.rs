@@ -11,8 +11,13 @@ use std::collections::BTreeSet;
 /// under way.
 const UNDER_WAY: Span = Span::minutes(1);
 
+/// The most events of one customer that wait, of which each makes the record longer that every further one rewrites.
+/// Nobody does so much; a robot does, or an id that many share.
+pub(super) const MOST_WAITING: usize = 1_000;
+
 impl<'a> Round<'a> {
-    /// Judges the events that wait; those that some rule is still to judge go on waiting.
+    /// Judges the events that wait; those that some rule is still to judge go on waiting, the first [`MOST_WAITING`] of
+    /// them.
     pub(super) fn take_events(&mut self) {
         self.watch.pending.clear();
         let mut pending: Vec<&'a Pending> = self.customer.watch.pending.iter().collect();
@@ -28,6 +33,8 @@ impl<'a> Round<'a> {
                 self.watch.pending.push(Pending { waiting: Some(waiting), ..one.clone() });
             }
         }
+        self.given_up = self.watch.pending.len().saturating_sub(MOST_WAITING);
+        self.watch.pending.truncate(MOST_WAITING);
     }
 
     /// Judges one event that has happened; the rules that are to judge it later.

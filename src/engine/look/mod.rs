@@ -63,6 +63,8 @@ pub struct Looked {
     pub members: Vec<(Text, bool)>,
     /// Enrollments that went on or ended.
     pub changes: Vec<EnrollmentChange>,
+    /// Events that were to wait for a rule's delay or for their own time and do not, since too many do.
+    pub given_up: usize,
 }
 
 /// A look as it goes on.
@@ -78,6 +80,7 @@ struct Round<'a> {
     starts: Vec<(usize, Start<'a>)>,
     members: Vec<(Text, bool)>,
     changes: Vec<EnrollmentChange>,
+    given_up: usize,
 }
 
 impl<'a> Round<'a> {
@@ -135,6 +138,7 @@ pub fn look(number: CustomerNumber, customer: &Customer, zone: &TimeZone, lookin
         starts: Vec::new(),
         members: Vec::new(),
         changes: Vec::new(),
+        given_up: 0,
     };
     round.wake.at(customer.activity.uncounted_from);
     round.end();
@@ -145,6 +149,6 @@ pub fn look(number: CustomerNumber, customer: &Customer, zone: &TimeZone, lookin
     let (decided, fired) = round.decide(&case);
     round.wait_for_active();
     round.watch.quiet = false;
-    let Round { watch, wake, members, changes, .. } = round;
-    Looked { decided, fired, watch, wake: wake.get(), members, changes }
+    let Round { watch, wake, members, changes, given_up, .. } = round;
+    Looked { decided, fired, watch, wake: wake.get(), members, changes, given_up }
 }

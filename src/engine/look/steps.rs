@@ -28,8 +28,10 @@ impl Round<'_> {
             }
         }
         active.retain(|one| self.looking.rules.get(&one.rule).is_some_and(|rule| !due::is_over(one, rule, self.now())));
+        let before = active.len();
         active.extend(decided.entered.iter().cloned());
         self.watch.active = active;
+        self.end_from(before);
         (decided, fired)
     }
 
@@ -47,7 +49,7 @@ impl Round<'_> {
         let ending = over.then(|| Ending { at: self.now(), reason: None, conversion: None });
         if !deliveries.is_empty() || ending.is_some() {
             let (rule, occurrence) = (active.rule.clone(), active.occurrence.clone());
-            self.changes.push(EnrollmentChange { rule, occurrence, deliveries, ending });
+            self.changes.push(EnrollmentChange { rule, occurrence, deliveries, ending, resumed: false });
         }
     }
 }

@@ -79,6 +79,7 @@ fn what_is_no_batch_is_refused_whole() {
         assert!(many(bad).is_err(), "{bad}");
     }
     assert_eq!(many("\n {\"batch\":[]}"), Ok(vec![]));
+    assert_eq!(many("\u{feff}{\"batch\":[]}"), Ok(vec![]));
     let deep = format!(r#"{{"batch":[{}{}]}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert!(many(&deep).unwrap_err().to_string().contains("nested deeper than 128 levels"));
     let text = format!(r#"{{"batch":[{{"type":"track","userId":"1","event":"\"{}"}}]}}"#, "[".repeat(200));

@@ -187,7 +187,7 @@ pub(super) async fn who_was_merged_away_is_a_member_as_who_is_left(store: &dyn S
 
 fn going_on(occurrence: &str, deliveries: &[u8], ending: Option<Ending>) -> EnrollmentChange {
     let deliveries = deliveries.iter().map(|n| id(*n)).collect();
-    EnrollmentChange { rule: "win-back".into(), occurrence: occurrence.into(), deliveries, ending }
+    EnrollmentChange { rule: "win-back".into(), occurrence: occurrence.into(), deliveries, ending, resumed: false }
 }
 
 fn ended(n: i64) -> Ending {
@@ -219,6 +219,14 @@ pub(super) async fn an_enrollment_goes_on_until_it_ends(store: &dyn Store) {
     store.decide(batch(vec![later(&seen, 3, in_vain)])).await.unwrap();
     assert_eq!(enrolled().await, expected, "one that has ended, and one that is not there, stay so");
     assert!(store.delivery(id(3)).await.unwrap().is_some());
+
+    let seen = customer(store, "a", 9).await;
+    let resumed = EnrollmentChange { resumed: true, ..going_on("o1", &[], None) };
+    let again = vec![resumed, going_on("o1", &[4], None)];
+    store.decide(batch(vec![later(&seen, 4, again)])).await.unwrap();
+    expected[0].deliveries.push(id(4));
+    expected[0].ending = None;
+    assert_eq!(enrolled().await, expected, "unless it is to go on again");
 }
 
 pub(super) async fn an_enrollment_goes_on_after_a_merge_wherever_it_stands(store: &dyn Store) {
@@ -303,6 +311,7 @@ pub(super) async fn two_who_are_merged_are_watched_as_one(store: &dyn Store) {
         entered_at: day(at),
         held_out: false,
         anchor: None,
+        instant: None,
         done: vec![format!("step of day {at}").into()],
         entry: Entry::default(),
         unsent_until: None,

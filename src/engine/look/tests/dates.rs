@@ -1,9 +1,9 @@
 //! Dates that come near, move, come every year, and were past before anybody knew.
 
-use super::{World, condition, date, dated, days, on, rule, t};
+use super::{World, condition, date, dated, days, hours, on, rule, t};
 use crate::domain::{Reason, Span, Value};
 use crate::engine::Verdict;
-use crate::rules::Rule;
+use crate::rules::{Rule, Trigger};
 
 fn membership() -> Rule {
     Rule { steps: days(&[-30, -7, 0]), ..rule("member", dated("09:00", false)) }
@@ -66,15 +66,125 @@ fn a_date_that_is_taken_away_ends_the_passage_and_what_is_on_its_way() {
 }
 
 #[test]
-fn a_date_that_comes_back_sends_nothing_again() {
+fn with_a_date_that_comes_back_its_passage_goes_on_and_sends_nothing_again() {
+    for (back, rest) in [
+        ("2026-03-03T00:00:00Z", &["d-7 2026-03-24T09:00:00Z", "d0 2026-03-31T09:00:00Z"][..]),
+        ("2026-03-25T00:00:00Z", &["d0 2026-03-31T09:00:00Z"]),
+        ("2026-04-01T00:00:00Z", &[]),
+    ] {
+        let mut world = World::new("UTC", "2026-01-01T00:00:00Z", vec![membership()]);
+        world.set("ends_on", date("2026-03-31"));
+        world.at("2026-03-02T00:00:00Z");
+        world.set("ends_on", date("2026-09-30"));
+        world.at(back);
+        assert_eq!(world.ended(), [("member", Some(Reason::Stopped))]);
+        world.set("ends_on", date("2026-03-31"));
+        assert!(world.customer.watch.moved.is_empty());
+        world.at("2026-06-01T00:00:00Z");
+        assert_eq!(world.sent(), [&["d-30 2026-03-01T09:00:00Z"], rest].concat(), "{back}");
+        assert_eq!(world.enrollments.len(), 1, "one passage for one date");
+        assert_eq!(world.ended().len(), if rest.is_empty() { 1 } else { 2 });
+        assert!(world.customer.watch.active.is_empty());
+    }
+}
+
+#[test]
+fn what_was_on_its_way_when_a_date_moved_goes_out_if_it_comes_back_in_time() {
     let mut world = World::new("UTC", "2026-01-01T00:00:00Z", vec![membership()]);
     world.set("ends_on", date("2026-03-31"));
     world.at("2026-03-02T00:00:00Z");
     world.set("ends_on", date("2026-05-31"));
-    world.at("2026-03-03T00:00:00Z");
+    assert_eq!(world.customer.watch.stopped("member", "2026-03-31"), Some(Reason::Stopped));
     world.set("ends_on", date("2026-03-31"));
-    world.at("2026-08-01T00:00:00Z");
-    assert_eq!(world.sent(), ["d-30 2026-03-01T09:00:00Z"], "one passage for one date");
+    assert_eq!(world.customer.watch.stopped("member", "2026-03-31"), None);
+}
+
+#[test]
+fn a_passage_that_is_past_or_was_left_does_not_come_back_with_its_date() {
+    let rule = Rule { stays: Some(condition("customer.plan != 'closed'")), ..membership() };
+    let mut world = World::new("UTC", "2026-01-01T00:00:00Z", vec![rule]);
+    world.set("ends_on", date("2026-03-31"));
+    world.at("2026-03-02T00:00:00Z");
+    world.set("ends_on", date("2026-09-30"));
+    assert_eq!(world.customer.watch.moved.len(), 1);
+    world.set("plan", Value::Text("closed".into()));
+    world.set("ends_on", date("2026-03-31"));
+    world.set("plan", Value::Text("pro".into()));
+    world.at("2026-06-01T00:00:00Z");
+    assert_eq!((world.sent().len(), world.endings.len()), (1, 1));
+    let mut world = World::new("UTC", "2026-01-01T00:00:00Z", vec![membership()]);
+    world.set("ends_on", date("2026-03-31"));
+    world.at("2026-03-02T00:00:00Z");
+    world.set("ends_on", date("2026-09-30"));
+    world.at("2026-09-01T00:00:00Z");
+    assert!(world.customer.watch.moved.is_empty(), "forgotten when the date is past");
+}
+
+/// An hour and a day before an appointment at some time of its day, and two hours after.
+fn appointment() -> Rule {
+    let trigger = Trigger::Date { attribute: "seen_at".into(), at: "09:00".parse().unwrap(), yearly: false };
+    let mut steps = days(&[-2]);
+    steps.extend(hours(&[-24, -1, 2]));
+    Rule { steps, ..rule("appointment", trigger) }
+}
+
+#[test]
+fn hours_count_from_the_instant_of_a_timestamp_and_days_from_its_day() {
+    let mut world = World::new("Africa/Nairobi", "2026-03-01T00:00:00Z", vec![appointment()]);
+    world.set("seen_at", Value::Time(t("2026-03-10T22:30:00Z")));
+    world.at("2026-04-01T00:00:00Z");
+    let expected = [
+        "d-2 2026-03-09T06:00:00Z",
+        "h-24 2026-03-09T22:30:00Z",
+        "h-1 2026-03-10T21:30:00Z",
+        "h2 2026-03-11T00:30:00Z",
+    ];
+    assert_eq!(world.sent(), expected);
+    assert_eq!(world.enrollments[0].occurrence, "2026-03-10T22:30:00Z");
+    assert_eq!(world.enrollments.len(), 1);
+}
+
+#[test]
+fn an_appointment_that_moves_within_its_day_is_another_one() {
+    let mut world = World::new("UTC", "2026-03-01T00:00:00Z", vec![appointment()]);
+    world.set("seen_at", Value::Time(t("2026-03-10T10:00:00Z")));
+    world.at("2026-03-10T08:00:00Z");
+    world.set("seen_at", Value::Time(t("2026-03-10T15:00:00Z")));
+    assert_eq!(world.ended(), [("appointment", Some(Reason::Stopped))]);
+    world.at("2026-04-01T00:00:00Z");
+    let before = ["d-2 2026-03-08T09:00:00Z", "h-24 2026-03-09T10:00:00Z"];
+    assert_eq!(world.sent(), [&before[..], &["h-1 2026-03-10T14:00:00Z", "h2 2026-03-10T17:00:00Z"]].concat());
+    // A rule of days alone does not mind.
+    let rule = Rule { steps: days(&[-2, 1]), ..appointment() };
+    let mut world = World::new("UTC", "2026-03-01T00:00:00Z", vec![rule]);
+    world.set("seen_at", Value::Time(t("2026-03-10T10:00:00Z")));
+    world.at("2026-03-10T08:00:00Z");
+    world.set("seen_at", Value::Time(t("2026-03-10T15:00:00Z")));
+    assert!(world.ended().is_empty() && world.enrollments[0].occurrence == "2026-03-10");
+}
+
+#[test]
+fn a_rule_that_comes_to_count_hours_begins_no_second_passage() {
+    let steps = || days(&[-2, 1]);
+    let mut world = World::new("UTC", "2026-03-01T00:00:00Z", vec![Rule { steps: steps(), ..appointment() }]);
+    world.set("seen_at", Value::Time(t("2026-03-10T10:00:00Z")));
+    world.at("2026-03-09T08:00:00Z");
+    let edited = Rule { steps: [steps(), hours(&[36])].concat(), ..appointment() };
+    world.load(vec![edited], Vec::new());
+    world.see();
+    world.at("2026-04-01T00:00:00Z");
+    assert_eq!(world.enrollments.len(), 1);
+    assert_eq!(world.sent().len(), 3, "{:?}", world.sent());
+}
+
+#[test]
+fn yearly_hours_count_from_the_time_of_the_day_that_the_rule_says() {
+    let trigger = Trigger::Date { attribute: "seen_at".into(), at: "09:00".parse().unwrap(), yearly: true };
+    let rule = Rule { steps: hours(&[3]), ..rule("yearly", trigger) };
+    let mut world = World::new("UTC", "2026-03-01T00:00:00Z", vec![rule]);
+    world.set("seen_at", Value::Time(t("2020-03-10T15:00:00Z")));
+    world.at("2027-06-01T00:00:00Z");
+    assert_eq!(world.sent(), ["h3 2026-03-10T12:00:00Z", "h3 2027-03-10T12:00:00Z"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::{Direction, World, condition, crossing, daily, on, rule, segment, t};
 use crate::domain::{Class, Consent, Reason, Span, Value};
 use crate::engine::Verdict;
+use crate::engine::look::events::MOST_WAITING;
 use crate::rules::{AgainAfter, Rule, Trigger};
 
 const START: &str = "2026-05-01T00:00:00Z";
@@ -226,4 +227,19 @@ fn members_of_schedules_come_and_go() {
     world.load(Vec::new(), Vec::new());
     world.see();
     assert!(world.members.is_empty(), "the rule is gone");
+}
+
+#[test]
+fn of_more_events_than_may_wait_the_first_start_their_rule() {
+    let mut world = World::new("UTC", START, vec![rule("asks", on("Signed Up", Span::hours(1)))]);
+    for n in 0..i64::try_from(MOST_WAITING).unwrap() + 7 {
+        world.receive("Signed Up", t(START).plus(Span(1 + n)), &[]);
+    }
+    world.at("2026-05-01T00:30:00Z");
+    assert_eq!(world.see().given_up, 7);
+    assert_eq!(world.customer.watch.pending.len(), MOST_WAITING);
+    assert_eq!(world.see().given_up, 0);
+    world.at("2026-05-01T03:00:00Z");
+    assert_eq!(world.enrollments.len(), MOST_WAITING);
+    assert!(world.customer.watch.pending.is_empty());
 }

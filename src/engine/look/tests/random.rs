@@ -24,6 +24,8 @@ enum Act {
     Score(i64),
     /// The date is so many days after the start, or gone.
     Date(Option<i32>),
+    /// An appointment is at so many steps of the grid after the start, or gone.
+    Seen(Option<i64>),
     Plan(bool),
     Zone(usize),
     /// An import sets the score.
@@ -39,12 +41,17 @@ fn act() -> impl Strategy<Value = Act> {
         5 => (0_usize..3, 0_u8..3, -6_i64..16).prop_map(|(name, cart, late)| Act::Event(name, cart, late)),
         2 => (0_i64..4).prop_map(Act::Score),
         2 => proptest::option::weighted(0.8, -5_i32..25).prop_map(Act::Date),
+        1 => proptest::option::weighted(0.8, -96_i64..LENGTH).prop_map(Act::Seen),
         1 => any::<bool>().prop_map(Act::Plan),
         1 => (0_usize..ZONES.len()).prop_map(Act::Zone),
         1 => (0_i64..4).prop_map(Act::Import),
         1 => (0_usize..3).prop_map(Act::Rules),
         1 => Just(Act::Tick),
     ]
+}
+
+fn seen() -> Trigger {
+    Trigger::Date { attribute: "seen_at".into(), at: "09:00".parse().unwrap(), yearly: false }
 }
 
 /// Rules and segments, in three versions that are edits of each other.
@@ -72,6 +79,14 @@ fn rules(version: usize) -> (Vec<Rule>, Vec<Segment>) {
         Rule {
             steps: vec![step("near", Offset::Hours(-30)), step("day", Offset::Days(1))],
             ..rule("yearly", dated("09:00", true))
+        },
+        Rule {
+            steps: vec![
+                step("before", Offset::Days(-1)),
+                step("near", Offset::Hours(-3)),
+                step("after", Offset::Days(1)),
+            ],
+            ..rule("seen", seen())
         },
         Rule {
             again_after: AgainAfter::After(Span::days(2)),
@@ -148,6 +163,8 @@ fn perform(world: &mut World, act: &Act) {
             world.customer.attributes.insert("ends_on".into(), date(&day.to_string()));
         }
         Act::Date(None) => drop(world.customer.attributes.remove("ends_on")),
+        Act::Seen(Some(n)) => drop(world.customer.attributes.insert("seen_at".into(), Value::Time(instant(*n)))),
+        Act::Seen(None) => drop(world.customer.attributes.remove("seen_at")),
         Act::Plan(open) => {
             let plan = if *open { "pro" } else { "closed" };
             world.customer.attributes.insert("plan".into(), Value::Text(plan.into()));

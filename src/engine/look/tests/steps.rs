@@ -109,6 +109,33 @@ fn a_goal_counts_after_entry_and_within_its_time() {
 }
 
 #[test]
+fn a_goal_that_comes_with_what_started_the_rule_counts_by_the_order_in_which_they_happened() {
+    for (delay, signed_up, bought, reached) in [
+        (Span(0), "10:00:00", "10:00:01", true),
+        (Span(0), "10:00:01", "10:00:01", false),
+        (Span(0), "10:00:01", "10:00:00", false),
+        (Span::hours(1), "09:00:02", "10:00:03", true),
+        (Span::hours(1), "09:00:02", "10:00:01", false),
+    ] {
+        let rule = Rule { trigger: on("Signed Up", delay), ..hoping() };
+        let mut world = World::new("UTC", START, vec![rule]);
+        world.at("2026-05-02T10:00:05Z");
+        for (name, at) in [("Order Completed", bought), ("Signed Up", signed_up)] {
+            world.receive(name, t(&format!("2026-05-02T{at}Z")), &[]);
+        }
+        world.see();
+        assert_eq!(world.enrollments.len(), 1);
+        let expected: &[_] = if reached { &[("course", Some(Reason::GoalReached))] } else { &[] };
+        assert_eq!(world.ended(), expected, "{delay} {signed_up} {bought}");
+        let gate = if reached { Gate::Cancel(Reason::GoalReached) } else { Gate::Go };
+        assert_eq!(ask(&world, &world.deliveries[0]), gate);
+        world.at("2026-08-01T00:00:00Z");
+        assert_eq!(world.deliveries.len(), if reached { 1 } else { 3 });
+        assert_eq!(world.endings.len(), 1);
+    }
+}
+
+#[test]
 fn a_goal_counts_for_those_held_out_alike_and_nothing_is_sent() {
     let mut world = begun(Rule { holdout: 10_000, ..hoping() });
     assert!(world.enrollments[0].held_out);

@@ -86,7 +86,7 @@ struct Look {
     watch: Option<u8>,
     members: Vec<(&'static str, bool)>,
     /// Of which occurrence, a delivery, and whether it ends.
-    changes: Vec<(u8, u8, bool)>,
+    changes: Vec<(u8, u8, u8)>,
 }
 
 /// Rules that may hold for a customer.
@@ -94,7 +94,7 @@ const RULES: [&str; 3] = ["x", "xy", "z"];
 
 fn look() -> impl Strategy<Value = Look> {
     let members = proptest::collection::vec((proptest::sample::select(&RULES[..]), any::<bool>()), 0..3);
-    let changes = proptest::collection::vec((0..30_u8, 0..30_u8, any::<bool>()), 0..4);
+    let changes = proptest::collection::vec((0..30_u8, 0..30_u8, 0..3_u8), 0..4);
     (proptest::option::of(0..12_u8), members, changes).prop_map(|(watch, members, changes)| Look {
         watch,
         members,
@@ -116,6 +116,7 @@ impl Look {
             entered_at: day((n % 5).into()),
             held_out: n.is_multiple_of(5),
             anchor: None,
+            instant: None,
             done: vec![format!("step {}", n % 3).into()],
             entry: Entry::default(),
             unsent_until: None,
@@ -134,11 +135,12 @@ impl Look {
         decision.changes = self
             .changes
             .iter()
-            .map(|(occurrence, delivery, ends)| EnrollmentChange {
+            .map(|(occurrence, delivery, change)| EnrollmentChange {
                 rule: "win-back".into(),
                 occurrence: format!("o{occurrence}").into(),
                 deliveries: vec![id(*delivery)],
-                ending: ends.then(|| Ending { at: day((*delivery).into()), reason: None, conversion: None }),
+                ending: (*change == 1).then(|| Ending { at: day((*delivery).into()), reason: None, conversion: None }),
+                resumed: *change == 2,
             })
             .collect();
     }
