@@ -45,13 +45,12 @@ impl Round<'_> {
             decided.enrollments.last().is_some_and(|last| last.rule == one.rule && last.occurrence == one.occurrence)
         };
         let Some(active) = decided.entered.pop_if(is_last) else { return };
-        match self.end_one(active) {
-            Some(active) => decided.entered.push(active),
-            None => {
-                let made = decided.enrollments.last().map_or(&[][..], |last| &last.deliveries);
-                decided.slots.retain(|slot| !made.contains(&slot.delivery));
-            }
+        if let Some(active) = self.end_one(active) {
+            decided.entered.push(active);
+            return;
         }
+        let made = decided.enrollments.last().map_or(&[][..], |last| &last.deliveries);
+        decided.slots.retain(|slot| !made.contains(&slot.delivery));
     }
 
     /// Makes the deliveries of the steps that fell due since, and notes what came of the enrollment.
