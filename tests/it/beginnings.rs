@@ -21,7 +21,10 @@ fn a_new_project_passes_and_its_schemas_know_its_names() {
     project.run(&["check", "--strict"]).exits(0);
     let schema = std::fs::read_to_string(project.path().join("schema/rule.json")).expect("it is written");
     assert!(schema.contains("win-back-why") && schema.contains("customer.wholesale"), "{schema}");
-    assert!(!project.run(&["schema", "rule", "--plain"]).exits(0).out.contains("win-back-why"));
+    // Of the project's own events a condition is offered.
+    let of_events = r#"count(\"Order Completed\", days(30))"#;
+    assert!(schema.contains(of_events), "{schema}");
+    assert!(!project.run(&["schema", "rule", "--plain"]).exits(0).out.contains(of_events));
     let again = project.run(&["init"]).exits(2).err;
     assert!(again.contains("is not empty"), "{again}");
 }

@@ -90,6 +90,17 @@ async function offers(what, file, text, wanted) {
   }
 }
 
+// What is inserted for a text must be that text to YAML.
+async function inserts(what, file, text) {
+  const yaml = require(path.join(path.dirname(server), "../../yaml"));
+  const found = await ask("textDocument/completion", open(file, text));
+  const items = (found.items || found).filter((item) => item.kind === 12 || item.kind === 9);
+  const bad = items.filter((item) => yaml.parse(`- ${item.textEdit ? item.textEdit.newText : item.insertText}`)[0] !== item.label);
+  const good = items.length > 3 && bad.length === 0;
+  console.log(`${good ? "ok" : "WRONG"}  ${what}: ${items.length} texts${bad.map((item) => `; not ${item.label}`).join("")}`);
+  wrong += good ? 0 : 1;
+}
+
 async function explains(what, file, text, wanted) {
   const found = await ask("textDocument/hover", open(file, text));
   const shown = found ? [found.contents].flat().map((part) => part.value || part).join("\n") : "";
@@ -133,6 +144,7 @@ async function main() {
   await offers("dates of the project", "rules/x.yaml", `${HEAD}trigger:\n  date: |`, ["birthday", "membership_ends_on"]);
   await offers("topics of the project", "rules/x.yaml", `${HEAD}topic: |`, ["offers"]);
   await offers("conditions", "rules/x.yaml", `${HEAD}when:\n  - |`, ["orders.count >= 2", "customer.wholesale"]);
+  await inserts("conditions as they are inserted", "rules/x.yaml", `${HEAD}when:\n  - |`);
   await offers("keys of a step", "rules/x.yaml", `${WHOLE}steps:\n  - |`, ["email", "webhook", "day", "when"]);
   await offers("templates of the project", "rules/x.yaml", `${WHOLE}steps:\n  - email: |`, ["win-back", "win-back-why", "birthday"]);
   await offers("keys of a goal", "rules/x.yaml", `${WHOLE}goal:\n  |`, ["event", "within", "value"]);

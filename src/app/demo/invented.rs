@@ -109,7 +109,7 @@ impl<'p> Inventor<'p> {
         }
     }
 
-    /// A day: for every third customer one from which a step of a rule falls due today.
+    /// A day: for every sixth customer one from which a step of a rule falls due today.
     fn date(&mut self, name: &str) -> Date {
         let rules = self.project.rules.rules.iter();
         let counted: Vec<(i32, bool)> = rules
@@ -124,7 +124,7 @@ impl<'p> Inventor<'p> {
             return calendar::days_after(self.day, somewhere);
         }
         let (offset, yearly) = *self.draw.pick(&counted);
-        let offset = if self.draw.below(3) == 0 { offset } else { somewhere };
+        let offset = if self.draw.below(6) == 0 { offset } else { somewhere };
         let date = calendar::days_after(self.day, -offset);
         let years = i16::try_from(20 + self.draw.below(50)).unwrap_or(30);
         if yearly { calendar::in_year(date, date.year() - years).unwrap_or(date) } else { date }
