@@ -3,7 +3,9 @@
 use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
-use super::{Context, check, customers, deliveries, demo, emit, import, plan, reload, rules, run, sending, status};
+use super::{
+    Context, check, customers, deliveries, demo, emit, import, plan, reload, rules, run, sending, status, test,
+};
 use crate::domain::Time;
 use crate::telemetry::LogStyle;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -36,6 +38,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Check(check::CheckArgs),
+    Test(test::TestArgs),
     Plan(plan::PlanArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
@@ -55,6 +58,7 @@ impl Command {
     pub(super) async fn run(self, context: &mut Context<'_>) -> Result<u8, Error> {
         match self {
             Self::Check(args) => check::run(&args, context),
+            Self::Test(args) => test::run(&args, context),
             Self::Plan(args) => plan::run(args, context).await,
             Self::Run(_) => run::run(context).await,
             Self::Status(args) => status::run(args, context).await,

@@ -1,10 +1,10 @@
 //! What the command line needs from the program that it is the face of.
 
-use crate::app::{DemoReport, DemoRequest};
+use crate::app::{DemoReport, DemoRequest, Tested};
 use crate::domain::Diagnostic;
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
 use async_trait::async_trait;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The program behind the commands: [`super::Live`], or a made-up one in tests.
@@ -12,6 +12,9 @@ use std::sync::Arc;
 pub trait Composition: Send + Sync {
     /// Reads settings, schema, rules and templates, and answers every problem of them.
     fn check(&self, settings: &Path) -> Checked;
+
+    /// Runs the tests of those files, or all of the project if there is none. Needs no store and no daemon.
+    fn test(&self, settings: &Path, files: &[PathBuf]) -> Tested;
 
     /// Where the daemon of those settings would answer.
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal>;

@@ -1,10 +1,10 @@
 //! The program itself, as the commands drive it.
 
 use super::composition::{Checked, Composition, Offline, Refusal, StoreAccess};
-use crate::app::{self, Closer, DemoReport, DemoRequest, StartError, StoreMode};
+use crate::app::{self, Closer, DemoReport, DemoRequest, StartError, StoreMode, Tested};
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
 use async_trait::async_trait;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The composition root.
@@ -14,13 +14,19 @@ pub struct Live;
 #[async_trait]
 impl Composition for Live {
     fn check(&self, settings: &Path) -> Checked {
-        let loaded = app::load(settings);
+        let mut loaded = app::load(settings);
+        let tests = app::test_problems(&loaded);
+        loaded.diagnostics.extend(tests);
         Checked {
             diagnostics: loaded.diagnostics,
             bad_settings: loaded.bad_settings,
             rules: loaded.rule_files,
             templates: loaded.template_files,
         }
+    }
+
+    fn test(&self, settings: &Path, files: &[PathBuf]) -> Tested {
+        app::test(settings, files)
     }
 
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal> {
