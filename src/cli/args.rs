@@ -5,7 +5,7 @@ use super::error::Error;
 use super::suppressions;
 use super::{
     Context, check, customers, deliveries, demo, emit, import, init, plan, reload, rules, run, schema, sending,
-    simulate, status,
+    simulate, status, test,
 };
 use crate::domain::Time;
 use crate::telemetry::LogStyle;
@@ -40,6 +40,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     Init(init::InitArgs),
     Check(check::CheckArgs),
+    Test(test::TestArgs),
     Plan(plan::PlanArgs),
     Simulate(simulate::SimulateArgs),
     Run(run::RunArgs),
@@ -62,6 +63,7 @@ impl Command {
         match self {
             Self::Init(args) => init::run(&args, context),
             Self::Check(args) => check::run(&args, context),
+            Self::Test(args) => test::run(&args, context),
             Self::Plan(args) => plan::run(args, context).await,
             Self::Simulate(args) => simulate::run(args, context).await,
             Self::Run(_) => run::run(context).await,

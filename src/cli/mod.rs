@@ -35,6 +35,7 @@ mod simulate;
 mod status;
 mod suppressions;
 mod table;
+mod test;
 
 #[cfg(test)]
 mod tests;

@@ -27,4 +27,4 @@ pub use enroll::is_held_out;
 pub use foresee::{Cause, Day, days_due, decide_cause, waiting};
 pub use gate::{Gate, GateInput, gate, is_listed};
 pub use look::{Existing, Looked, Looking, after_tick, look};
-pub use simulate::{Detail, Happened, Life, Observer, Scene, Terms, Timetable};
+pub use simulate::{Detail, Happened, Life, Observer, Scene, Terms, Timetable, steps_due};

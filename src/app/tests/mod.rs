@@ -6,6 +6,7 @@ mod emit;
 mod faults;
 mod gates;
 mod intake;
+mod lives;
 mod meddled;
 mod merges;
 mod purchases;
