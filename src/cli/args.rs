@@ -3,7 +3,9 @@
 use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
-use super::{Context, check, customers, deliveries, demo, emit, import, plan, reload, rules, run, sending, status};
+use super::{
+    Context, check, customers, deliveries, demo, emit, explain, import, plan, reload, rules, run, sending, status,
+};
 use crate::domain::Time;
 use crate::telemetry::LogStyle;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -37,6 +39,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     Check(check::CheckArgs),
     Plan(plan::PlanArgs),
+    Explain(explain::ExplainArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
     Reload(reload::ReloadArgs),
@@ -56,6 +59,7 @@ impl Command {
         match self {
             Self::Check(args) => check::run(&args, context),
             Self::Plan(args) => plan::run(args, context).await,
+            Self::Explain(args) => explain::run(args, context).await,
             Self::Run(_) => run::run(context).await,
             Self::Status(args) => status::run(args, context).await,
             Self::Reload(args) => reload::run(args, context).await,

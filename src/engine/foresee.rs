@@ -34,6 +34,12 @@ impl Day {
         self.dated.occurrence()
     }
 
+    /// When each step of its rule falls due.
+    #[must_use]
+    pub fn instants(&self, rule: &Rule, zone: &TimeZone) -> Vec<Time> {
+        due::instants(rule, self.dated.base(), zone)
+    }
+
     /// When the last of the steps falls due.
     #[must_use]
     pub const fn last(&self) -> Time {

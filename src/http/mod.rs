@@ -38,10 +38,11 @@ pub use public::{
 pub use router::{Access, router};
 pub use socket::connect_socket;
 pub use wire::{
-    ActiveView, Changed, ChannelCounts, ConsentView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail,
-    DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted, EnrollmentView, EventPlan,
-    EventRule, EventView, Given, GoalView, ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest,
-    LaneView, MemoryView, NextTick, OrdersView, Page, Paused, PlanReport, PlanRequest, PlannedDelivery, Readiness,
-    RefusedRow, ReloadReport, ReloadStatus, RuleDecision, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus,
-    StandingView, Status, StoreStatus, SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged,
+    ActiveView, Changed, ChannelCounts, ConditionView, ConsentView, CustomerDetail, CustomerLine, CustomerQuery,
+    DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted, EnrollmentView,
+    EventPlan, EventRule, EventView, ExplainReport, ExplainRequest, GateView, Given, GoalView, HistoryView, ImportKind,
+    ImportLine, ImportProgress, ImportReport, ImportRequest, LaneView, MemoryView, NextTick, OrdersView, Page,
+    PastDelivery, Paused, PlanReport, PlanRequest, PlannedDelivery, Readiness, RefusedRow, ReloadReport, ReloadStatus,
+    RuleDecision, RuleExplanation, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus, StandingView, Status,
+    StoreStatus, SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged,
 };

@@ -2,9 +2,9 @@
 
 use super::wire::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
-    DeliveryView, EmitRequest, Emitted, EventPlan, ImportLine, ImportProgress, ImportReport, ImportRequest, Page,
-    Paused, PlanReport, PlanRequest, Readiness, RefusedRow, ReloadReport, RuleResumed, RuleView, Status,
-    SuppressionAdded, SuppressionQuery, SuppressionRequest,
+    DeliveryView, EmitRequest, Emitted, EventPlan, ExplainReport, ExplainRequest, ImportLine, ImportProgress,
+    ImportReport, ImportRequest, Page, Paused, PlanReport, PlanRequest, Readiness, RefusedRow, ReloadReport,
+    RuleResumed, RuleView, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
 };
 use super::{Failure, FailureKind};
 use crate::domain::{DeliveryId, Suppression};
@@ -46,6 +46,10 @@ impl io::Read for BlockingReader {
 pub trait Operations: Send + Sync + 'static {
     /// Whom each rule would reach if its trigger fired at the instant asked for. Changes nothing.
     async fn plan(&self, request: PlanRequest) -> Result<PlanReport>;
+
+    /// Why a customer gets something of the rules, or why not, and when next. Changes nothing. [`FailureKind::NotFound`] for
+    /// a customer or a rule that is not there.
+    async fn explain(&self, request: ExplainRequest) -> Result<ExplainReport>;
 
     /// Stores one event, and answers when it is durable. [`FailureKind::NotFound`] for an event that the schema does not
     /// know, unless forced; [`FailureKind::Invalid`] for a value that it cannot have.

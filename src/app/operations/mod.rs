@@ -3,6 +3,7 @@
 mod customers;
 mod deliveries;
 mod emit;
+mod explain;
 mod import;
 mod plan;
 mod rules;
@@ -13,9 +14,9 @@ use super::shared::Shared;
 use crate::domain::{DeliveryId, Suppression};
 use crate::http::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
-    DeliveryView, EmitRequest, Emitted, EventPlan, Failure, FailureKind, ImportReport, ImportRequest, ImportSink,
-    ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness, ReloadReport, Result, RuleResumed,
-    RuleView, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
+    DeliveryView, EmitRequest, Emitted, EventPlan, ExplainReport, ExplainRequest, Failure, FailureKind, ImportReport,
+    ImportRequest, ImportSink, ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness,
+    ReloadReport, Result, RuleResumed, RuleView, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
 };
 use crate::store::StoreError;
 use async_trait::async_trait;
@@ -35,6 +36,11 @@ impl Operations for Ops {
     async fn plan(&self, request: PlanRequest) -> Result<PlanReport> {
         self.0.sound_rules()?;
         plan::plan(&self.0, request).await
+    }
+
+    async fn explain(&self, request: ExplainRequest) -> Result<ExplainReport> {
+        self.0.sound_rules()?;
+        explain::explain(&self.0, request).await
     }
 
     async fn emit(&self, request: EmitRequest) -> Result<Emitted> {

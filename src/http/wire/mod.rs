@@ -3,6 +3,7 @@
 mod customers;
 mod deliveries;
 mod emit;
+mod explain;
 mod import;
 mod plan;
 mod rules;
@@ -14,6 +15,7 @@ pub use customers::{
 };
 pub use deliveries::{Changed, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, Unchanged};
 pub use emit::{EmitRequest, EmitResult, Emitted, EventPlan, EventRule, Given, PlannedDelivery, RuleDecision};
+pub use explain::{ConditionView, ExplainReport, ExplainRequest, GateView, HistoryView, PastDelivery, RuleExplanation};
 pub use import::{ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest, RefusedRow};
 pub use plan::{ChannelCounts, PlanReport, PlanRequest, RulePlan};
 pub use rules::{RuleResumed, RuleStanding, RuleView, TickView};

@@ -32,6 +32,15 @@ impl Seen {
         Self { stored, earlier: None, events: Vec::new() }
     }
 
+    /// With these events, newest first, or the customer as they were a day before.
+    pub(in crate::app::operations) const fn with(
+        stored: StoredCustomer,
+        earlier: Option<Customer>,
+        events: Vec<Event>,
+    ) -> Self {
+        Self { stored, earlier, events }
+    }
+
     /// Why the rule fires for the customer, each with its occurrence; nothing if its trigger does not mean them.
     pub(super) fn causes(&self, rule: &Rule, set: &RuleSet, zone: &TimeZone, local: &Local<'_>) -> Vec<Fires<'_>> {
         let customer = &self.stored.customer;
