@@ -3,9 +3,10 @@
 use super::Round;
 use super::dates::Course;
 use crate::condition::{Facts, Truth};
-use crate::domain::{Active, Conversion, Ending, EnrollmentChange, Pending, Reason, Stopped, ValueType};
+use crate::domain::{Active, Conversion, Customer, Ending, EnrollmentChange, Pending, Reason, Stopped, ValueType};
 use crate::engine::due::{self, Base};
 use crate::rules::Rule;
+use jiff::tz::TimeZone;
 
 impl Round<'_> {
     /// Ends what is to end early, and forgets what ended so long ago that nothing of it can go out any more.
@@ -51,12 +52,8 @@ impl Round<'_> {
         if self.has_left(active, rule) || self.has_moved(active, rule) { early(Reason::Stopped) } else { None }
     }
 
-    /// Whether what its days are counted from is not there any more.
     fn has_moved(&self, active: &Active, rule: &Rule) -> bool {
-        if active.anchor.is_none() {
-            return Base::of(active, rule).is_none();
-        }
-        !Course::of(rule, self.customer, self.zone).is_some_and(|course| course.is_of(active))
+        has_moved(active, rule, self.customer, self.zone)
     }
 
     /// Whether it ended by nothing but its date, which may come back.
@@ -85,6 +82,14 @@ impl Round<'_> {
         let value = value.and_then(|value| value.to_kind(ValueType::Number)).and_then(|value| value.as_number());
         Some(Conversion { at: first.event.at, event: first.id.clone(), value })
     }
+}
+
+/// Whether what an enrollment's days are counted from is not there any more.
+pub(in crate::engine) fn has_moved(active: &Active, rule: &Rule, customer: &Customer, zone: &TimeZone) -> bool {
+    if active.anchor.is_none() {
+        return Base::of(active, rule).is_none();
+    }
+    !Course::of(rule, customer, zone).is_some_and(|course| course.is_of(active))
 }
 
 /// What keeps the deliveries of an enrollment that ended from going out, if some may still.

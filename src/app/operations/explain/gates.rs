@@ -129,7 +129,12 @@ fn holdout(subject: &Subject<'_>, rule: &Rule) -> GateView {
 
 fn again_after(subject: &Subject<'_>, rule: &Rule, cause: &Cause) -> GateView {
     if let Some(begun) = subject.begun(rule, cause) {
-        let detail = format!("this very event has started it, {}", subject.day_or_time(begun.entered_at));
+        let what = match cause {
+            Cause::Event(_) => "this very event",
+            Cause::Day { .. } => "this very day",
+            _ => "this very crossing",
+        };
+        let detail = format!("{what} has started it, {}", subject.day_or_time(begun.entered_at));
         return GateView { since: Some(begun.entered_at), ..closed("again_after", Reason::AgainAfter, detail) };
     }
     let Some(memory) = subject.stored.customer.memory.get(&rule.id) else { return open("again_after", "free") };

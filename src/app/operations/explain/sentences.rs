@@ -35,7 +35,7 @@ fn no_match(subject: &Subject<'_>, judged: &Judged<'_>) -> String {
     match (judged.cause, &judged.rule.trigger) {
         (Cause::NoEvent, Trigger::Event { name, .. }) => format!("`{name}` never happened."),
         (Cause::NoDate, Trigger::Date { attribute, .. }) => format!("`{attribute}` was never set."),
-        (Cause::Day { falls_due: false }, _) => {
+        (Cause::Day { occurrences }, _) if occurrences.is_empty() => {
             format!("nothing of it falls due on {}.", subject.day(subject.at()))
         }
         (Cause::Border { inside, crossed: false, .. }, Trigger::Crossing { segment, direction }) => {

@@ -10,7 +10,7 @@ use crate::domain::{
     Active, Customer, Delivery, DeliveryId, Enrollment, Entry, Event, RuleState, Span, Suppression, Text, Time,
     normalized_address,
 };
-use crate::engine;
+use crate::engine::{self, Day};
 use crate::http::Result;
 use crate::rules::{Direction, Rule, Segment, Trigger};
 use crate::store::{StoredCustomer, View};
@@ -55,8 +55,8 @@ pub(super) enum Cause {
     Event(Event),
     /// There was no such event.
     NoEvent,
-    /// A date; whether steps fall due on the day.
-    Day { falls_due: bool },
+    /// A date; the occurrences of which steps fall due on the day.
+    Day { occurrences: Vec<String> },
     /// The customer has no such date.
     NoDate,
     /// A border, as it was a day before and is.
@@ -112,7 +112,7 @@ impl<'a> Subject<'a> {
             }
             Trigger::Date { .. } => {
                 let due = engine::days_due(rule, &self.stored.customer, &self.zone, self.at());
-                Ok(Cause::Day { falls_due: !due.is_empty() })
+                Ok(Cause::Day { occurrences: due.iter().map(Day::occurrence).collect() })
             }
             Trigger::Crossing { segment, direction } => self.border(segment, *direction).await,
         }
@@ -189,16 +189,38 @@ impl<'a> Subject<'a> {
         judge.page(std::iter::once(seen)).pop().unwrap_or_default()
     }
 
-    /// The enrollment that this very event has begun, if it has.
+    /// The enrollment that has begun by what the rule would be judged with, be it the event, the day or the crossing.
     pub(super) fn begun(&self, rule: &Rule, cause: &Cause) -> Option<&Enrollment> {
-        let (Cause::Event(event), Trigger::Event { once_per, .. }) = (cause, &rule.trigger) else { return None };
-        let value = once_per.as_ref().and_then(|property| event.properties.get(property)).map(ToString::to_string);
+        let mut own = self.enrollments.iter().filter(|one| one.rule == rule.id);
+        match (cause, &rule.trigger) {
+            (Cause::Event(event), Trigger::Event { once_per, .. }) => {
+                let occurrence = self.occurrence(event, once_per.as_ref());
+                own.find(|one| one.occurrence == occurrence)
+            }
+            (Cause::Day { occurrences }, _) if !occurrences.is_empty() => {
+                let is_of =
+                    |day: &String| self.enrollments.iter().any(|one| one.rule == rule.id && one.occurrence == *day);
+                occurrences
+                    .iter()
+                    .all(is_of)
+                    .then(|| own.find(|one| occurrences.contains(&one.occurrence.to_string())))?
+            }
+            (Cause::Border { crossed: true, .. }, _) => {
+                let since = self.at().minus(Span::days(1));
+                own.find(|one| one.entered_at > since)
+            }
+            _ => None,
+        }
+    }
+
+    /// What makes an enrollment by the event unique.
+    fn occurrence(&self, event: &Event, once_per: Option<&Text>) -> String {
+        let value = once_per.and_then(|property| event.properties.get(property)).map(ToString::to_string);
         let id = event.message_id.as_deref().map(str::to_owned);
-        let occurrence = value.filter(|value| !value.is_empty()).or(id).unwrap_or_else(|| {
+        value.filter(|value| !value.is_empty()).or(id).unwrap_or_else(|| {
             let fingerprint = event.fingerprint(&self.stored.customer.id);
             format!("{:032x}", u128::from_be_bytes(fingerprint))
-        });
-        self.enrollments.iter().find(|one| one.rule == rule.id && one.occurrence == occurrence)
+        })
     }
 
     /// Enrollments of the rule that go on, oldest first.
