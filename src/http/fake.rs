@@ -85,8 +85,24 @@ impl Operations for Fake {
             deliveries: ChannelCounts { email: 2, webhook: 2 },
             customers: request.customers.then(|| vec!["42".into(), "a\u{1b}b".into()]),
             held: request.customers.then(|| [(Reason::NoConsent, vec!["42".into()])].into()),
+            missing: [("customer.tier".into(), 1)].into(),
+            under_way: Some(UnderWay {
+                count: 40,
+                go_on: 38,
+                end: [(Reason::Stopped, 2)].into(),
+                steps_waiting: 41,
+                steps_cancelled: 2,
+                deliveries_cancelled: 0,
+            }),
+            usual: Some(3),
+            brake: Some(BrakeView { limit: 200, per: crate::domain::Span::days(1), before: 1, goes_off: false }),
+            change: request.files.is_some().then(change),
         };
-        Ok(PlanReport { at: request.at.unwrap_or(AT), rules: vec![plan] })
+        let compared = request
+            .files
+            .is_some()
+            .then(|| Compared { segments: [("vip".into(), ChangeKind::Changed)].into(), ..Compared::default() });
+        Ok(PlanReport { at: request.at.unwrap_or(AT), rules: vec![plan], compared })
     }
 
     async fn explain(&self, request: ExplainRequest) -> Result<ExplainReport> {
@@ -335,6 +351,19 @@ impl Operations for Fake {
     async fn readiness(&self) -> Readiness {
         let paused = self.paused.load(Ordering::SeqCst);
         Readiness { ready: !paused, reasons: if paused { vec!["all sending is paused".into()] } else { Vec::new() } }
+    }
+}
+
+fn change() -> RuleChange {
+    RuleChange {
+        kind: ChangeKind::Changed,
+        lines: vec!["- when: orders.count >= 2".into(), "+ when: a | b ```\u{1b}".into()],
+        live: Some(LiveCounts {
+            matched: 3,
+            enroll: 4,
+            deliveries: ChannelCounts { email: 2, webhook: 0 },
+            ..LiveCounts::default()
+        }),
     }
 }
 

@@ -38,11 +38,12 @@ pub use public::{
 pub use router::{Access, router};
 pub use socket::connect_socket;
 pub use wire::{
-    ActiveView, Changed, ChannelCounts, ConditionView, ConsentView, CustomerDetail, CustomerLine, CustomerQuery,
-    DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted, EnrollmentView,
-    EventPlan, EventRule, EventView, ExplainReport, ExplainRequest, GateView, Given, GoalView, HistoryView, ImportKind,
-    ImportLine, ImportProgress, ImportReport, ImportRequest, LaneView, MemoryView, NextTick, OrdersView, Page,
-    PastDelivery, Paused, PlanReport, PlanRequest, PlannedDelivery, Readiness, RefusedRow, ReloadReport, ReloadStatus,
-    RuleDecision, RuleExplanation, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus, StandingView, Status,
-    StoreStatus, SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged,
+    ActiveView, BrakeView, ChangeKind, Changed, ChannelCounts, Compared, ConditionView, ConsentView, CustomerDetail,
+    CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest,
+    EmitResult, Emitted, EnrollmentView, EventPlan, EventRule, EventView, ExplainReport, ExplainRequest, GateView,
+    Given, GoalView, HistoryView, ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest, LaneView,
+    LiveCounts, MemoryView, NextTick, OrdersView, Page, PastDelivery, Paused, PlanFile, PlanFiles, PlanReport,
+    PlanRequest, PlannedDelivery, Readiness, RefusedRow, ReloadReport, ReloadStatus, RuleChange, RuleDecision,
+    RuleExplanation, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus, StandingView, Status, StoreStatus,
+    SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged, UnderWay,
 };

@@ -20,6 +20,9 @@ use std::sync::Arc;
 /// How many bytes of a question are read, imports apart: some 30,000 delivery ids.
 const BODY_LIMIT: usize = 1024 * 1024;
 
+/// The same for a plan, with which a folder of rules may come.
+const PLAN_LIMIT: usize = 64 * 1024 * 1024;
+
 /// The operations, as handlers get them.
 pub(super) type Shared = State<Arc<dyn Operations>>;
 type Queried<T> = Result<Query<T>, QueryRejection>;
@@ -38,7 +41,7 @@ pub enum Access {
 pub fn router(operations: Arc<dyn Operations>, access: Access) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics))
-        .route("/v1/plan", post(plan))
+        .route("/v1/plan", post(plan).layer(DefaultBodyLimit::max(PLAN_LIMIT)))
         .route("/v1/explain", post(explain))
         .route("/v1/emit", post(emit))
         .route("/v1/emit/plan", post(plan_event))

@@ -80,6 +80,7 @@ fn standing(core: &Shared, stored: StoredCustomer, is_suppressed: bool) -> Vec<S
             .filter(|rule| matches!(rule.trigger, Trigger::Schedule { .. }))
             .cloned()
             .collect(),
+        watched: Vec::new(),
         pauses: Arc::clone(&core.pauses),
         suppressed: address.into_iter().collect(),
         key: core.store.delivery_key(),

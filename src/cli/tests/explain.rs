@@ -195,14 +195,14 @@ async fn every_kind_of_trigger_is_told_in_its_own_words() {
     And if all were yes, today: consent not asked (class service) · address yes · again_after free
 
     thanks · rules/thanks.yaml:4
-    NO: all 2 lines hold, but it is held: again_after. Due when `Order Completed` happens.
+    NO: both lines hold, but it is held: again_after. Due when `Order Completed` happens.
       judged with the last `Order Completed`, Mon 2 Feb 12:00
       yes  event.revenue > 300        380
       yes  any:                       1 of 2 holds, 1 unknown
       ?      customer.tier == "gold"  customer.tier was never set
       yes    orders.count >= 2        2
       yes  while: orders.count < 9    2
-    Under way since 2 Feb · later due Fri 21 Aug 12:00:05 · goal `Order Completed` until 9 Feb
+    Under way since 2 Feb · later due Fri 21 Aug 12:00:05
     Beside that, today: consent not asked (class service) · address yes
       HELD again_after: this very event has started it, 2 Feb
 

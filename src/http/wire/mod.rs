@@ -17,7 +17,10 @@ pub use deliveries::{Changed, DeliveryDetail, DeliveryQuery, DeliverySelection, 
 pub use emit::{EmitRequest, EmitResult, Emitted, EventPlan, EventRule, Given, PlannedDelivery, RuleDecision};
 pub use explain::{ConditionView, ExplainReport, ExplainRequest, GateView, HistoryView, PastDelivery, RuleExplanation};
 pub use import::{ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest, RefusedRow};
-pub use plan::{ChannelCounts, PlanReport, PlanRequest, RulePlan};
+pub use plan::{
+    BrakeView, ChangeKind, ChannelCounts, Compared, LiveCounts, PlanFile, PlanFiles, PlanReport, PlanRequest,
+    RuleChange, RulePlan, UnderWay,
+};
 pub use rules::{RuleResumed, RuleStanding, RuleView, TickView};
 pub use status::{LaneView, NextTick, Paused, Readiness, ReloadReport, ReloadStatus, RulesStatus, Status, StoreStatus};
 

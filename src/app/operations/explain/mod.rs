@@ -11,9 +11,10 @@ use super::failure;
 use super::plan::no_rule;
 use crate::app::shared::Shared;
 use crate::condition::{Explanation, Facts};
-use crate::domain::{Customer, CustomerNumber, Entry, Reason, Span, normalized_address};
+use crate::domain::{Active, Customer, CustomerNumber, Entry, Reason, Span, normalized_address};
 use crate::http::{
-    ConditionView, ExplainReport, ExplainRequest, Failure, FailureKind, Result, RuleDecision, RuleExplanation,
+    ActiveView, ConditionView, ExplainReport, ExplainRequest, Failure, FailureKind, Result, RuleDecision,
+    RuleExplanation,
 };
 use crate::rules::Rule;
 use crate::store::View;
@@ -118,10 +119,17 @@ async fn of_rule(subject: &Subject<'_>, rule: &Arc<Rule>) -> Result<RuleExplanat
         next_due: next.at(),
         stays,
         gates: gates::gates(subject, rule, &cause),
-        under_way: under_way.iter().map(|active| goes_on(&subject.world, active, &subject.zone)).collect(),
+        under_way: under_way.iter().map(|active| waits(subject, active)).collect(),
         file: rule.file.display().to_string(),
         line: rule.when_place.line_column().0,
     })
+}
+
+/// An enrollment that goes on; a goal whose time is over is not waited for.
+fn waits(subject: &Subject<'_>, active: &Active) -> ActiveView {
+    let mut view = goes_on(&subject.world, active, &subject.zone);
+    view.goal = view.goal.filter(|goal| goal.until >= subject.at());
+    view
 }
 
 fn view_of(explanation: Explanation) -> ConditionView {

@@ -64,6 +64,7 @@ fn holding(condition: &ConditionView) -> String {
     match lines(condition) {
         [only] if only.text == "everyone" => "it is for everyone".into(),
         [_] => "the condition holds".into(),
+        [_, _] => "both lines hold".into(),
         lines => format!("all {} lines hold", lines.len()),
     }
 }

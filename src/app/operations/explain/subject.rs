@@ -171,6 +171,7 @@ impl<'a> Subject<'a> {
         let address = self.stored.customer.email().filter(|_| self.suppression.is_some()).map(normalized_address);
         let judge = Judge {
             world: Arc::clone(&self.world),
+            watched: Vec::new(),
             pauses: Arc::clone(&self.core.pauses),
             rules: vec![Arc::clone(rule)],
             suppressed: address.into_iter().collect(),

@@ -69,6 +69,12 @@ impl Seen {
         }
     }
 
+    /// What the rule's condition is asked with: the event, if one starts it.
+    pub(super) fn entry(&self, rule: &Rule) -> crate::domain::Entry {
+        let named = |event: &&Event| matches!(&rule.trigger, Trigger::Event { name, .. } if event.name == *name);
+        crate::domain::Entry { event: self.events.iter().find(named).cloned(), ..Default::default() }
+    }
+
     /// The latest of the events for which the condition holds, or the latest at all.
     fn event(&self, rule: &Rule, name: &str, zone: &TimeZone, at: Time) -> Option<Fires<'_>> {
         let mut events = self.events.iter().filter(|event| event.name == name);
