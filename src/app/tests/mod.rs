@@ -8,6 +8,7 @@ mod gates;
 mod intake;
 mod meddled;
 mod merges;
+mod plans;
 mod purchases;
 mod ticks;
 mod told;

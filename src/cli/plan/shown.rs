@@ -31,8 +31,9 @@ pub(super) fn shown(report: &PlanReport) -> String {
             }
         }
     }
-    for line in segments(report) {
-        shown.push_str(&format!("\n\n{line}"));
+    if let Some(line) = segments(report) {
+        shown.push_str("\n\n");
+        shown.push_str(&visible(&line));
     }
     for plan in &report.rules {
         shown.push_str(&named(plan));
@@ -66,8 +67,8 @@ pub(super) fn remarks(plan: &RulePlan) -> Vec<String> {
     let mut lines: Vec<String> = plan.change.iter().flat_map(|change| change.lines.iter().cloned()).collect();
     if !plan.missing.is_empty() {
         let missing: Vec<_> =
-            plan.missing.iter().map(|(path, count)| format!("{path} for {}", plural(*count, "customer"))).collect();
-        lines.push(format!("cannot be told: never set is {}", missing.join(", ")));
+            plan.missing.iter().map(|(path, count)| format!("{path} ({})", plural(*count, "customer"))).collect();
+        lines.push(format!("cannot be told, for lack of {}", missing.join(", ")));
     }
     lines.extend(plan.under_way.as_ref().and_then(under_way));
     lines.extend(deliveries(plan));
