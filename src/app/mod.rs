@@ -27,7 +27,7 @@ mod webhook_body;
 mod zones;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use crate::store::sled::OpenMode as StoreMode;
 pub use build::world;

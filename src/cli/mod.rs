@@ -20,6 +20,7 @@ mod demo;
 mod diagnostics;
 mod emit;
 mod error;
+mod explain;
 mod import;
 mod init;
 mod listing;

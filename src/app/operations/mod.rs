@@ -3,6 +3,7 @@
 mod customers;
 mod deliveries;
 mod emit;
+mod explain;
 mod import;
 mod infer;
 mod plan;
@@ -16,9 +17,10 @@ use crate::domain::{DeliveryId, Suppression};
 use crate::http::InferReport;
 use crate::http::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
-    DeliveryView, EmitRequest, Emitted, EventPlan, Failure, FailureKind, ImportReport, ImportRequest, ImportSink,
-    ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness, ReloadReport, Result, RuleResumed,
-    RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
+    DeliveryView, EmitRequest, Emitted, EventPlan, ExplainReport, ExplainRequest, Failure, FailureKind, ImportReport,
+    ImportRequest, ImportSink, ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness,
+    ReloadReport, Result, RuleResumed, RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded,
+    SuppressionQuery, SuppressionRequest,
 };
 use crate::store::StoreError;
 use async_trait::async_trait;
@@ -43,6 +45,11 @@ impl Operations for Ops {
     async fn simulate(&self, request: SimulateRequest) -> Result<SimulateReport> {
         self.0.sound_rules()?;
         simulate::simulate(&self.0, request).await
+    }
+
+    async fn explain(&self, request: ExplainRequest) -> Result<ExplainReport> {
+        self.0.sound_rules()?;
+        explain::explain(&self.0, request).await
     }
 
     async fn emit(&self, request: EmitRequest) -> Result<Emitted> {

@@ -11,8 +11,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 mod channels;
+mod proposed;
 mod stories;
 
+pub(super) use proposed::{Compiled, compile};
 pub use stories::{Tested, test, test_problems};
 
 /// Files larger than this are refused unread.
@@ -101,7 +103,7 @@ pub fn load(settings_file: &Path) -> Loaded {
     let names = templates::Names { schema: &schema, words: &settings.business.words, sent_by: &sent_by };
     let (templates, problems) = templates::compile(&files, &names);
     loaded.diagnostics.extend(problems);
-    let payloads = compile_payloads(&rules, &names, &mut loaded);
+    let payloads = compile_payloads(&rules, &names, &mut loaded.diagnostics);
     rules.keep_events(|rule, step| match &step.action {
         Action::Email { template, .. } => templates.names_event(template),
         Action::Webhook { .. } => payloads.get(&(rule.id.clone(), step.id.clone())).is_some_and(Payload::names_event),
@@ -230,14 +232,14 @@ fn sender(rule: &Rule) -> SentBy {
 fn compile_payloads(
     rules: &RuleSet,
     names: &templates::Names<'_>,
-    loaded: &mut Loaded,
+    diagnostics: &mut Vec<Diagnostic>,
 ) -> BTreeMap<(Text, Text), Payload> {
     let mut payloads = BTreeMap::new();
     for rule in &rules.rules {
         for step in &rule.steps {
             let Action::Webhook { data, document, .. } = &step.action else { continue };
             let (payload, problems) = Payload::compile(document, data, names, &sender(rule));
-            loaded.diagnostics.extend(problems);
+            diagnostics.extend(problems);
             if let Some(payload) = payload {
                 payloads.insert((rule.id.clone(), step.id.clone()), payload);
             }

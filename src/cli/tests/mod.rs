@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod emit;
+mod explain;
 mod imports;
 
 use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
