@@ -10,6 +10,7 @@ mod build;
 
 mod daemon;
 mod demo;
+mod follow;
 mod intake;
 mod live;
 mod operations;

@@ -23,6 +23,7 @@ mod import;
 mod listing;
 mod live;
 mod plan;
+mod problems;
 mod reload;
 mod rules;
 mod run;

@@ -6,7 +6,7 @@ use super::args::OutputArgs;
 use super::composition::StoreAccess;
 use super::error::Error;
 use super::table::{Column, or_dash, plural, table};
-use crate::http::{RuleResumed, RuleStanding, RuleView};
+use crate::http::{RuleResumed, RuleStanding, RuleView, Status};
 use clap::{Args, Subcommand};
 
 /// How each rule stands
@@ -49,6 +49,16 @@ pub(super) async fn run(args: RulesArgs, context: &mut Context<'_>) -> Result<u8
 
 async fn list(admin: &Admin, output: OutputArgs, context: &mut Context<'_>) -> Result<(), Error> {
     let rules: Vec<RuleView> = admin.get("/v1/rules").await?;
+    let status: Status = admin.get("/v1/status").await?;
+    if let Some(refused) = status.last_reload.filter(|reload| !reload.ok) {
+        let note = format!(
+            "the files were changed and are not in use: the last reload ({}, by {}) was {}",
+            refused.at,
+            refused.by.word(),
+            refused.came_to()
+        );
+        context.console.warning(&note);
+    }
     context.console.print(output, &rules, |rules| if rules.is_empty() { "no rules".into() } else { shown(rules) })?;
     Ok(())
 }

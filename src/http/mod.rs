@@ -42,6 +42,7 @@ pub use wire::{
     DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted, EnrollmentView, EventPlan,
     EventRule, EventView, Given, GoalView, ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest,
     LaneView, MemoryView, NextTick, OrdersView, Page, Paused, PlanReport, PlanRequest, PlannedDelivery, Readiness,
-    RefusedRow, ReloadReport, ReloadStatus, RuleDecision, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus,
-    StandingView, Status, StoreStatus, SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged,
+    RefusedRow, ReloadBy, ReloadReport, ReloadStatus, RuleDecision, RulePlan, RuleResumed, RuleStanding, RuleView,
+    RulesStatus, StandingView, Status, StoreStatus, SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView,
+    Unchanged,
 };

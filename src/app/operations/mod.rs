@@ -14,8 +14,8 @@ use crate::domain::{DeliveryId, Suppression};
 use crate::http::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
     DeliveryView, EmitRequest, Emitted, EventPlan, Failure, FailureKind, ImportReport, ImportRequest, ImportSink,
-    ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness, ReloadReport, Result, RuleResumed,
-    RuleView, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
+    ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness, ReloadBy, ReloadReport, Result,
+    RuleResumed, RuleView, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
 };
 use crate::store::StoreError;
 use async_trait::async_trait;
@@ -53,7 +53,10 @@ impl Operations for Ops {
     }
 
     async fn reload(&self) -> Result<ReloadReport> {
-        crate::app::reload::reload(&self.0).await
+        // On its own: whoever asked may go away, and a reload is done whole or not at all.
+        let core = Arc::clone(&self.0);
+        let done = tokio::spawn(async move { crate::app::reload::reload(&core, ReloadBy::Command).await }).await;
+        done.map_err(|error| Failure::from_error(FailureKind::Internal, &error))?
     }
 
     async fn pause(&self) -> Result<Paused> {

@@ -17,7 +17,9 @@ pub use emit::{EmitRequest, EmitResult, Emitted, EventPlan, EventRule, Given, Pl
 pub use import::{ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest, RefusedRow};
 pub use plan::{ChannelCounts, PlanReport, PlanRequest, RulePlan};
 pub use rules::{RuleResumed, RuleStanding, RuleView, TickView};
-pub use status::{LaneView, NextTick, Paused, Readiness, ReloadReport, ReloadStatus, RulesStatus, Status, StoreStatus};
+pub use status::{
+    LaneView, NextTick, Paused, Readiness, ReloadBy, ReloadReport, ReloadStatus, RulesStatus, Status, StoreStatus,
+};
 
 use serde::{Deserialize, Serialize};
 
