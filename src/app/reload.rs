@@ -66,9 +66,8 @@ pub(super) async fn reload(core: &Arc<Shared>, by: ReloadBy) -> Result<ReloadRep
     };
     let mut memory = daemon.reloading.lock().await;
     let _told = Reloading::begin();
-    // Before the files are compiled: whatever is saved meanwhile has another print.
-    memory.tried = Some(off_thread(core, project::print).await?);
-    let loaded = off_thread(core, project::load).await?;
+    let (loaded, print) = read(core).await?;
+    memory.tried = print;
     let new = compiled(&loaded, &core.world.load());
     note(core, daemon, &mut memory, by, &loaded, &new);
     take(core, daemon, by, &loaded, new?).await
@@ -79,12 +78,11 @@ pub(super) async fn reload(core: &Arc<Shared>, by: ReloadBy) -> Result<ReloadRep
 pub(super) async fn follow(core: &Arc<Shared>, gone: &mut Gone) -> Result<Followed> {
     let Some(daemon) = &core.daemon else { return Ok(Followed::Unchanged) };
     let mut memory = daemon.reloading.lock().await;
-    let print = off_thread(core, project::print).await?;
-    if memory.tried == Some(print) {
+    if memory.tried == Some(off_thread(core, project::print).await?) {
         gone.forget();
         return Ok(Followed::Unchanged);
     }
-    let loaded = off_thread(core, project::load).await?;
+    let (loaded, print) = read(core).await?;
     let old = core.world.load_full();
     let new = compiled(&loaded, &old);
     let away = new.as_ref().map(|new| removed_steps(&old, &new.world)).unwrap_or_default();
@@ -93,13 +91,25 @@ pub(super) async fn follow(core: &Arc<Shared>, gone: &mut Gone) -> Result<Follow
         return Ok(Followed::Waits(wait));
     }
     gone.forget();
-    memory.tried = Some(print);
+    memory.tried = print;
     let _told = Reloading::begin();
     note(core, daemon, &mut memory, ReloadBy::Watch, &loaded, &new);
     if let Ok(new) = new {
         take(core, daemon, ReloadBy::Watch, &loaded, new).await?;
     }
     Ok(Followed::Tried)
+}
+
+/// Reads and compiles everything. The print is that of what was read, or `None` if it changed meanwhile: then nobody knows
+/// what was read, and the next look has to try again.
+async fn read(core: &Shared) -> Result<(Loaded, Option<u64>)> {
+    off_thread(core, |settings_file| {
+        let before = project::print(settings_file);
+        let loaded = project::load(settings_file);
+        let unchanged = project::print(settings_file) == before;
+        (loaded, unchanged.then_some(before))
+    })
+    .await
 }
 
 /// Does something with the files of the project where waiting for a disk holds nobody up.

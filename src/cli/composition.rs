@@ -3,6 +3,7 @@
 use crate::app::{DemoReport, DemoRequest};
 use crate::domain::Diagnostic;
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
+use crate::rules::RuleSet;
 use async_trait::async_trait;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +13,9 @@ use std::sync::Arc;
 pub trait Composition: Send + Sync {
     /// Reads settings, schema, rules and templates, and answers every problem of them.
     fn check(&self, settings: &Path) -> Checked;
+
+    /// Reads the same, and answers the rules if nothing of it has an error.
+    fn rules(&self, settings: &Path) -> Result<RuleSet, Refusal>;
 
     /// Where the daemon of those settings would answer.
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal>;

@@ -3,6 +3,7 @@
 use super::composition::{Checked, Composition, Offline, Refusal, StoreAccess};
 use crate::app::{self, Closer, DemoReport, DemoRequest, StartError, StoreMode};
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
+use crate::rules::RuleSet;
 use async_trait::async_trait;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +21,18 @@ impl Composition for Live {
             bad_settings: loaded.bad_settings,
             rules: loaded.rule_files,
             templates: loaded.template_files,
+        }
+    }
+
+    fn rules(&self, settings: &Path) -> Result<RuleSet, Refusal> {
+        let loaded = app::load(settings);
+        let has_errors = loaded.has_errors();
+        match loaded.project {
+            Some(project) if !has_errors => Ok(project.rules),
+            _ => {
+                let kind = if loaded.bad_settings { FailureKind::Settings } else { FailureKind::Rules };
+                Err(Refusal::Files { kind, diagnostics: loaded.diagnostics })
+            }
         }
     }
 

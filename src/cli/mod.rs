@@ -19,6 +19,7 @@ mod demo;
 mod diagnostics;
 mod emit;
 mod error;
+mod graph;
 mod import;
 mod listing;
 mod live;

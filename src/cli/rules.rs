@@ -5,6 +5,7 @@ use super::admin::{Admin, encoded};
 use super::args::OutputArgs;
 use super::composition::StoreAccess;
 use super::error::Error;
+use super::graph::{self, GraphArgs};
 use super::table::{Column, or_dash, plural, table};
 use crate::http::{RuleResumed, RuleStanding, RuleView, Status};
 use clap::{Args, Subcommand};
@@ -23,6 +24,8 @@ enum Action {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Draw what starts each rule, what it does, and which rules and segments hang together; reads the files alone
+    Graph(GraphArgs),
     /// Pause a rule, over restarts too
     Pause(RuleArgs),
     /// Let a rule go on, whether a person or the brake paused it
@@ -38,8 +41,12 @@ struct RuleArgs {
 }
 
 pub(super) async fn run(args: RulesArgs, context: &mut Context<'_>) -> Result<u8, Error> {
+    if let Action::Graph(args) = args.action {
+        return graph::run(&args, context);
+    }
     let admin = Admin::open(context, StoreAccess::Existing).await?;
     let result = match args.action {
+        Action::Graph(_) => Ok(()),
         Action::List { output } => list(&admin, output, context).await,
         Action::Pause(args) => pause(&admin, args, context).await,
         Action::Resume(args) => resume(&admin, args, context).await,

@@ -161,6 +161,10 @@ impl Composition for Shop {
         Checked { diagnostics, bad_settings, rules: 2, templates: 1 }
     }
 
+    fn rules(&self, _: &Path) -> Result<crate::rules::RuleSet, Refusal> {
+        Ok(crate::rules::RuleSet::default())
+    }
+
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal> {
         let Checked { diagnostics, bad_settings, .. } = self.check(settings);
         if bad_settings { Err(Refusal::Files { kind: FailureKind::Settings, diagnostics }) } else { Ok(self.address()) }
