@@ -91,9 +91,8 @@ mod tests {
           = help: a cure
 
         error[a-code]: a cause
-         --> rules/a.yaml:1:1
-          |
-          = help: a cure
+        --> rules/a.yaml:1:1
+         = help: a cure
         ");
     }
 }

@@ -56,7 +56,37 @@ fn rules() -> RuleSet {
 
 #[test]
 fn a_shopkeeper_reads_what_starts_each_rule_and_what_it_does() {
-    insta::assert_snapshot!(text::draw(&rules()), @"");
+    insta::assert_snapshot!(text::draw(&rules()), @r#"
+    hello  (marketing, offers; rules/hello.yaml:1)
+      starts  by the schedule "0 10 * * *", on the customer's clock
+      asks    who is in the segment big (when)
+      asks    whether thanks was sent (when)
+      asks    who is in the segment vip (when of why)
+      sends   at once        e-mail hello
+              after 10 days  e-mail why, if its own condition holds
+      hopes   for "Order Completed" within 30d
+      is seen by the segment idle, which asks whether it was sent (its when)
+
+    thanks  (service; rules/thanks.yaml:1)
+      starts  when "Order Completed" happens, 1d later, once per order_id
+      sends   at once  webhook customer.thanks to crm
+      is seen by hello, which asks whether it was sent (when)
+
+    welcome  (service; rules/welcome.yaml:1)
+      starts  when a customer enters the segment vip
+      sends   at once  e-mail hello
+
+    wish  (service; rules/wish.yaml:1)
+      starts  by the customer's birthday, at 09:00, every year
+      sends   1 day before   e-mail hello
+              on the day     e-mail hello
+              5 hours after  e-mail why
+
+    segments
+      big  feeds the segment vip (its when), hello (when)
+      vip  feeds welcome (starts when a customer enters it), hello (when of why); asks who is in the segment big
+      idle  feeds nothing; asks whether hello was sent
+    "#);
 }
 
 #[test]
@@ -66,7 +96,53 @@ fn nothing_is_said_of_no_rules() {
 
 #[test]
 fn the_diagram_has_every_node_once_and_quotes_its_labels() {
-    insta::assert_snapshot!(mermaid::draw(&Graph::of(&rules())), @"");
+    insta::assert_snapshot!(mermaid::draw(&Graph::of(&rules())), @r#"
+    flowchart LR
+      n0{{"segment big"}}
+      n1{{"segment vip"}}
+      n2{{"segment idle"}}
+      n3[["hello"]]
+      n4(["0 10 * * * on the customer's clock"])
+      n5[["thanks"]]
+      n6["hello"]
+      n7[/"e-mail hello"/]
+      n8["why"]
+      n9[/"e-mail why"/]
+      n10(["event Order Completed"])
+      n11["customer.thanks"]
+      n12[/"endpoint crm"/]
+      n13[["welcome"]]
+      n14["hello"]
+      n15[["wish"]]
+      n16(["date birthday"])
+      n17["eve"]
+      n18["day"]
+      n19["why"]
+      n0 --> n1
+      n3 -.->|"sent?"| n2
+      n4 --> n3
+      n0 -->|"when"| n3
+      n5 -.->|"sent? (when)"| n3
+      n1 -->|"when of why"| n3
+      n3 -->|"at once"| n6
+      n6 --> n7
+      n3 -->|"after 10 days"| n8
+      n8 --> n9
+      n3 -.->|"goal, within 30d"| n10
+      n10 -->|"1d later, once per order_id"| n5
+      n5 -->|"at once"| n11
+      n11 -->|"customer.thanks"| n12
+      n1 -->|"enters"| n13
+      n13 -->|"at once"| n14
+      n14 --> n7
+      n16 -->|"at 09:00, every year"| n15
+      n15 -->|"1 day before"| n17
+      n17 --> n7
+      n15 -->|"on the day"| n18
+      n18 --> n7
+      n15 -->|"5 hours after"| n19
+      n19 --> n9
+    "#);
 }
 
 #[test]
@@ -81,7 +157,7 @@ fn programs_get_nodes_and_edges_whose_ends_are_nodes() {
     let json = serde_json::to_value(&graph).unwrap();
     let has = |edge: serde_json::Value| json["edges"].as_array().unwrap().contains(&edge);
     for edge in [
-        serde_json::json!({"from": "event:Order Completed", "to": "rule:thanks", "kind": "starts", "text": "24h later, once per order_id"}),
+        serde_json::json!({"from": "event:Order Completed", "to": "rule:thanks", "kind": "starts", "text": "1d later, once per order_id"}),
         serde_json::json!({"from": "segment:vip", "to": "rule:welcome", "kind": "starts", "text": "enters"}),
         serde_json::json!({"from": "segment:vip", "to": "rule:hello", "kind": "feeds", "text": "when of why"}),
         serde_json::json!({"from": "segment:big", "to": "segment:vip", "kind": "feeds"}),

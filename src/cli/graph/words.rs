@@ -7,15 +7,15 @@ use crate::rules::{Direction, Offset, Rule, Step, Trigger, TriggerZone};
 pub(super) fn trigger(trigger: &Trigger) -> String {
     match trigger {
         Trigger::Schedule { cron, zone } => format!("by the schedule \"{}\", {}", cron.text(), clock(zone)),
-        Trigger::Event { name, .. } => joined(format!("when \"{name}\" happens"), of_event(trigger)),
-        Trigger::Date { attribute, .. } => joined(format!("by the customer's {attribute}"), of_date(trigger)),
+        Trigger::Event { name, .. } => joined(format!("when \"{name}\" happens"), &of_event(trigger)),
+        Trigger::Date { attribute, .. } => joined(format!("by the customer's {attribute}"), &of_date(trigger)),
         Trigger::Crossing { segment, direction } => {
             format!("when a customer {} the segment {segment}", crossing(*direction))
         }
     }
 }
 
-fn joined(start: String, more: String) -> String {
+fn joined(start: String, more: &str) -> String {
     if more.is_empty() { start } else { format!("{start}, {more}") }
 }
 

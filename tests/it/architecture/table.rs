@@ -40,6 +40,7 @@ pub(crate) const ROOMS: &[Room] = &[
     edge("store", &["domain"]),
     edge("channels", &["domain", "telemetry"]),
     edge("schedule", &["clock"]),
+    edge("files", &[]),
     edge("ingest", &["domain"]),
     edge("http", &["domain", "telemetry"]),
     edge(
@@ -75,6 +76,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "store",
             "channels",
             "schedule",
+            "files",
             "ingest",
             "http",
             "delivery",
@@ -118,6 +120,7 @@ pub(crate) const CRATE_HOMES: &[(&str, &str)] = &[
     ("pulldown_cmark", "templates"),
     ("comfy_table", "cli"),
     ("sd_notify", "app"),
+    ("notify", "files"),
 ];
 
 /// Parts of rooms that only the named rooms may name, besides the room itself: others see the trait.

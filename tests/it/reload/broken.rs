@@ -1,6 +1,7 @@
 //! Broken files, one after another, in the folder of a daemon that sends.
 
 use super::{Shop, assert_once, note, versions};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -91,14 +92,7 @@ fn put(folder: &Path, file: &str, damage: &Damage) {
         Bytes(bytes) => fs::write(&new, bytes),
         Large(length) => fs::write(&new, "#".repeat(*length)),
         Folder => fs::create_dir(&new),
-        Fifo => Ok(rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &new,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-            0,
-        )
-        .expect("a FIFO can be made")),
+        Fifo => mknodat(CWD, &new, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(Into::into),
         Link(to) => symlink(to, &new),
         Bomb => {
             let lines = (1..30).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(",")));

@@ -71,8 +71,8 @@ endpoints:
         project.write("retaind.yaml", &(base + settings)).write("schema.yaml", SCHEMA);
         project.write("crm.secret", &receiver.secret()).write("templates/hello/en.md", TEMPLATE);
         project.write("rules/note.yaml", NOTE).write("rules/hello.yaml", HELLO);
-        let rows: String = ('a'..='t').map(|id| format!("{id},{id}@customers.test,plain\n")).collect();
-        project.write("new.csv", &format!("id,email,tier\n{rows}"));
+        let rows: Vec<String> = ('a'..='t').map(|id| format!("{id},{id}@customers.test,plain")).collect();
+        project.write("new.csv", &format!("id,email,tier\n{}\n", rows.join("\n")));
         project.run(&["import", "customers", "new.csv"]).exits(0);
         Self { project, receiver }
     }

@@ -28,10 +28,10 @@ fn a_file_that_comes_and_goes_while_it_is_read_does_nothing() {
     let shop = Shop::new();
     let daemon = shop.project.start();
     let rules = shop.rules();
-    let (file, stop) = (shop.project.path().join("rules/flicker.yaml"), AtomicBool::new(false));
+    let (file, is_over) = (shop.project.path().join("rules/flicker.yaml"), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !stop.load(Ordering::SeqCst) {
+            while !is_over.load(Ordering::SeqCst) {
                 fs::write(&file, "rule: [").expect("it can be written");
                 fs::remove_file(&file).expect("it can be removed");
             }
@@ -41,7 +41,7 @@ fn a_file_that_comes_and_goes_while_it_is_read_does_nothing() {
             let ran = shop.project.run(&["reload"]);
             assert!(matches!(ran.code, Some(0 | 65)), "{ran:?}");
         }
-        stop.store(true, Ordering::SeqCst);
+        is_over.store(true, Ordering::SeqCst);
     });
     shop.status(|status| status["last_reload"]["ok"] == true);
     assert_eq!(shop.rules(), rules);
@@ -73,6 +73,6 @@ fn a_thousand_signals_while_files_are_saved_lose_and_double_nothing() {
     assert_once(&hooks);
     // Each customer hears every second: none fell out.
     let of = |id: char| hooks.iter().filter(|hook| hook.customer() == id.to_string()).count();
-    let (least, most) = (('a'..='t').map(of).min().unwrap_or(0), ('a'..='t').map(of).max().unwrap_or(0));
-    assert!(least > 0 && most - least <= 2, "between {least} and {most} calls");
+    let (fewest, most) = (('a'..='t').map(of).min().unwrap_or(0), ('a'..='t').map(of).max().unwrap_or(0));
+    assert!(fewest > 0 && most - fewest <= 2, "between {fewest} and {most} calls");
 }
