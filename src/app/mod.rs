@@ -10,6 +10,7 @@ mod build;
 
 mod daemon;
 mod demo;
+mod follow;
 mod init;
 mod intake;
 mod live;

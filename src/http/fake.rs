@@ -57,7 +57,14 @@ fn rule(state: RuleStanding) -> RuleView {
         live_since: Some(AT),
         next_due: Some(AT),
         last_tick: None,
+        problem: None,
     }
+}
+
+fn fault() -> crate::domain::Diagnostic {
+    let text = "rule: win-back\nprioritty: 5\n";
+    let place = crate::domain::Place { file: "rules/win-back.yaml".into(), text: text.into(), span: 15..24 };
+    crate::domain::Diagnostic::error("unknown-key", place, "no key `prioritty`").help("write `priority`")
 }
 
 fn known(what: &str, name: &str, known: &str) -> Result<()> {
@@ -267,16 +274,19 @@ impl Operations for Fake {
             lanes: vec![LaneView { lane: "mail:marketing".into(), next_due: AT, trouble: None, tried_at: None }],
             rules: RulesStatus { count: 2, paused: vec!["win-back".into()] },
             next_tick: Some(NextTick { at: AT, rule: "win-back".into() }),
-            last_reload: Some(ReloadStatus { at: AT, ok: false, errors: 2 }),
+            last_reload: Some(ReloadStatus {
+                at: AT,
+                ok: false,
+                by: ReloadBy::Watch,
+                errors: 2,
+                message: Some("the files have errors".into()),
+                problems: vec![Problem::from(&fault())],
+            }),
         })
     }
 
     async fn reload(&self) -> Result<ReloadReport> {
-        let text = "rule: win-back\nprioritty: 5\n";
-        let place = crate::domain::Place { file: "rules/win-back.yaml".into(), text: text.into(), span: 15..24 };
-        let diagnostic =
-            crate::domain::Diagnostic::error("unknown-key", place, "no key `prioritty`").help("write `priority`");
-        Err(Failure::new(FailureKind::Rules, "the old rules stay in use").with(&[diagnostic]))
+        Err(Failure::new(FailureKind::Rules, "the old rules stay in use").with(&[fault()]))
     }
 
     async fn pause(&self) -> Result<Paused> {

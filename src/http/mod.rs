@@ -44,8 +44,8 @@ pub use wire::{
     DeliveryView, EmitRequest, EmitResult, Emitted, EnrollmentView, EventPlan, EventRule, EventView, ExplainReport,
     ExplainRequest, GateView, Given, GoalView, HistoryView, ImportKind, ImportLine, ImportProgress, ImportReport,
     ImportRequest, LaneView, LiveCounts, MemoryView, NextTick, OrdersView, Page, PastDelivery, Paused, PlanFile,
-    PlanFiles, PlanReport, PlanRequest, PlannedDelivery, Readiness, RefusedRow, ReloadReport, ReloadStatus, RuleChange,
-    RuleDecision, RuleExplanation, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus, SimulateReport,
-    SimulateRequest, StandingView, Status, StoreStatus, SuppressionAdded, SuppressionQuery, SuppressionRequest,
-    TickView, Unchanged, UnderWay,
+    PlanFiles, PlanReport, PlanRequest, PlannedDelivery, Readiness, RefusedRow, ReloadBy, ReloadReport, ReloadStatus,
+    RuleChange, RuleDecision, RuleExplanation, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus,
+    SimulateReport, SimulateRequest, StandingView, Status, StoreStatus, SuppressionAdded, SuppressionQuery,
+    SuppressionRequest, TickView, Unchanged, UnderWay,
 };

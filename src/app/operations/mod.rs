@@ -18,7 +18,7 @@ use crate::http::InferReport;
 use crate::http::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
     DeliveryView, EmitRequest, Emitted, EventPlan, ExplainReport, ExplainRequest, Failure, FailureKind, ImportReport,
-    ImportRequest, ImportSink, ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness,
+    ImportRequest, ImportSink, ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness, ReloadBy,
     ReloadReport, Result, RuleResumed, RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded,
     SuppressionQuery, SuppressionRequest,
 };
@@ -72,7 +72,10 @@ impl Operations for Ops {
     }
 
     async fn reload(&self) -> Result<ReloadReport> {
-        crate::app::reload::reload(&self.0).await
+        // On its own: whoever asked may go away, and a reload is done whole or not at all.
+        let core = Arc::clone(&self.0);
+        let done = tokio::spawn(async move { crate::app::reload::reload(&core, ReloadBy::Command).await }).await;
+        done.map_err(|error| Failure::from_error(FailureKind::Internal, &error))?
     }
 
     async fn pause(&self) -> Result<Paused> {

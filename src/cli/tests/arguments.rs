@@ -43,6 +43,7 @@ fn what_people_type_is_understood() {
         "suppressions remove zoe@example.com",
         "suppressions import gone.txt",
         "rules list",
+        "rules graph --format mermaid",
         "rules pause win-back",
         "rules resume win-back",
         "init",

@@ -52,9 +52,9 @@ async fn a_daemon_and_this_process_answer_the_same() {
 #[tokio::test]
 async fn which_of_both_answers_is_told_when_asked_for() {
     let shop = Shop::new();
-    let quiet = shop.run(&["rules", "list"]).await;
+    let quiet = shop.run(&["deliveries", "list"]).await;
     assert_eq!(quiet.err, "");
-    let ran = shop.run(&["-v", "rules", "list"]).await;
+    let ran = shop.run(&["-v", "deliveries", "list"]).await;
     assert!(
         ran.err.starts_with("no daemon answers on ") && ran.err.ends_with("opening the store itself\n"),
         "{}",
@@ -62,7 +62,7 @@ async fn which_of_both_answers_is_told_when_asked_for() {
     );
     assert_eq!(ran.out, quiet.out);
     let daemon = shop.daemon().await;
-    assert!(shop.run(&["-v", "rules", "list"]).await.err.starts_with("asking the daemon on "));
+    assert!(shop.run(&["-v", "deliveries", "list"]).await.err.starts_with("asking the daemon on "));
     daemon.stop().await;
 }
 
@@ -160,8 +160,8 @@ async fn tables_are_for_people() {
         &["customers", "show", "a/b c"],
     ] {
         let ran = shop.run(args).await;
-        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
-        shown = format!("{shown}$ retaind {}\n{}\n", args.join(" "), ran.out);
+        assert_eq!((ran.code, ran.err.is_empty()), (0, args != ["rules", "list"]), "{args:?}: {}", ran.err);
+        shown = format!("{shown}$ retaind {}\n{}{}\n", args.join(" "), ran.err, ran.out);
     }
     insta::assert_snapshot!(shown, @r#"
     $ retaind status
@@ -172,7 +172,7 @@ async fn tables_are_for_people() {
     sending      on
     rules        2, paused: win-back
     next tick    2026-11-22T10:00:00Z win-back
-    last reload  2026-11-22T10:00:00Z refused, 2 errors
+    last reload  2026-11-22T10:00:00Z by watch: refused, 2 errors; the first at rules/win-back.yaml:2:1: no key `prioritty`
     store        data
     customers    1000
     disk         1.0 MiB
@@ -180,6 +180,7 @@ async fn tables_are_for_people() {
     waiting      mail:marketing from 2026-11-22T10:00:00Z
 
     $ retaind rules list
+    warning: the files were changed and are not in use: the last reload (2026-11-22T10:00:00Z, by watch) was refused, 2 errors; the first at rules/win-back.yaml:2:1: no key `prioritty`
     RULE      STATE                CLASS      PRIORITY  TRIGGER              NEXT DUE              LAST TICK  ENROLLED
     win-back  paused by the brake  marketing        50  0 10 * * * customer  2026-11-22T10:00:00Z  -                 -
 
@@ -300,7 +301,14 @@ async fn a_reload_that_is_refused_shows_where_and_why() {
     let ran = Shop::new().run(&["reload"]).await;
     assert_eq!(ran.code, 65);
     insta::assert_snapshot!(ran.err, @r#"
-    rules/win-back.yaml:2:1: error[unknown-key]: no key `prioritty`; help: write `priority`
+    error[unknown-key]: no key `prioritty`
+     --> rules/win-back.yaml:2:1
+      |
+    2 | prioritty: 5
+      | ^^^^^^^^^
+      |
+      = help: write `priority`
+
     error: the old rules stay in use
     "#);
 }
@@ -314,6 +322,7 @@ async fn a_reload_that_is_refused_is_told_to_programs_too() {
     let expected = serde_json::json!({"ok": false, "message": "the old rules stay in use", "diagnostics": [{
         "file": "rules/win-back.yaml", "line": 2, "column": 1, "end_line": 2, "end_column": 10, "severity": "error",
         "code": "unknown-key", "message": "no key `prioritty`", "help": "write `priority`",
+        "line_text": "prioritty: 5",
     }]});
     assert_eq!(told, expected);
     std::fs::write(shop.folder.path().join("retaind.yaml"), "size\n").unwrap();

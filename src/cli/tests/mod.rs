@@ -174,6 +174,10 @@ impl Composition for Shop {
         Tested { diagnostics, bad_settings, report }
     }
 
+    fn rules(&self, _: &Path) -> Result<crate::rules::RuleSet, Refusal> {
+        Ok(crate::rules::RuleSet::default())
+    }
+
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal> {
         let Checked { diagnostics, bad_settings, .. } = self.check(settings);
         if bad_settings { Err(Refusal::Files { kind: FailureKind::Settings, diagnostics }) } else { Ok(self.address()) }

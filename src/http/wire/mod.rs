@@ -26,7 +26,9 @@ pub use plan::{
 };
 pub use rules::{RuleResumed, RuleStanding, RuleView, TickView};
 pub use simulate::{Bound, BrakedDay, DeliveriesOfDay, SimulateReport, SimulateRequest};
-pub use status::{LaneView, NextTick, Paused, Readiness, ReloadReport, ReloadStatus, RulesStatus, Status, StoreStatus};
+pub use status::{
+    LaneView, NextTick, Paused, Readiness, ReloadBy, ReloadReport, ReloadStatus, RulesStatus, Status, StoreStatus,
+};
 
 use serde::{Deserialize, Serialize};
 
