@@ -16,6 +16,7 @@ pub mod ingest;
 pub mod rules;
 pub mod schedule;
 pub mod store;
+pub mod stories;
 pub mod telemetry;
 pub mod templates;
 pub mod yaml;

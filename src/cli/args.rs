@@ -3,7 +3,9 @@
 use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
-use super::{Context, check, customers, deliveries, demo, emit, import, plan, reload, rules, run, sending, status};
+use super::{
+    Context, check, customers, deliveries, demo, emit, import, plan, reload, rules, run, sending, status, test,
+};
 use super::{init, schema};
 use crate::domain::Time;
 use crate::telemetry::LogStyle;
@@ -38,6 +40,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     Init(init::InitArgs),
     Check(check::CheckArgs),
+    Test(test::TestArgs),
     Plan(plan::PlanArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
@@ -59,6 +62,7 @@ impl Command {
         match self {
             Self::Init(args) => init::run(&args, context),
             Self::Check(args) => check::run(&args, context),
+            Self::Test(args) => test::run(&args, context),
             Self::Plan(args) => plan::run(args, context).await,
             Self::Run(_) => run::run(context).await,
             Self::Status(args) => status::run(args, context).await,

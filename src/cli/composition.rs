@@ -1,11 +1,11 @@
 //! What the command line needs from the program that it is the face of.
 
-use crate::app::{DemoReport, DemoRequest};
+use crate::app::{DemoReport, DemoRequest, Tested};
 use crate::domain::{Diagnostic, Schema};
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The program behind the commands: [`super::Live`], or a made-up one in tests.
@@ -16,6 +16,9 @@ pub trait Composition: Send + Sync {
 
     /// The names that the project of those settings has, errors or not; `None` when nothing of it can be read.
     fn names(&self, settings: &Path) -> Option<ProjectNames>;
+
+    /// Runs the tests of those files, or all of the project if there is none. Needs no store and no daemon.
+    fn test(&self, settings: &Path, files: &[PathBuf]) -> Tested;
 
     /// Where the daemon of those settings would answer.
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal>;

@@ -1,10 +1,10 @@
 //! The program itself, as the commands drive it.
 
 use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
-use crate::app::{self, Closer, DemoReport, DemoRequest, StartError, StoreMode};
+use crate::app::{self, Closer, DemoReport, DemoRequest, StartError, StoreMode, Tested};
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
 use async_trait::async_trait;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The composition root.
@@ -14,7 +14,9 @@ pub struct Live;
 #[async_trait]
 impl Composition for Live {
     fn check(&self, settings: &Path) -> Checked {
-        let loaded = app::load(settings);
+        let mut loaded = app::load(settings);
+        let tests = app::test_problems(&loaded);
+        loaded.diagnostics.extend(tests);
         Checked {
             diagnostics: loaded.diagnostics,
             bad_settings: loaded.bad_settings,
@@ -35,6 +37,10 @@ impl Composition for Live {
             steps: rules.iter().flat_map(|rule| &rule.steps).map(|step| step.id.to_string()).collect(),
             schema: project.schema,
         })
+    }
+
+    fn test(&self, settings: &Path, files: &[PathBuf]) -> Tested {
+        app::test(settings, files)
     }
 
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal> {

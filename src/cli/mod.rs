@@ -33,6 +33,7 @@ mod sending;
 mod status;
 mod suppressions;
 mod table;
+mod test;
 
 #[cfg(test)]
 mod tests;

@@ -68,6 +68,8 @@ pub struct Decided {
     pub enrollments: Vec<Enrollment>,
     /// Deliveries to make. A webhook's body is still empty: rendering is not the engine's business.
     pub deliveries: Vec<Delivery>,
+    /// Steps that fell due and whose own `when` did not hold, each with its rule.
+    pub skipped: Vec<(Text, Text)>,
     /// Of the enrollments those that are not over with it: steps wait, or a goal may be reached. They go into the
     /// customer's watch.
     pub entered: Vec<Active>,

@@ -226,7 +226,11 @@ pub(super) enum Asking {
 pub(super) fn fall_due(asked: &Asked<'_>, active: &mut Active, case: &Case<'_>, decided: &mut Decided) {
     active.done.push(asked.step.id.clone());
     let wanted = |when: &crate::condition::Predicate| when.evaluate(&case.facts(&active.entry)).is_true();
-    if active.held_out || !asked.step.when.as_ref().is_none_or(wanted) {
+    if active.held_out {
+        return;
+    }
+    if !asked.step.when.as_ref().is_none_or(wanted) {
+        decided.skipped.push((asked.rule.id.clone(), asked.step.id.clone()));
         return;
     }
     let delivery = place_under_caps(ask(asked, active, case), case, decided);

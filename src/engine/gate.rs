@@ -82,7 +82,7 @@ pub fn gate(input: &GateInput<'_>) -> Gate {
 
 /// Whether consent allows messages of the rule: a service rule's always, a marketing rule's with consent to the class
 /// and no withdrawal for its topic.
-pub(super) fn may_be_written_to(customer: &Customer, rule: &Rule) -> bool {
+pub(in crate::engine) fn may_be_written_to(customer: &Customer, rule: &Rule) -> bool {
     rule.class == Class::Service
         || customer.consents_to(Class::Marketing.word())
             && rule.topic.as_ref().and_then(|topic| customer.consent.get(topic)).is_none_or(|consent| consent.granted)

@@ -4,7 +4,7 @@
 //! reserved places under the caps) and verdicts; [`look`] finds what fires because a customer changed or something fell
 //! due, and when to look again; [`gate`] says immediately before sending whether a delivery may still go
 //! out; [`over_brake`] says whether a tick, or what a rule made at once, is too
-//! large to be true.
+//! large to be true; a [`Life`] puts all of it together for one customer on a clock that is told.
 //! Invariants: pure functions of their arguments; the same arguments give the same effects on every run, so that a
 //! decision interrupted by a crash can be made again; looking only when something arrives and when the wake comes gives
 //! what looking all the time would.
@@ -17,6 +17,7 @@ mod enroll;
 mod foresee;
 mod gate;
 mod look;
+mod simulate;
 #[cfg(test)]
 mod tests;
 
@@ -26,3 +27,4 @@ pub use enroll::is_held_out;
 pub use foresee::{Cause, Day, days_due, decide_cause, waiting};
 pub use gate::{Gate, GateInput, gate, is_listed};
 pub use look::{Existing, Looked, Looking, after_tick, look};
+pub use simulate::{Detail, Happened, Life, Observer, Scene, Terms, Timetable, steps_due};

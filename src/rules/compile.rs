@@ -4,7 +4,7 @@ use super::known::Known;
 use super::segments::{self, Segments};
 use super::{Names, Rule, RuleSet, Segment, SourceFile, Trigger, rule};
 use crate::condition::Predicate;
-use crate::domain::{Diagnostic, Interest, Place, Text};
+use crate::domain::{Diagnostic, Interest, Place, Purchase, Text};
 use crate::yaml::{Document, Map, Reader, parse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -120,11 +120,17 @@ fn set(rules: BTreeMap<Text, Rule>, segments: Vec<Segment>, names: &Names<'_>) -
     let mut rules: Vec<Arc<Rule>> = rules.into_values().map(Arc::new).collect();
     // They come by id, and the sort is stable.
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
-    let mut interest = Interest { purchase: names.schema.purchase.clone(), ..Interest::default() };
-    for segment in &segments {
+    let interest = interest(&rules, &segments, &names.schema.purchase);
+    RuleSet { rules, segments, interest }
+}
+
+/// What rules and segments need of each customer's events.
+pub(super) fn interest(rules: &[Arc<Rule>], segments: &[Segment], purchase: &Purchase) -> Interest {
+    let mut interest = Interest { purchase: purchase.clone(), ..Interest::default() };
+    for segment in segments {
         interest.merge(segment.when.interest());
     }
-    for rule in &rules {
+    for rule in rules {
         // What `at_entry.` stands before is read of what is kept of every customer.
         conditions(rule).for_each(|condition| interest.merge(condition.interest()));
         interest.triggers.extend(rule.goal.iter().map(|goal| goal.event.clone()));
@@ -132,7 +138,7 @@ fn set(rules: BTreeMap<Text, Rule>, segments: Vec<Segment>, names: &Names<'_>) -
             interest.triggers.insert(name.clone());
         }
     }
-    RuleSet { rules, segments, interest }
+    interest
 }
 
 fn conditions(rule: &Rule) -> impl Iterator<Item = &Predicate> {

@@ -23,6 +23,7 @@ mod when;
 mod tests;
 
 pub use compile::compile;
+pub use meaning::without_blanks;
 
 use crate::calendar::Cron;
 use crate::condition::{Path, Predicate};
@@ -75,6 +76,14 @@ impl RuleSet {
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Arc<Rule>> {
         self.rules.iter().find(|rule| rule.id == id)
+    }
+
+    /// The rules that `keep` names, with all segments, as if there were no other rule.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let rules: Vec<Arc<Rule>> = self.rules.iter().filter(|rule| keep(&rule.id)).cloned().collect();
+        let interest = compile::interest(&rules, &self.segments, &self.interest.purchase);
+        Self { rules, segments: self.segments.clone(), interest }
     }
 
     /// Notes of each step whether what it sends names `event.…`, which only who has read the templates can say.

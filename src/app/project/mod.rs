@@ -11,6 +11,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 mod channels;
+mod stories;
+
+pub use stories::{Tested, test, test_problems};
 
 /// Files larger than this are refused unread.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -47,6 +50,8 @@ pub struct Loaded {
     pub template_files: usize,
     /// Whether there is a folder `rules/`.
     pub has_rules: bool,
+    /// `rules/*.test.yaml`, unread: what is wrong with a test keeps no daemon from running.
+    pub test_files: Vec<PathBuf>,
 }
 
 impl Loaded {
@@ -68,6 +73,7 @@ pub fn load(settings_file: &Path) -> Loaded {
         rule_files: 0,
         template_files: 0,
         has_rules: folder.join("rules").is_dir(),
+        test_files: Vec::new(),
     };
     let settings = match read_file(settings_file) {
         Ok(bytes) => {
@@ -180,8 +186,7 @@ fn read_rules(
     for entry in entries(&folder.join("rules"), loaded) {
         let path = folder.join("rules").join(&entry);
         if entry.ends_with(".test.yaml") {
-            let message = "tests of rules are not supported in this version; the file is passed over";
-            loaded.diagnostics.push(warning("not-supported", &path, message));
+            loaded.test_files.push(path);
         } else if Path::new(&entry).extension().is_some_and(|extension| extension == "yaml") {
             let content = read_file(&path);
             files.push(SourceFile { path, content });

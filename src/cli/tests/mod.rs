@@ -8,16 +8,17 @@ mod imports;
 use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
 use super::console::Console;
 use super::execute;
-use crate::app::{DemoReport, DemoRequest, MailReport};
+use crate::app::{DemoReport, DemoRequest, MailReport, Tested};
 use crate::cli::args::Arguments;
 use crate::domain::{Diagnostic, Place, Reason, Span};
 use crate::http::fake::{AT, Fake};
 use crate::http::{AdminAddress, AdminListener, Failure, FailureKind, Operations};
+use crate::stories::Report;
 use async_trait::async_trait;
 use clap::Parser;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -164,6 +165,12 @@ impl Composition for Shop {
     fn names(&self, _: &Path) -> Option<ProjectNames> {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         Some(ProjectNames { topics: texts(&["offers"]), templates: texts(&["come-back"]), ..ProjectNames::default() })
+    }
+
+    fn test(&self, settings: &Path, _: &[PathBuf]) -> Tested {
+        let Checked { diagnostics, bad_settings, .. } = self.check(settings);
+        let report = diagnostics.is_empty().then(Report::default);
+        Tested { diagnostics, bad_settings, report }
     }
 
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal> {

@@ -90,3 +90,57 @@ fn an_empty_store_gives_a_file_that_declares_no_attribute() {
     let (text, schema) = inferred(Found::default(), &Schema::default());
     assert_eq!(schema, Schema::default(), "{text}");
 }
+
+#[test]
+fn names_that_no_person_would_choose_do_not_spoil_the_file() {
+    let names = [
+        "",
+        " ",
+        "a: b",
+        "- a",
+        "#",
+        "?",
+        "*x",
+        "&x",
+        "!x",
+        "[",
+        "{",
+        "'",
+        "\"",
+        "\\",
+        "null",
+        "~",
+        "1",
+        "1.5",
+        "a\nb",
+        "a\u{1b}",
+        "\u{feff}",
+        "zoe@customers.example",
+        "true",
+        "2026-01-05",
+        "a #b",
+        "a:",
+        ":a",
+        "|",
+        ">",
+        "%",
+        "`",
+        "é",
+        "customer",
+        "<<",
+        "---",
+        "...",
+    ];
+    let mut found = Found::default();
+    let all: serde_json::Map<String, serde_json::Value> =
+        names.iter().map(|name| ((*name).to_owned(), serde_json::Value::from(*name))).collect();
+    let all = serde_json::Value::Object(all);
+    found.customer(&customer(&all));
+    for name in names {
+        found.event(&event(name, &all));
+    }
+    let (text, schema) = inferred(found, &Schema::default());
+    assert!(!text.contains("zoe"), "{text}");
+    // All but those of blanks, control characters and addresses, and the purchase event.
+    assert_eq!(schema.events.len(), names.len() - 6 + 1, "{text}");
+}

@@ -1,0 +1,165 @@
+//! Lives against what looking all the time would come to, and what is told of them.
+
+use super::{Detail, Happened, Life, Scene, Terms, Timetable};
+use crate::calendar;
+use crate::domain::{
+    Consent, Customer, CustomerNumber, DeliveryKey, Event, Interest, Policy, ProfileRow, Reason, State, Text, Time,
+    Value,
+};
+use crate::engine::Verdict;
+use crate::engine::tests::rules;
+use crate::rules::RuleSet;
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const WIN_BACK: &str = "rule: win-back
+class: marketing
+trigger: {schedule: \"0 10 * * *\", timezone: customer}
+when:
+- orders.count >= 2
+- days_since(orders.last_at) > 60
+again_after: 180d
+steps:
+- email: hello
+- {day: 10, email: bye, when: orders.count == at_entry.orders.count}
+";
+
+fn t(text: &str) -> Time {
+    text.parse().unwrap()
+}
+
+/// Runs `story` with a life under the rules that begins in that zone at `start`, and answers what came of it.
+fn led(
+    set: &RuleSet,
+    (zone, start): (&str, &str),
+    detail: Detail,
+    story: impl FnOnce(&mut Life<'_>, &mut Told),
+) -> Told {
+    let zone = calendar::zone(zone).unwrap();
+    let start = t(start);
+    let mut customer = Customer::new("ana", start);
+    customer.attributes.insert("email".into(), Value::Text("ana@customers.example".into()));
+    let consent = Consent { granted: true, at: start, source: "test".into() };
+    customer.consent.insert("marketing".into(), consent);
+    let live: BTreeMap<Text, Time> = set.rules.iter().map(|rule| (rule.id.clone(), Time::MIN)).collect();
+    let mut interest = Interest::default();
+    for rule in &set.rules {
+        let steps = rule.steps.iter().filter_map(|step| step.when.as_ref());
+        steps.chain([&rule.when]).chain(&rule.stays).for_each(|condition| interest.merge(condition.interest()));
+    }
+    interest.triggers.insert("Signed Up".into());
+    let timetable = |zone: &TimeZone| {
+        let until = start.plus(crate::domain::Span::days(800));
+        Arc::new(Timetable::over(set, (&TimeZone::UTC, zone), start, until))
+    };
+    let terms = Terms {
+        rules: set,
+        live: &live,
+        paused: &|_| None,
+        policy: &Policy::default(),
+        key: &DeliveryKey::new([7; 32]),
+        interest: &interest,
+        zone_of: &|_| zone.clone(),
+        timetable: &timetable,
+        only_to: &[],
+        detail,
+    };
+    let mut told = Told::default();
+    let mut one = Life::new(CustomerNumber(1), customer, Vec::new(), start, &terms);
+    one.look(&mut told.observer());
+    story(&mut one, &mut told);
+    told
+}
+
+#[derive(Default)]
+struct Told(Vec<String>);
+
+impl Told {
+    fn observer(&mut self) -> impl FnMut(Happened<'_>, &Scene<'_>) + '_ {
+        |happened, scene| {
+            let what = match happened {
+                Happened::Fired { verdict: Verdict::NoMatch | Verdict::Unknown, .. } | Happened::Asked(_) => return,
+                Happened::Fired { rule, verdict } => format!("{rule} {verdict:?}"),
+                Happened::Skipped { rule, step } => format!("{rule} skips {step}"),
+                Happened::Sent(delivery) => format!("sent {}", delivery.step),
+                Happened::Deferred { delivery, until, reason } => format!("{} until {until}: {reason}", delivery.step),
+                Happened::Withheld { delivery, state, reason } => format!("{} {state}: {reason}", delivery.step),
+                Happened::Ended { rule, ending, .. } => format!("{rule} ended {:?}", ending.reason),
+            };
+            self.0.push(format!("{} {what}", scene.now));
+        }
+    }
+}
+
+fn buy(life: &mut Life<'_>, told: &mut Told, at: &str) {
+    life.run_until(t(at), &mut told.observer());
+    let event = Event {
+        name: "Order Completed".into(),
+        at: t(at),
+        received_at: t(at),
+        message_id: Some(at.into()),
+        properties: BTreeMap::new(),
+    };
+    life.happen(event, &mut told.observer());
+}
+
+#[test]
+fn a_life_goes_as_the_design_says() {
+    for detail in [Detail::All, Detail::Effects] {
+        let told = led(&rules(&[WIN_BACK]), ("Africa/Nairobi", "2026-01-04T21:00:00Z"), detail, |life, told| {
+            buy(life, told, "2026-01-05T09:00:00Z");
+            buy(life, told, "2026-02-02T09:00:00Z");
+            life.run_until(t("2026-04-20T00:00:00Z"), &mut told.observer());
+        });
+        let sent: Vec<&String> = told.0.iter().filter(|line| !line.contains("Held(AgainAfter)")).collect();
+        let entered = "2026-04-04T07:00:00Z win-back Enrolled { emails: 1, webhooks: 0, capped: 0 }";
+        let expected = [
+            entered,
+            "2026-04-04T07:00:00Z sent hello",
+            "2026-04-14T07:00:00Z win-back ended None",
+            "2026-04-14T07:00:00Z sent bye",
+        ];
+        assert_eq!(sent, expected);
+        assert_eq!(told.0.len() > sent.len(), detail == Detail::All, "who is kept out is told of, too");
+    }
+}
+
+#[test]
+fn a_step_that_is_not_wanted_any_more_is_told_of() {
+    let told = led(&rules(&[WIN_BACK]), ("UTC", "2026-01-05T00:00:00Z"), Detail::Effects, |life, told| {
+        buy(life, told, "2026-01-05T09:00:00Z");
+        buy(life, told, "2026-02-02T09:00:00Z");
+        buy(life, told, "2026-04-06T09:00:00Z");
+        life.run_until(t("2026-05-20T00:00:00Z"), &mut told.observer());
+    });
+    assert_eq!(told.0[2..], ["2026-04-14T10:00:00Z win-back skips bye", "2026-04-14T10:00:00Z win-back ended None"]);
+}
+
+#[test]
+fn gates_hold_put_off_and_suppress() {
+    let quiet = WIN_BACK.replace("0 10 * * *", "0 22 * * *");
+    let told = led(&rules(&[&quiet]), ("UTC", "2026-01-05T00:00:00Z"), Detail::Effects, |life, told| {
+        buy(life, told, "2026-01-05T09:00:00Z");
+        buy(life, told, "2026-01-06T09:00:00Z");
+        life.run_until(t("2026-03-09T00:00:00Z"), &mut told.observer());
+        let withdrawn = ProfileRow {
+            effective_at: Time::MIN,
+            attributes: BTreeMap::new(),
+            consent: [("marketing".into(), false)].into(),
+            source: "test".into(),
+            received_at: Time::MIN,
+        };
+        life.learn(&withdrawn, &mut told.observer());
+        life.run_until(t("2026-05-20T00:00:00Z"), &mut told.observer());
+    });
+    let held = format!("{:?}", State::Suppressed).to_lowercase();
+    let expected = [
+        "2026-03-08T22:00:00Z win-back Enrolled { emails: 1, webhooks: 0, capped: 0 }".to_owned(),
+        format!("2026-03-08T22:00:00Z hello until 2026-03-09T08:00:00Z: {}", Reason::QuietHours),
+        format!("2026-03-09T08:00:00Z hello {held}: {}", Reason::NoConsent),
+        "2026-03-18T22:00:00Z win-back ended None".to_owned(),
+        format!("2026-03-18T22:00:00Z bye {held}: {}", Reason::NoConsent),
+    ];
+    assert_eq!(told.0, expected);
+}
