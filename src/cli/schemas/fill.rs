@@ -72,7 +72,7 @@ fn offer(object: &mut Map<String, Value>, words: BTreeSet<String>) {
         return;
     }
     let mut other = Map::new();
-    for key in ["type", "minLength", "pattern"] {
+    for key in ["type", "minLength", "pattern", "patternErrorMessage"] {
         if let Some(value) = object.shift_remove(key) {
             other.insert(key.to_owned(), value);
         }
