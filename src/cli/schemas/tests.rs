@@ -324,3 +324,32 @@ fn names_of_the_project_are_offered_where_they_belong() {
         }
     }
 }
+
+/// The samples that the schemas are tried on by a validator (`tests/schemas/run.sh`): a title and a text each.
+fn samples(folder: &str, kind: Kind) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemas").join(folder);
+    let file = root.join(kind.file()).with_extension("yaml");
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let all = text.split("\n---\n").map(|part| (part.lines().next().unwrap_or_default().to_owned(), part.to_owned()));
+    all.collect()
+}
+
+#[test]
+fn what_the_schemas_are_to_refuse_is_refused_by_those_who_read_it_too() {
+    // That a name is not known here is no fault of the sample.
+    let is_name =
+        |code: &str| code.starts_with("unknown-") && !matches!(code, "unknown-key" | "unknown-word" | "unknown-type");
+    let errors = |kind, text: &str| -> Vec<Diagnostic> {
+        let (_, problems) = read(kind, text);
+        problems.into_iter().filter(|problem| problem.is_error() && !is_name(problem.code)).collect()
+    };
+    for kind in Kind::ALL {
+        for (title, text) in samples("broken", kind) {
+            assert!(!errors(kind, &text).is_empty(), "{kind:?}: {title} is taken");
+        }
+        for (title, text) in samples("sound", kind) {
+            let found = errors(kind, &text);
+            assert!(found.is_empty(), "{kind:?}: {title}: {found:?}");
+        }
+    }
+}
