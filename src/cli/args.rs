@@ -4,9 +4,9 @@ use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
 use super::{
-    Context, check, customers, deliveries, demo, emit, import, plan, reload, rules, run, sending, status, test,
+    Context, check, customers, deliveries, demo, emit, explain, import, init, plan, reload, rules, run, schema,
+    sending, simulate, status, test,
 };
-use super::{init, schema};
 use crate::domain::Time;
 use crate::telemetry::LogStyle;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -42,6 +42,8 @@ pub(super) enum Command {
     Check(check::CheckArgs),
     Test(test::TestArgs),
     Plan(plan::PlanArgs),
+    Simulate(simulate::SimulateArgs),
+    Explain(explain::ExplainArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
     Reload(reload::ReloadArgs),
@@ -64,6 +66,8 @@ impl Command {
             Self::Check(args) => check::run(&args, context),
             Self::Test(args) => test::run(&args, context),
             Self::Plan(args) => plan::run(args, context).await,
+            Self::Simulate(args) => simulate::run(args, context).await,
+            Self::Explain(args) => explain::run(args, context).await,
             Self::Run(_) => run::run(context).await,
             Self::Status(args) => status::run(args, context).await,
             Self::Reload(args) => reload::run(args, context).await,

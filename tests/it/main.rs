@@ -8,5 +8,6 @@ mod ingestion;
 mod ledgers;
 mod project;
 mod readme;
+mod reload;
 mod run;
 mod world;

@@ -3,10 +3,12 @@
 mod customers;
 mod deliveries;
 mod emit;
+mod explain;
 mod import;
 mod infer;
 mod plan;
 mod rules;
+mod simulate;
 mod status;
 mod suppressions;
 
@@ -15,9 +17,10 @@ use crate::domain::{DeliveryId, Suppression};
 use crate::http::InferReport;
 use crate::http::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
-    DeliveryView, EmitRequest, Emitted, EventPlan, Failure, FailureKind, ImportReport, ImportRequest, ImportSink,
-    ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness, ReloadReport, Result, RuleResumed,
-    RuleView, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
+    DeliveryView, EmitRequest, Emitted, EventPlan, ExplainReport, ExplainRequest, Failure, FailureKind, ImportReport,
+    ImportRequest, ImportSink, ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness, ReloadBy,
+    ReloadReport, Result, RuleResumed, RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded,
+    SuppressionQuery, SuppressionRequest,
 };
 use crate::store::StoreError;
 use async_trait::async_trait;
@@ -37,6 +40,16 @@ impl Operations for Ops {
     async fn plan(&self, request: PlanRequest) -> Result<PlanReport> {
         self.0.sound_rules()?;
         plan::plan(&self.0, request).await
+    }
+
+    async fn simulate(&self, request: SimulateRequest) -> Result<SimulateReport> {
+        self.0.sound_rules()?;
+        simulate::simulate(&self.0, request).await
+    }
+
+    async fn explain(&self, request: ExplainRequest) -> Result<ExplainReport> {
+        self.0.sound_rules()?;
+        explain::explain(&self.0, request).await
     }
 
     async fn emit(&self, request: EmitRequest) -> Result<Emitted> {
@@ -59,7 +72,10 @@ impl Operations for Ops {
     }
 
     async fn reload(&self) -> Result<ReloadReport> {
-        crate::app::reload::reload(&self.0).await
+        // On its own: whoever asked may go away, and a reload is done whole or not at all.
+        let core = Arc::clone(&self.0);
+        let done = tokio::spawn(async move { crate::app::reload::reload(&core, ReloadBy::Command).await }).await;
+        done.map_err(|error| Failure::from_error(FailureKind::Internal, &error))?
     }
 
     async fn pause(&self) -> Result<Paused> {

@@ -50,6 +50,19 @@ impl Interest {
         self.events.contains_key(event) || self.triggers.contains(event) || self.purchase.event == event
     }
 
+    /// Whether the totals that are kept under this one serve the other, too, once its windows are merged into this.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let keeps = |(name, theirs): (&Text, &EventInterest)| {
+            self.events.get(name).is_some_and(|ours| {
+                theirs.sums.is_subset(&ours.sums)
+                    && theirs.last_values.iter().all(|(name, kind)| ours.last_values.get(name) == Some(kind))
+                    && (theirs.longest_window.is_none() || ours.longest_window.is_some())
+            })
+        };
+        self.purchase == other.purchase && other.events.iter().all(keeps)
+    }
+
     /// A number that changes when what has to be kept in the totals changes; the length of a window does not change it,
     /// nor does what starts rules.
     #[must_use]
@@ -200,11 +213,11 @@ impl Activity {
     /// Counts one event. The caller has deduplicated it, passes events in any order, and has seen to it that
     /// `is_new_purchase` is false for a purchase whose id was counted before.
     pub fn count(&mut self, event: &Event, interest: &Interest, is_new_purchase: bool) {
-        self.count_keeping(event, interest, is_new_purchase, Time::MAX);
+        self.count_within(event, interest, is_new_purchase, Time::MAX);
     }
 
     /// As [`Activity::count`], and keeps whatever is later than `window_from` however many there are.
-    fn count_keeping(&mut self, event: &Event, interest: &Interest, is_new_purchase: bool, window_from: Time) {
+    pub fn count_within(&mut self, event: &Event, interest: &Interest, is_new_purchase: bool, window_from: Time) {
         if event.name == interest.purchase.event && is_new_purchase {
             let value = event.properties.get(interest.purchase.value.as_str()).and_then(as_number).unwrap_or_default();
             self.orders.count += 1;
@@ -252,7 +265,7 @@ impl Activity {
                 Some(id) => ids.insert(id),
                 None => true,
             };
-            activity.count_keeping(event, interest, fresh, window_from.unwrap_or(Time::MAX));
+            activity.count_within(event, interest, fresh, window_from.unwrap_or(Time::MAX));
         }
         activity
     }
