@@ -84,6 +84,7 @@ frequency_caps: {marketing: [{max: 1, per: day}]}
 quiet_hours: {from: "20:00", to: "08:00"}
 misfire: {policy: all, within: 1h}
 uncertain: hold
+reload: {watch: false}
 "#];
 
 const TESTS: [&str; 1] = [r#"
