@@ -239,7 +239,7 @@ async fn no_port_but_loopback_is_listened_on() {
 #[tokio::test]
 async fn a_question_without_end_is_refused() {
     let long = format!(r#"{{"rule": "{}"}}"#, "x".repeat(2 * 1024 * 1024));
-    let (status, answer) = in_process(request("POST", "/v1/plan", Some(&long))).await;
+    let (status, answer) = in_process(request("POST", "/v1/deliveries/cancel", Some(&long))).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(std::str::from_utf8(&answer).unwrap().contains("too_large"));
 }
