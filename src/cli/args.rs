@@ -4,7 +4,8 @@ use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
 use super::{
-    Context, check, customers, deliveries, demo, emit, import, plan, reload, rules, run, sending, status, test,
+    Context, check, customers, deliveries, demo, emit, import, plan, reload, rules, run, sending, simulate, status,
+    test,
 };
 use crate::domain::Time;
 use crate::telemetry::LogStyle;
@@ -40,6 +41,7 @@ pub(super) enum Command {
     Check(check::CheckArgs),
     Test(test::TestArgs),
     Plan(plan::PlanArgs),
+    Simulate(simulate::SimulateArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
     Reload(reload::ReloadArgs),
@@ -60,6 +62,7 @@ impl Command {
             Self::Check(args) => check::run(&args, context),
             Self::Test(args) => test::run(&args, context),
             Self::Plan(args) => plan::run(args, context).await,
+            Self::Simulate(args) => simulate::run(args, context).await,
             Self::Run(_) => run::run(context).await,
             Self::Status(args) => status::run(args, context).await,
             Self::Reload(args) => reload::run(args, context).await,

@@ -23,7 +23,11 @@ pub(super) struct Console {
     err: Box<dyn Write + Send>,
     interactive: bool,
     colored: bool,
+    width: usize,
 }
+
+/// How wide an answer is that no terminal shows.
+const WIDTH: usize = 80;
 
 impl Console {
     /// This process's own.
@@ -35,18 +39,26 @@ impl Console {
             Color::Always => true,
             Color::Never => false,
         };
-        Self { out: Box::new(io::BufWriter::new(io::stdout())), err: Box::new(io::stderr()), interactive, colored }
+        let window = rustix::termios::tcgetwinsize(io::stdout()).ok();
+        let width = window.map(|window| usize::from(window.ws_col)).filter(|width| *width > 0).unwrap_or(WIDTH);
+        let (out, err) = (Box::new(io::BufWriter::new(io::stdout())), Box::new(io::stderr()));
+        Self { out, err, interactive, colored, width }
     }
 
     /// One that tests can read.
     #[cfg(test)]
     pub(super) fn captured(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
-        Self { out, err, interactive: false, colored: false }
+        Self { out, err, interactive: false, colored: false, width: WIDTH }
     }
 
     /// Whether a person sits before standard error.
     pub(super) fn interactive(&self) -> bool {
         self.interactive
+    }
+
+    /// How many characters the terminal of the answer has in a line.
+    pub(super) fn width(&self) -> usize {
+        self.width
     }
 
     /// Whether standard error takes colours.

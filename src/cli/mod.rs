@@ -10,6 +10,7 @@
 
 mod admin;
 mod args;
+mod chart;
 mod check;
 mod composition;
 mod console;
@@ -27,6 +28,7 @@ mod reload;
 mod rules;
 mod run;
 mod sending;
+mod simulate;
 mod status;
 mod suppressions;
 mod table;

@@ -90,6 +90,27 @@ impl Operations for Fake {
     }
 
     /// Knows `Order Completed` and the customer `a/b c`; the message `seen` was there before.
+    async fn simulate(&self, request: SimulateRequest) -> Result<SimulateReport> {
+        let rule = request.rule.unwrap_or_else(|| "win-back".into());
+        known("rule", &rule, "win-back")?;
+        let of_day = |day: u8, channel: &str, deliveries| DeliveriesOfDay {
+            day: format!("2026-03-{day:02}"),
+            rule: rule.clone(),
+            channel: channel.into(),
+            deliveries,
+        };
+        Ok(SimulateReport {
+            from: "2026-03-01T00:00:00Z".parse().unwrap_or(AT),
+            to: "2026-03-31T23:59:59.999Z".parse().unwrap_or(AT),
+            timezone: "UTC".into(),
+            days: vec![of_day(2, "email", 4), of_day(2, "webhook", 1), of_day(3, "email", 80), of_day(20, "email", 9)],
+            total: 94,
+            brakes: vec![BrakedDay { day: "2026-03-03".into(), rule: rule.clone(), deliveries: 80, limit: 50 }],
+            paused: Vec::new(),
+            customers: 1000,
+        })
+    }
+
     async fn emit(&self, request: EmitRequest) -> Result<Emitted> {
         known_event(&request)?;
         let stored = request.message_id.as_deref() != Some("seen");

@@ -38,10 +38,11 @@ pub use public::{
 pub use router::{Access, router};
 pub use socket::connect_socket;
 pub use wire::{
-    ActiveView, Changed, ChannelCounts, ConsentView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail,
-    DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted, EnrollmentView, EventPlan,
-    EventRule, EventView, Given, GoalView, ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest,
-    LaneView, MemoryView, NextTick, OrdersView, Page, Paused, PlanReport, PlanRequest, PlannedDelivery, Readiness,
-    RefusedRow, ReloadReport, ReloadStatus, RuleDecision, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus,
-    StandingView, Status, StoreStatus, SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged,
+    ActiveView, Bound, BrakedDay, Changed, ChannelCounts, ConsentView, CustomerDetail, CustomerLine, CustomerQuery,
+    DeliveriesOfDay, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted,
+    EnrollmentView, EventPlan, EventRule, EventView, Given, GoalView, ImportKind, ImportLine, ImportProgress,
+    ImportReport, ImportRequest, LaneView, MemoryView, NextTick, OrdersView, Page, Paused, PlanReport, PlanRequest,
+    PlannedDelivery, Readiness, RefusedRow, ReloadReport, ReloadStatus, RuleDecision, RulePlan, RuleResumed,
+    RuleStanding, RuleView, RulesStatus, SimulateReport, SimulateRequest, StandingView, Status, StoreStatus,
+    SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged,
 };

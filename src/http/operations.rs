@@ -3,8 +3,8 @@
 use super::wire::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
     DeliveryView, EmitRequest, Emitted, EventPlan, ImportLine, ImportProgress, ImportReport, ImportRequest, Page,
-    Paused, PlanReport, PlanRequest, Readiness, RefusedRow, ReloadReport, RuleResumed, RuleView, Status,
-    SuppressionAdded, SuppressionQuery, SuppressionRequest,
+    Paused, PlanReport, PlanRequest, Readiness, RefusedRow, ReloadReport, RuleResumed, RuleView, SimulateReport,
+    SimulateRequest, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
 };
 use super::{Failure, FailureKind};
 use crate::domain::{DeliveryId, Suppression};
@@ -46,6 +46,10 @@ impl io::Read for BlockingReader {
 pub trait Operations: Send + Sync + 'static {
     /// Whom each rule would reach if its trigger fired at the instant asked for. Changes nothing.
     async fn plan(&self, request: PlanRequest) -> Result<PlanReport>;
+
+    /// Every delivery of a time on a simulated clock. Changes nothing; stops when nobody waits for it any more.
+    /// [`FailureKind::Invalid`] for a time that ends before it begins, or is longer than can be led.
+    async fn simulate(&self, request: SimulateRequest) -> Result<SimulateReport>;
 
     /// Stores one event, and answers when it is durable. [`FailureKind::NotFound`] for an event that the schema does not
     /// know, unless forced; [`FailureKind::Invalid`] for a value that it cannot have.

@@ -2,7 +2,8 @@
 
 use super::asked::Asked;
 use super::wire::{
-    CustomerQuery, DeliveryQuery, DeliverySelection, EmitRequest, PlanRequest, SuppressionQuery, SuppressionRequest,
+    CustomerQuery, DeliveryQuery, DeliverySelection, EmitRequest, PlanRequest, SimulateRequest, SuppressionQuery,
+    SuppressionRequest,
 };
 use super::{Failure, FailureKind, Operations, gate, import};
 use crate::domain::DeliveryId;
@@ -38,6 +39,7 @@ pub fn router(operations: Arc<dyn Operations>, access: Access) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics))
         .route("/v1/plan", post(plan))
+        .route("/v1/simulate", post(simulate))
         .route("/v1/emit", post(emit))
         .route("/v1/emit/plan", post(plan_event))
         .route("/v1/status", get(status))
@@ -87,6 +89,10 @@ async fn nowhere() -> Failure {
 
 async fn plan(State(operations): Shared, Asked(request): Asked<PlanRequest>) -> Answer<super::PlanReport> {
     operations.plan(request).await.map(Json)
+}
+
+async fn simulate(State(operations): Shared, Asked(request): Asked<SimulateRequest>) -> Answer<super::SimulateReport> {
+    operations.simulate(request).await.map(Json)
 }
 
 async fn emit(State(operations): Shared, Asked(request): Asked<EmitRequest>) -> Answer<super::Emitted> {

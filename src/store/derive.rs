@@ -139,6 +139,12 @@ pub(super) fn forget_later(customer: &mut Customer, view: &View) {
     }
 }
 
+/// An enrollment as it stood at an instant; `None` if it was not made by then.
+pub(super) fn enrolled_by(mut enrollment: Enrollment, at: Time) -> Option<Enrollment> {
+    enrollment.ending = enrollment.ending.filter(|ending| ending.at <= at);
+    (enrollment.entered_at <= at).then_some(enrollment)
+}
+
 /// Whether attributes and consent have to be read from the profile rows for this reader.
 pub(super) fn needs_rows(customer: &Customer, view: &View) -> bool {
     view.backtest && customer.updated_at > view.now

@@ -21,7 +21,8 @@ pub use error::{DuplicateKey, StoreError};
 
 use crate::domain::{
     Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, EnrollmentChange, Event,
-    Interest, Lane, Planned, Reason, RuleMemory, RuleState, Span, State, Suppression, Text, Tick, Time, Watch,
+    Interest, Lane, Planned, ProfileRow, Reason, RuleMemory, RuleState, Span, State, Suppression, Text, Tick, Time,
+    Watch,
 };
 use async_trait::async_trait;
 
@@ -82,6 +83,22 @@ pub struct View {
     /// (profile rows and events later than `now` are left out), and memory, consent and slots later than `now` too, and
     /// the watch, which is of the present.
     pub backtest: bool,
+}
+
+/// A customer as a [`View`] shows them, with what came before its instant and what came after: all that a life from then
+/// on is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// The customer, as of the view's instant.
+    pub stored: StoredCustomer,
+    /// Profile rows that take effect later than the view's instant, in the order of these times and then of arrival.
+    pub rows: Vec<ProfileRow>,
+    /// All events, oldest first, those later than the view's instant among them.
+    pub events: Vec<Event>,
+    /// The enrollments that were made by the view's instant, oldest first; an ending that came later is left out.
+    pub enrollments: Vec<Enrollment>,
+    /// The deliveries of these that had been decided by the view's instant and are still kept, as they are now.
+    pub deliveries: Vec<Delivery>,
 }
 
 /// One customer's decision at one instant, as the engine made it.
@@ -228,6 +245,9 @@ pub struct Stats {
 /// What is done with customers while they are read; it must not wait for anything.
 pub type CustomerWork = Box<dyn FnOnce(&mut dyn Iterator<Item = StoredCustomer>) + Send>;
 
+/// As [`CustomerWork`], with their histories.
+pub type HistoryWork = Box<dyn FnOnce(&mut dyn Iterator<Item = History>) + Send>;
+
 /// A store of customers, decisions and deliveries.
 ///
 /// Every changing call answers once the change is durable. Pages come in the order of keys. Any call may answer
@@ -301,6 +321,17 @@ pub trait Store: Send + Sync + 'static {
         work(&mut page.into_iter());
         Ok(())
     }
+
+    /// As [`Store::with_customers`], with the history of each: one at a time, so that no more than one customer's log is in
+    /// memory, however long it is. What two customers brought into a merge is one history.
+    async fn with_histories(
+        &self,
+        after: Option<CustomerNumber>,
+        up_to: CustomerNumber,
+        limit: usize,
+        view: &View,
+        work: HistoryWork,
+    ) -> Result<()>;
 
     /// The highest number given so far; number 0 is never given. Pages leave out those who were merged into others.
     fn last_customer(&self) -> CustomerNumber;

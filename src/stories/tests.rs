@@ -202,7 +202,8 @@ fn another_time_and_another_subject_are_shown_beside_what_was_expected() {
 #[test]
 fn what_does_not_come_is_told_with_the_lines_that_kept_it_back_and_when_it_came() {
     let story = "  - {day: 88, gets: win-back}\n  - {day: 89, gets: nothing}\n";
-    let failures = Project::new().failures("rule: win-back\ncustomer: {wholesale: true}", &format!("{TWO_ORDERS}{story}"));
+    let failures =
+        Project::new().failures("rule: win-back\ncustomer: {wholesale: true}", &format!("{TWO_ORDERS}{story}"));
     let why = "10:00 days_since(orders.last_at) > 60 is false: 60: last order 2 Feb 2026 / 10:00 customer.wholesale is true: true";
     assert_eq!(failures, [format!("8 day 88, Fri 3 Apr 2026: win-back | nothing / {why}")]);
     let failures = Project::new().failures("rule: win-back", &format!("{TWO_ORDERS}{story}"));
@@ -226,7 +227,9 @@ fn a_part_of_what_holds_all_the_same_is_no_reason() {
     let project = Project::new();
     let head = "rule: weather\ncustomer: {first_name: Ana}";
     let only = |extra: &str| {
-        let story = format!("  - {{day: 0, does: Order Completed, revenue: 5}}\n  - {{day: 0, gets: nothing, because: {extra}}}\n");
+        let story = format!(
+            "  - {{day: 0, does: Order Completed, revenue: 5}}\n  - {{day: 0, gets: nothing, because: {extra}}}\n"
+        );
         project.failures(head, &story)
     };
     assert_eq!(only("event.revenue > 100"), Vec::<String>::new(), "neither part holds");
@@ -253,16 +256,23 @@ fn holds_endings_and_sent_mails_are_compared() {
     let project = Project::new();
     let day_89 = "  - {day: 89, sent: weather}\n  - {day: 89, held: frequency_cap}\n";
     let failures = project.failures("rule: win-back", &format!("{TWO_ORDERS}{day_89}"));
-    assert_eq!(failures, [
-        "8 day 89, Sat 4 Apr 2026: held: frequency_cap | 10:00 win-back \"Hello, we miss you\" / 10:00 enters",
-        "8 day 89, Sat 4 Apr 2026: no line for it | 10:00 win-back \"Hello, we miss you\" / if that is right, write \
+    assert_eq!(
+        failures,
+        [
+            "8 day 89, Sat 4 Apr 2026: held: frequency_cap | 10:00 win-back \"Hello, we miss you\" / 10:00 enters",
+            "8 day 89, Sat 4 Apr 2026: no line for it | 10:00 win-back \"Hello, we miss you\" / if that is right, write \
          {day: 89, at: \"10:00\", gets: win-back}",
-    ]);
+        ]
+    );
     let early = "  - {day: 89, at: \"08:30\", sent: win-back}\n  - {day: 89, held: again_after}\n";
     assert_eq!(project.failures("rule: win-back", &format!("{TWO_ORDERS}{early}")), Vec::<String>::new());
-    let ended = "  - {day: 89, gets: win-back}\n  - {day: 95, sets: {plan: closed}}\n  - {day: 95, ends: goal_reached}\n";
+    let ended =
+        "  - {day: 89, gets: win-back}\n  - {day: 95, sets: {plan: closed}}\n  - {day: 95, ends: goal_reached}\n";
     let failures = project.failures("rule: win-back", &format!("{TWO_ORDERS}{ended}"));
-    assert_eq!(failures[0], "9 day 95, Fri 10 Apr 2026: ends: goal_reached | 10:00 days_since(orders.last_at) > 60 is false");
+    assert_eq!(
+        failures[0],
+        "9 day 95, Fri 10 Apr 2026: ends: goal_reached | 10:00 days_since(orders.last_at) > 60 is false"
+    );
 }
 
 #[test]

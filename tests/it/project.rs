@@ -78,6 +78,19 @@ impl Project {
         Ran { code: status.code(), out: text(out), err: text(err) }
     }
 
+    /// What a line typed into a shell prints, on both outputs; `retaind` is the built program. However it ends.
+    pub(crate) fn shell(&self, line: &str) -> String {
+        let program = Path::new(env!("CARGO_BIN_EXE_retaind")).parent().expect("a program lies in a folder");
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("exec 2>&1\n{line}")]).current_dir(self.path()).env("PATH", path);
+        command.env_remove("RETAIND_CONFIG").stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("bash starts");
+        let out = in_background(child.stdout.take().expect("it is piped"));
+        ended(&mut child, 4 * LIMIT, line);
+        out.join().expect("the pipe was read")
+    }
+
     /// Runs a command that prints JSON and must succeed.
     #[track_caller]
     pub(crate) fn json(&self, args: &[&str]) -> Value {

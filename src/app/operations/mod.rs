@@ -6,6 +6,7 @@ mod emit;
 mod import;
 mod plan;
 mod rules;
+mod simulate;
 mod status;
 mod suppressions;
 
@@ -15,7 +16,7 @@ use crate::http::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
     DeliveryView, EmitRequest, Emitted, EventPlan, Failure, FailureKind, ImportReport, ImportRequest, ImportSink,
     ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness, ReloadReport, Result, RuleResumed,
-    RuleView, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
+    RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
 };
 use crate::store::StoreError;
 use async_trait::async_trait;
@@ -35,6 +36,11 @@ impl Operations for Ops {
     async fn plan(&self, request: PlanRequest) -> Result<PlanReport> {
         self.0.sound_rules()?;
         plan::plan(&self.0, request).await
+    }
+
+    async fn simulate(&self, request: SimulateRequest) -> Result<SimulateReport> {
+        self.0.sound_rules()?;
+        simulate::simulate(&self.0, request).await
     }
 
     async fn emit(&self, request: EmitRequest) -> Result<Emitted> {

@@ -5,8 +5,7 @@ use super::{Plan, Shop};
 use crate::clock::Clock;
 use crate::delivery::World;
 use crate::domain::{
-    Arrival, Customer, CustomerNumber, DeliveryKey, Event, Number, ProfileRow, Reason, Span, State, Text, Time,
-    Value,
+    Arrival, Customer, CustomerNumber, DeliveryKey, Event, Number, ProfileRow, Reason, Span, State, Text, Time, Value,
 };
 use crate::engine::{Detail, Happened, Life, Scene, Terms, Timetable};
 use crate::http::SuppressionRequest;
@@ -176,7 +175,8 @@ fn story(number: usize, start: Time, chance: &mut Chance) -> Story {
         _ => Deed::Sets("first_name", text(Some("Ana"))),
     };
     let id = format!("c{number}");
-    let mut first = vec![Deed::Sets("timezone", text(*chance.of(&zones))), Deed::Consents("marketing", chance.below(4) > 0)];
+    let mut first =
+        vec![Deed::Sets("timezone", text(*chance.of(&zones))), Deed::Consents("marketing", chance.below(4) > 0)];
     if chance.below(8) > 0 {
         first.push(Deed::Sets("email", text(Some(&format!("{id}@customers.example")))));
     }

@@ -5,8 +5,8 @@ use crate::domain::{
     Span, State, Suppression, Text, Tick, Time,
 };
 use crate::store::{
-    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Marking, Result, Stats, Store, StoreError,
-    StoredCustomer, Urgency, Verdict, View,
+    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Result, Stats,
+    Store, StoreError, StoredCustomer, Urgency, Verdict, View,
 };
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex};
@@ -200,6 +200,17 @@ impl Store for Meddled {
 
     async fn with_customers_named(&self, ids: Vec<String>, view: &View, work: CustomerWork) -> Result<()> {
         self.inner.with_customers_named(ids, view, work).await
+    }
+
+    async fn with_histories(
+        &self,
+        after: Option<CustomerNumber>,
+        up_to: CustomerNumber,
+        limit: usize,
+        view: &View,
+        work: HistoryWork,
+    ) -> Result<()> {
+        self.inner.with_histories(after, up_to, limit, view, work).await
     }
 
     fn last_customer(&self) -> CustomerNumber {

@@ -200,11 +200,11 @@ impl Activity {
     /// Counts one event. The caller has deduplicated it, passes events in any order, and has seen to it that
     /// `is_new_purchase` is false for a purchase whose id was counted before.
     pub fn count(&mut self, event: &Event, interest: &Interest, is_new_purchase: bool) {
-        self.count_keeping(event, interest, is_new_purchase, Time::MAX);
+        self.count_within(event, interest, is_new_purchase, Time::MAX);
     }
 
     /// As [`Activity::count`], and keeps whatever is later than `window_from` however many there are.
-    fn count_keeping(&mut self, event: &Event, interest: &Interest, is_new_purchase: bool, window_from: Time) {
+    pub fn count_within(&mut self, event: &Event, interest: &Interest, is_new_purchase: bool, window_from: Time) {
         if event.name == interest.purchase.event && is_new_purchase {
             let value = event.properties.get(interest.purchase.value.as_str()).and_then(as_number).unwrap_or_default();
             self.orders.count += 1;
@@ -252,7 +252,7 @@ impl Activity {
                 Some(id) => ids.insert(id),
                 None => true,
             };
-            activity.count_keeping(event, interest, fresh, window_from.unwrap_or(Time::MAX));
+            activity.count_within(event, interest, fresh, window_from.unwrap_or(Time::MAX));
         }
         activity
     }

@@ -54,9 +54,8 @@ pub struct Life<'a> {
     pub(super) zone: TimeZone,
     timetable: Arc<Timetable>,
     /// All that has happened to the customer.
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
     purchases: BTreeSet<String>,
-    fingerprint: u64,
     pub(super) now: Time,
     /// Up to when schedules have fired.
     fired: Time,
@@ -89,7 +88,6 @@ impl<'a> Life<'a> {
             timetable,
             purchases: events.iter().filter_map(|event| purchase_id(event, &terms.interest.purchase)).collect(),
             events,
-            fingerprint: terms.interest.fingerprint(),
             now,
             fired: now,
             wake: None,
@@ -145,22 +143,50 @@ impl<'a> Life<'a> {
     pub fn happen(&mut self, mut event: Event, observer: &mut dyn Observer) {
         event.at = self.now;
         event.received_at = self.now;
+        if self.take_in(event) {
+            self.look(observer);
+        }
+    }
+
+    /// What arrives at an instant is taken in together, as one batch is, and looked at once; before that, time passes up
+    /// to it. The profile is as after the row, if there is one, and what falls due at that very instant comes after.
+    pub fn receive(&mut self, at: Time, row: Option<&ProfileRow>, events: Vec<Event>, observer: &mut dyn Observer) {
+        self.run_until(at.minus(Span(1)), observer);
+        self.now = self.now.max(at);
+        let mut concerns = row.is_some();
+        if let Some(row) = row {
+            self.update(row);
+        }
+        for event in events {
+            concerns |= self.take_in(Event { at: self.now, received_at: self.now, ..event });
+        }
+        if concerns {
+            self.look(observer);
+        }
+    }
+
+    /// Takes in an event of this instant; whether anybody is to look.
+    fn take_in(&mut self, event: Event) -> bool {
         let interest = self.terms.interest;
         let fresh = purchase_id(&event, &interest.purchase).is_none_or(|id| self.purchases.insert(id));
-        self.customer.activity.count(&event, interest, fresh);
+        let window_from = self.window_from().unwrap_or(Time::MAX);
+        self.customer.activity.count_within(&event, interest, fresh, window_from);
         if interest.triggers.contains(&event.name) {
             let fingerprint = event.fingerprint(&self.customer.id);
             self.customer.watch.expect(Pending::new(&event, &fingerprint));
         }
         let concerns = interest.concerns(&event.name) || self.events.is_empty();
         self.events.push(event);
-        if concerns {
-            self.look(observer);
-        }
+        concerns
     }
 
     /// A profile row arrives and takes effect now.
     pub fn learn(&mut self, row: &ProfileRow, observer: &mut dyn Observer) {
+        self.update(row);
+        self.look(observer);
+    }
+
+    fn update(&mut self, row: &ProfileRow) {
         let row = ProfileRow { effective_at: self.now, received_at: self.now, ..row.clone() };
         self.customer.update(&row);
         let zone = (self.terms.zone_of)(&self.customer);
@@ -168,13 +194,14 @@ impl<'a> Life<'a> {
             self.timetable = (self.terms.timetable)(&zone);
             self.zone = zone;
         }
-        self.look(observer);
     }
 
     /// Lets time pass up to an instant, with all that falls due by then.
     pub fn run_until(&mut self, end: Time, observer: &mut dyn Observer) {
         while let Some(next) = self.next().filter(|next| *next <= end) {
             self.now = self.now.max(next);
+            // Whatever fired before was not to be judged as things were then, and is past.
+            self.fired = self.fired.max(self.now.minus(Span(1)));
             if self.wake.is_some_and(|wake| wake <= self.now) {
                 self.look(observer);
             }
@@ -182,6 +209,7 @@ impl<'a> Life<'a> {
             self.send(observer);
         }
         self.now = self.now.max(end);
+        self.fired = self.fired.max(self.now);
     }
 
     /// When something is to be done next.
@@ -192,14 +220,11 @@ impl<'a> Life<'a> {
 
     /// The next tick that is to be judged.
     fn next_tick(&self) -> Option<Time> {
-        // A year of ticks is long, and nothing changes from one to the next.
         let places = 0..self.terms.rules.rules.len();
-        let concerned: Vec<(usize, Time)> =
-            places.filter_map(|place| Some((place, self.starts_from(place)?))).collect();
-        let first = concerned.iter().map(|(_, from)| *from).min()?;
-        let ahead = self.timetable.after(self.fired.max(first.minus(Span(1))));
-        let asked = |(place, at): (usize, Time)| concerned.iter().any(|(other, from)| *other == place && *from <= at);
-        ahead.iter().find(|tick| tick.rules.iter().any(|(place, _)| asked((*place, tick.at)))).map(|tick| tick.at)
+        let concerned = places.filter_map(|place| Some((place, self.starts_from(place)?)));
+        let ahead =
+            concerned.filter_map(|(place, from)| self.timetable.next(place, self.fired.max(from.minus(Span(1)))));
+        ahead.min()
     }
 
     /// From when on the rule's schedule is to be judged for the customer as they are: its condition held when it was last
@@ -220,13 +245,19 @@ impl<'a> Life<'a> {
     }
 
     pub(super) fn totals(&self) -> Activity {
-        let windows = self.terms.interest.events.values().filter_map(|wanted| wanted.longest_window);
-        let window_from = windows.max().map(|window| self.now.minus(window));
-        Activity::over(&self.events, self.terms.interest, self.now, window_from)
+        Activity::over(&self.events, self.terms.interest, self.now, self.window_from())
     }
 
-    fn count(&mut self) {
-        if self.customer.activity.is_stale(self.terms.interest, self.fingerprint, self.now) {
+    /// From when on all events are kept in the totals, however many they are.
+    fn window_from(&self) -> Option<Time> {
+        let windows = self.terms.interest.events.values().filter_map(|wanted| wanted.longest_window);
+        windows.max().map(|window| self.now.minus(window))
+    }
+
+    /// Brings the totals up to now. Their windows are whole at all times, so only an event that was known before its time
+    /// makes a difference.
+    pub(super) fn count(&mut self) {
+        if self.customer.activity.uncounted_from.is_some_and(|at| at <= self.now) {
             self.customer.activity = self.totals();
         }
     }
@@ -250,21 +281,20 @@ impl<'a> Life<'a> {
     fn fire(&mut self, observer: &mut dyn Observer) {
         let timetable = Arc::clone(&self.timetable);
         let rules = &self.terms.rules.rules;
-        let now = self.now;
-        for tick in timetable.after(self.fired).iter().take_while(|tick| tick.at <= now) {
-            self.fired = tick.at;
-            let asked = |place: usize| self.starts_from(place).is_some_and(|from| from <= tick.at);
-            let concerned = tick.rules.iter().filter(|(place, _)| asked(*place));
-            let firing: Vec<(&Arc<Rule>, &str)> =
-                concerned.filter_map(|(place, occurrence)| Some((rules.get(*place)?, occurrence.as_str()))).collect();
-            if !firing.is_empty() && self.customer.arrived_at <= tick.at {
-                self.tick(&firing, tick.at, observer);
+        while let Some(at) = self.next_tick().filter(|at| *at <= self.now) {
+            self.fired = at;
+            let asked = |place: usize| self.starts_from(place).is_some_and(|from| from <= at);
+            let concerned = rules.iter().enumerate().filter(|(place, _)| asked(*place));
+            let firing: Vec<(&Arc<Rule>, String)> =
+                concerned.filter_map(|(place, rule)| Some((rule, timetable.occurrence(place, at)?))).collect();
+            if !firing.is_empty() && self.customer.arrived_at <= at {
+                self.tick(&firing, at, observer);
             }
         }
         self.fired = self.fired.max(self.now);
     }
 
-    fn tick(&mut self, firing: &[(&Arc<Rule>, &str)], at: Time, observer: &mut dyn Observer) {
+    fn tick(&mut self, firing: &[(&Arc<Rule>, String)], at: Time, observer: &mut dyn Observer) {
         self.count();
         let firings: Vec<Firing<'_>> = firing
             .iter()

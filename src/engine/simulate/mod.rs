@@ -5,6 +5,7 @@
 //! one of them were accepted at once. Tests of rules, backtests and forecasts are made of it.
 
 mod life;
+mod past;
 mod sending;
 mod steps;
 #[cfg(test)]

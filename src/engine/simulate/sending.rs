@@ -20,9 +20,7 @@ impl Life<'_> {
     }
 
     fn attempt(&mut self, delivery: Delivery, observer: &mut dyn Observer) {
-        if self.customer.activity.is_stale(self.terms.interest, self.terms.interest.fingerprint(), self.now) {
-            self.customer.activity = self.totals();
-        }
+        self.count();
         let rule = self.terms.rules.get(&delivery.rule).map(AsRef::as_ref);
         let input = GateInput {
             delivery: &delivery,

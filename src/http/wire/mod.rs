@@ -6,6 +6,7 @@ mod emit;
 mod import;
 mod plan;
 mod rules;
+mod simulate;
 mod status;
 
 pub use customers::{
@@ -17,6 +18,7 @@ pub use emit::{EmitRequest, EmitResult, Emitted, EventPlan, EventRule, Given, Pl
 pub use import::{ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest, RefusedRow};
 pub use plan::{ChannelCounts, PlanReport, PlanRequest, RulePlan};
 pub use rules::{RuleResumed, RuleStanding, RuleView, TickView};
+pub use simulate::{Bound, BrakedDay, DeliveriesOfDay, SimulateReport, SimulateRequest};
 pub use status::{LaneView, NextTick, Paused, Readiness, ReloadReport, ReloadStatus, RulesStatus, Status, StoreStatus};
 
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,7 @@ mod arrivals;
 mod decisions;
 mod deliveries;
 mod dirty;
+mod histories;
 mod merges;
 mod rest;
 pub(in crate::store) mod sample;
@@ -71,6 +72,11 @@ over_all_stores! {
         a_backtest_knows_only_what_held_then
         a_reader_of_the_past_does_not_count_later_events
         events_come_newest_first;
+    histories:
+        a_history_tells_what_held_then_and_what_came_after
+        a_history_of_the_present_tells_what_waits
+        a_merged_customer_has_one_history
+        histories_come_a_page_at_a_time_however_long_they_are;
     decisions:
         a_decision_is_stored_whole
         a_changed_customer_is_a_conflict

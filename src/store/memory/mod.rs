@@ -10,7 +10,7 @@ mod model;
 mod outbox;
 
 use super::{
-    DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Marking, Result, Stats, Store, StoreError,
+    DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Result, Stats, Store, StoreError,
     StoredCustomer, Urgency, Verdict, View,
 };
 use crate::domain::{
@@ -76,6 +76,21 @@ impl Store for MemoryStore {
         self.with(|model| {
             let wanted = model.people.keys().filter(|number| Some(**number) > after && **number <= up_to);
             Ok(wanted.take(limit).filter_map(|number| model.customer(*number, view)).collect())
+        })
+    }
+
+    async fn with_histories(
+        &self,
+        after: Option<CustomerNumber>,
+        up_to: CustomerNumber,
+        limit: usize,
+        view: &View,
+        work: HistoryWork,
+    ) -> Result<()> {
+        self.with(|model| {
+            let wanted = model.people.keys().filter(|number| Some(**number) > after && **number <= up_to);
+            work(&mut wanted.take(limit).filter_map(|number| model.history(*number, view)));
+            Ok(())
         })
     }
 

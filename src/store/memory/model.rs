@@ -6,7 +6,8 @@ use crate::domain::{
 };
 use crate::store::derive::Newcomer;
 use crate::store::{
-    DecisionBatch, DuplicateKey, Marking, Result, StoreError, StoredCustomer, Verdict, View, WakeChange, derive,
+    DecisionBatch, DuplicateKey, History, Marking, Result, StoreError, StoredCustomer, Verdict, View, WakeChange,
+    derive,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -118,6 +119,29 @@ impl Model {
         let number = self.survivor(number);
         let person = self.people.get(&number)?;
         Some(StoredCustomer { number, version: person.version, customer: person.as_seen(view) })
+    }
+
+    /// One customer with their past.
+    pub(super) fn history(&self, number: CustomerNumber, view: &View) -> Option<History> {
+        let stored = self.customer(number, view)?;
+        let person = self.people.get(&stored.number)?;
+        let mut rows: Vec<ProfileRow> = person.rows.iter().map(|(_, row)| row.clone()).collect();
+        rows.sort_by_key(|row| row.effective_at);
+        rows.retain(|row| row.effective_at > view.now);
+        let enrolled = person.enrollments.iter().cloned();
+        let mut enrollments: Vec<_> = enrolled.filter_map(|it| derive::enrolled_by(it, view.now)).collect();
+        enrollments.sort_by(|a, b| {
+            (a.entered_at, a.rule.len(), &a.rule, &a.occurrence).cmp(&(
+                b.entered_at,
+                b.rule.len(),
+                &b.rule,
+                &b.occurrence,
+            ))
+        });
+        let ids = enrollments.iter().flat_map(|enrollment| &enrollment.deliveries);
+        let kept = ids.filter_map(|id| self.deliveries.get(id)).filter(|delivery| delivery.created_at <= view.now);
+        let deliveries = kept.map(|delivery| self.to_survivor(delivery)).collect();
+        Some(History { stored, rows, events: person.events(), enrollments, deliveries })
     }
 
     /// The person of that number, who is being changed.

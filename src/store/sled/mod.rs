@@ -19,6 +19,7 @@ mod draft;
 mod due;
 mod fault;
 mod fetch;
+mod histories;
 mod ingest;
 mod keys;
 mod leases;
@@ -44,8 +45,8 @@ mod tests;
 pub use open::{Cache, OpenMode, SledSettings};
 
 use super::{
-    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, LaneStatus, Marking, Result, Stats, Store, StoreError,
-    StoredCustomer, Urgency, Verdict, View,
+    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Result, Stats,
+    Store, StoreError, StoredCustomer, Urgency, Verdict, View,
 };
 use crate::domain::{
     Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
@@ -175,6 +176,18 @@ impl Store for SledStore {
     async fn with_customers_named(&self, ids: Vec<String>, view: &View, work: CustomerWork) -> Result<()> {
         let glass = Glass::new(view);
         self.read_rows(move |_, reader| Ok(((), glass.each_named(reader, &ids, work)?))).await
+    }
+
+    async fn with_histories(
+        &self,
+        after: Option<CustomerNumber>,
+        up_to: CustomerNumber,
+        limit: usize,
+        view: &View,
+        work: HistoryWork,
+    ) -> Result<()> {
+        let glass = Glass::new(view);
+        self.read(move |_, reader| glass.each_history(reader, (after, up_to), limit, work)).await
     }
 
     fn last_customer(&self) -> CustomerNumber {

@@ -34,10 +34,20 @@ impl Glass {
         Self { view: view.clone(), fingerprint: view.interest.fingerprint() }
     }
 
+    /// The view.
+    pub(super) const fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Whether the totals of a record are not those that the reader is to see.
+    pub(super) fn needs_log(&self, customer: &Customer) -> bool {
+        derive::needs_log(&customer.activity, &self.view.interest, self.fingerprint, self.view.now)
+    }
+
     fn customer(&self, reader: Reader<'_>, number: CustomerNumber, row: &[u8]) -> Result<StoredCustomer, Fault> {
         let (version, mut customer): (u64, Customer) = rows::read_versioned(row)?;
         let (view, now) = (&self.view, self.view.now);
-        if derive::needs_log(&customer.activity, &view.interest, self.fingerprint, now) {
+        if self.needs_log(&customer) {
             customer.activity = derive::totals(&Logs::of(number, &customer).events(reader)?, &view.interest, now);
         }
         if derive::needs_rows(&customer, view) {
@@ -53,9 +63,7 @@ impl Glass {
         let Some(row) = reader.get(&keys::customer(number))? else { return Ok(Glance::AskFurther) };
         let (version, mut customer): (u64, Customer) = rows::read_versioned(&row)?;
         let view = &self.view;
-        if derive::needs_log(&customer.activity, &view.interest, self.fingerprint, view.now)
-            || derive::needs_rows(&customer, view)
-        {
+        if self.needs_log(&customer) || derive::needs_rows(&customer, view) {
             return Ok(Glance::AskFurther);
         }
         derive::forget_later(&mut customer, view);
@@ -145,8 +153,11 @@ impl Glass {
     }
 }
 
-/// Gives customers to `work`, up to the first that cannot be read.
-fn give(mut found: impl Iterator<Item = Result<StoredCustomer, Fault>>, work: CustomerWork) -> Result<(), Fault> {
+/// Gives what is read to `work`, up to the first that cannot be read.
+pub(super) fn give<T>(
+    mut found: impl Iterator<Item = Result<T, Fault>>,
+    work: Box<dyn FnOnce(&mut dyn Iterator<Item = T>) + Send>,
+) -> Result<(), Fault> {
     let mut failed = None;
     let mut customers = std::iter::from_fn(|| found.next()?.map_err(|fault| failed = Some(fault)).ok()).fuse();
     work(&mut customers);

@@ -140,7 +140,7 @@ pub(super) fn no_rule(world: &World, name: &str) -> Failure {
 }
 
 /// The suppressed addresses as of `at`.
-async fn suppressed(core: &Shared, at: Time, backtest: bool) -> Result<HashSet<String>> {
+pub(super) async fn suppressed(core: &Shared, at: Time, backtest: bool) -> Result<HashSet<String>> {
     let mut all = HashSet::new();
     let mut after: Option<String> = None;
     loop {
