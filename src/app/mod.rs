@@ -10,6 +10,7 @@ mod build;
 
 mod daemon;
 mod demo;
+mod init;
 mod intake;
 mod live;
 mod operations;
@@ -31,6 +32,7 @@ mod tests;
 pub use crate::store::sled::OpenMode as StoreMode;
 pub use build::world;
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
+pub use init::{InitError, InitRequest, Playbook, init, playbooks};
 pub use project::{Loaded, Project, Tested, load, test, test_problems};
 
 use crate::channels::webhook::WebhookError;

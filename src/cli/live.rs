@@ -1,6 +1,6 @@
 //! The program itself, as the commands drive it.
 
-use super::composition::{Checked, Composition, Offline, Refusal, StoreAccess};
+use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
 use crate::app::{self, Closer, DemoReport, DemoRequest, StartError, StoreMode, Tested};
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
 use async_trait::async_trait;
@@ -23,6 +23,20 @@ impl Composition for Live {
             rules: loaded.rule_files,
             templates: loaded.template_files,
         }
+    }
+
+    fn names(&self, settings: &Path) -> Option<ProjectNames> {
+        let project = app::load(settings).project?;
+        let rules = &project.rules.rules;
+        Some(ProjectNames {
+            topics: project.settings.topics.keys().cloned().collect(),
+            endpoints: project.settings.endpoint_names().clone(),
+            templates: project.templates.names(),
+            segments: project.rules.segments.iter().map(|segment| segment.name.to_string()).collect(),
+            rules: rules.iter().map(|rule| rule.id.to_string()).collect(),
+            steps: rules.iter().flat_map(|rule| &rule.steps).map(|step| step.id.to_string()).collect(),
+            schema: project.schema,
+        })
     }
 
     fn test(&self, settings: &Path, files: &[PathBuf]) -> Tested {

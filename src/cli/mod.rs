@@ -21,12 +21,15 @@ mod diagnostics;
 mod emit;
 mod error;
 mod import;
+mod init;
 mod listing;
 mod live;
 mod plan;
 mod reload;
 mod rules;
 mod run;
+mod schema;
+mod schemas;
 mod sending;
 mod simulate;
 mod status;
@@ -37,7 +40,7 @@ mod test;
 #[cfg(test)]
 mod tests;
 
-pub use composition::{Checked, Composition, Offline, Refusal, StoreAccess};
+pub use composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
 pub use live::Live;
 
 use args::{Arguments, Command};

@@ -169,6 +169,10 @@ impl Operations for Fake {
         })
     }
 
+    async fn infer(&self) -> Result<InferReport> {
+        Ok(InferReport { schema: "customer:\n  plan: string\n".into(), customers: 7, events: 9 })
+    }
+
     async fn status(&self) -> Result<Status> {
         Ok(Status {
             version: "0.1.0".into(),

@@ -37,6 +37,7 @@ pub use public::{
 };
 pub use router::{Access, router};
 pub use socket::connect_socket;
+pub use wire::InferReport;
 pub use wire::{
     ActiveView, Bound, BrakedDay, Changed, ChannelCounts, ConsentView, CustomerDetail, CustomerLine, CustomerQuery,
     DeliveriesOfDay, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted,

@@ -1,5 +1,6 @@
 //! The operations of the administration, as the composition root implements them.
 
+use super::wire::InferReport;
 use super::wire::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
     DeliveryView, EmitRequest, Emitted, EventPlan, ImportLine, ImportProgress, ImportReport, ImportRequest, Page,
@@ -57,6 +58,9 @@ pub trait Operations: Send + Sync + 'static {
 
     /// What an event would start. Changes nothing; refuses what [`Operations::emit`] refuses.
     async fn plan_event(&self, request: EmitRequest) -> Result<EventPlan>;
+
+    /// What the store holds, as a `schema.yaml`. Changes nothing.
+    async fn infer(&self) -> Result<InferReport>;
 
     /// The state of the daemon and of its store.
     async fn status(&self) -> Result<Status>;

@@ -42,6 +42,7 @@ pub fn router(operations: Arc<dyn Operations>, access: Access) -> Router {
         .route("/v1/simulate", post(simulate))
         .route("/v1/emit", post(emit))
         .route("/v1/emit/plan", post(plan_event))
+        .route("/v1/schema/infer", post(infer))
         .route("/v1/status", get(status))
         .route("/v1/reload", post(reload))
         .route("/v1/pause", post(pause))
@@ -101,6 +102,10 @@ async fn emit(State(operations): Shared, Asked(request): Asked<EmitRequest>) -> 
 
 async fn plan_event(State(operations): Shared, Asked(request): Asked<EmitRequest>) -> Answer<super::EventPlan> {
     operations.plan_event(request).await.map(Json)
+}
+
+async fn infer(State(operations): Shared) -> Answer<super::InferReport> {
+    operations.infer().await.map(Json)
 }
 
 async fn status(State(operations): Shared) -> Answer<super::Status> {

@@ -88,6 +88,7 @@ async fn the_socket_and_the_router_in_process_answer_the_same() {
         ("GET", "/readyz", None, 200),
         ("GET", "/metrics", None, 200),
         ("POST", "/v1/plan", Some(r#"{"at": "2026-11-22T10:00:00Z", "customers": true}"#), 200),
+        ("POST", "/v1/schema/infer", None, 200),
         ("POST", "/v1/plan", Some(r#"{"rule": 5}"#), 400),
         ("POST", "/v1/plan", Some(r#"{"at": "yesterday"}"#), 400),
         ("POST", "/v1/plan", Some(r#"{"everyone": true}"#), 400),

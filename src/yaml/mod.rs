@@ -16,6 +16,8 @@ mod walk;
 mod tests;
 
 pub use parse::{MAX_BYTES, MAX_DEPTH, parse, parse_part};
+#[cfg(test)]
+pub(crate) use reader::{Asked, recorded};
 pub use reader::{Item, Map, Reader};
 
 use crate::domain::{Diagnostic, Number, Place};

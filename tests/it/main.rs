@@ -1,6 +1,7 @@
 //! Proof from outside: the shape of the sources, and the built binary on files, sockets and signals.
 
 mod architecture;
+mod beginnings;
 mod cdnow;
 mod check;
 mod ingestion;
@@ -8,4 +9,5 @@ mod ledgers;
 mod project;
 mod readme;
 mod run;
+mod stories;
 mod world;

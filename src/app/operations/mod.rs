@@ -4,6 +4,7 @@ mod customers;
 mod deliveries;
 mod emit;
 mod import;
+mod infer;
 mod plan;
 mod rules;
 mod simulate;
@@ -12,6 +13,7 @@ mod suppressions;
 
 use super::shared::Shared;
 use crate::domain::{DeliveryId, Suppression};
+use crate::http::InferReport;
 use crate::http::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
     DeliveryView, EmitRequest, Emitted, EventPlan, Failure, FailureKind, ImportReport, ImportRequest, ImportSink,
@@ -52,6 +54,10 @@ impl Operations for Ops {
     async fn plan_event(&self, request: EmitRequest) -> Result<EventPlan> {
         self.0.sound_rules()?;
         emit::plan(&self.0, request).await
+    }
+
+    async fn infer(&self) -> Result<InferReport> {
+        infer::infer(&self.0).await
     }
 
     async fn status(&self) -> Result<Status> {

@@ -42,7 +42,14 @@ fn what_people_type_is_understood() {
         "rules list",
         "rules pause win-back",
         "rules resume win-back",
+        "init",
+        "init shop --playbook win-back --playbook birthday",
+        "schema rule",
+        "schema test --plain",
+        "schema infer",
+        "schema --out schema",
         "demo --customers 200 --seed 7",
+        "demo --project . --customers 50",
         "demo --color never",
     ] {
         if let Err(error) = Arguments::try_parse_from(["retaind"].into_iter().chain(line.split(' '))) {
@@ -75,6 +82,10 @@ fn what_makes_no_sense_is_a_matter_of_usage() {
         "deliveries retry 01010101010101010101010101010101 --state failed",
         "suppressions add",
         "rules pause",
+        "init --playbook",
+        "schema",
+        "schema house",
+        "schema rule --out schema",
         "demo --customers 0",
         "demo --customers many",
     ] {
@@ -100,6 +111,8 @@ fn help_names_every_command_and_the_exit_codes() {
     Usage: retaind [OPTIONS] <COMMAND>
 
     Commands:
+      init          A project folder to begin with: settings, schema, a rule with its templates and
+                    tests, and schemas for an editor
       check         Check settings, schema, rules and templates: all problems, each with its place
       plan          Whom each rule would reach if its trigger fired now, and who would be held and why;
                     sends nothing
@@ -117,6 +130,8 @@ fn help_names_every_command_and_the_exit_codes() {
       deliveries    The outbox and the dead letters
       suppressions  Addresses that get no mail
       rules         How each rule stands
+      schema        JSON Schemas that let an editor complete and explain rules, segments, settings,
+                    schema and tests; or a schema.yaml from what the store holds
       demo          The whole of it on made-up customers, with a mail catcher and a webhook receiver on
                     loopback; ends by itself
       help          Print this message or the help of the given subcommand(s)

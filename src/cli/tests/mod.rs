@@ -5,7 +5,7 @@ mod commands;
 mod emit;
 mod imports;
 
-use super::composition::{Checked, Composition, Offline, Refusal, StoreAccess};
+use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
 use super::console::Console;
 use super::execute;
 use crate::app::{DemoReport, DemoRequest, MailReport, Tested};
@@ -162,6 +162,11 @@ impl Composition for Shop {
         Checked { diagnostics, bad_settings, rules: 2, templates: 1 }
     }
 
+    fn names(&self, _: &Path) -> Option<ProjectNames> {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Some(ProjectNames { topics: texts(&["offers"]), templates: texts(&["come-back"]), ..ProjectNames::default() })
+    }
+
     fn test(&self, settings: &Path, _: &[PathBuf]) -> Tested {
         let Checked { diagnostics, bad_settings, .. } = self.check(settings);
         let report = diagnostics.is_empty().then(Report::default);
@@ -199,6 +204,7 @@ impl Composition for Shop {
             mails: 0,
             hooks: (request.seed, 0),
             waited_for_morning: 0,
+            unfinished: 0,
             examples: vec![mail],
             silent: vec![("9".into(), "win-back".into(), Reason::NoConsent)],
             folder: request.folder.clone(),

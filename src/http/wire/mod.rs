@@ -4,6 +4,7 @@ mod customers;
 mod deliveries;
 mod emit;
 mod import;
+mod infer;
 mod plan;
 mod rules;
 mod simulate;
@@ -16,6 +17,7 @@ pub use customers::{
 pub use deliveries::{Changed, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, Unchanged};
 pub use emit::{EmitRequest, EmitResult, Emitted, EventPlan, EventRule, Given, PlannedDelivery, RuleDecision};
 pub use import::{ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest, RefusedRow};
+pub use infer::InferReport;
 pub use plan::{ChannelCounts, PlanReport, PlanRequest, RulePlan};
 pub use rules::{RuleResumed, RuleStanding, RuleView, TickView};
 pub use simulate::{Bound, BrakedDay, DeliveriesOfDay, SimulateReport, SimulateRequest};

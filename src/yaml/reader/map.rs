@@ -94,6 +94,8 @@ impl<'r> Map<'r> {
     /// Notes every key that nobody asked for.
     pub fn close(self) {
         let known = self.known.borrow();
+        #[cfg(test)]
+        super::record::keep(&self, &known);
         let reader = self.item.reader();
         let free: Vec<_> = known.iter().copied().filter(|name| !self.has(name)).collect();
         let unknown = self.entries().iter().filter(|(key, _)| !known.contains(&key.name.as_str()));

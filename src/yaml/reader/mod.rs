@@ -2,10 +2,14 @@
 
 mod item;
 mod map;
+#[cfg(test)]
+mod record;
 mod zone;
 
 pub use item::Item;
 pub use map::Map;
+#[cfg(test)]
+pub(crate) use record::{Asked, recorded};
 
 use super::Document;
 use crate::domain::Diagnostic;
