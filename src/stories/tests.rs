@@ -271,7 +271,7 @@ fn holds_endings_and_sent_mails_are_compared() {
     let failures = project.failures("rule: win-back", &format!("{TWO_ORDERS}{ended}"));
     assert_eq!(
         failures[0],
-        "9 day 95, Fri 10 Apr 2026: ends: goal_reached | 10:00 days_since(orders.last_at) > 60 is false"
+        "9 day 95, Fri 10 Apr 2026: ends: goal_reached | 10:00 held: again_after / 12:00 ends: stopped"
     );
 }
 
