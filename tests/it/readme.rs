@@ -67,7 +67,7 @@ fn the_readmes_rule_comes_to_a_mail_in_the_outbox() {
 #[test]
 fn the_rules_the_segments_and_the_template_of_the_reference_pass() {
     let (project, files) = (Project::new(), files("docs/RULES.md"));
-    assert_eq!(files.len(), 9, "{:?}", files.keys());
+    assert_eq!(files.len(), 10, "{:?}", files.keys());
     for (name, text) in &files {
         project.write(name, text);
     }
