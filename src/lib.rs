@@ -11,6 +11,7 @@ pub mod config;
 pub mod delivery;
 pub mod domain;
 pub mod engine;
+pub mod files;
 pub mod http;
 pub mod ingest;
 pub mod rules;

@@ -10,6 +10,7 @@ mod build;
 
 mod daemon;
 mod demo;
+mod follow;
 mod init;
 mod intake;
 mod live;
@@ -27,7 +28,7 @@ mod webhook_body;
 mod zones;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use crate::store::sled::OpenMode as StoreMode;
 pub use build::world;

@@ -4,8 +4,8 @@ use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
 use super::{
-    Context, check, customers, deliveries, demo, emit, import, init, plan, reload, rules, run, schema, sending,
-    simulate, status, test,
+    Context, check, customers, deliveries, demo, emit, explain, import, init, plan, reload, rules, run, schema,
+    sending, simulate, status, test,
 };
 use crate::domain::Time;
 use crate::telemetry::LogStyle;
@@ -43,6 +43,7 @@ pub(super) enum Command {
     Test(test::TestArgs),
     Plan(plan::PlanArgs),
     Simulate(simulate::SimulateArgs),
+    Explain(explain::ExplainArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
     Reload(reload::ReloadArgs),
@@ -66,6 +67,7 @@ impl Command {
             Self::Test(args) => test::run(&args, context),
             Self::Plan(args) => plan::run(args, context).await,
             Self::Simulate(args) => simulate::run(args, context).await,
+            Self::Explain(args) => explain::run(args, context).await,
             Self::Run(_) => run::run(context).await,
             Self::Status(args) => status::run(args, context).await,
             Self::Reload(args) => reload::run(args, context).await,

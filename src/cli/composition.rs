@@ -3,6 +3,7 @@
 use crate::app::{DemoReport, DemoRequest, Tested};
 use crate::domain::{Diagnostic, Schema};
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
+use crate::rules::RuleSet;
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ pub trait Composition: Send + Sync {
     fn names(&self, settings: &Path) -> Option<ProjectNames>;
     /// Runs the tests of those files, or all of the project if there is none. Needs no store and no daemon.
     fn test(&self, settings: &Path, files: &[PathBuf]) -> Tested;
+    /// Reads the same, and answers the rules if nothing of it has an error.
+    fn rules(&self, settings: &Path) -> Result<RuleSet, Refusal>;
 
     /// Where the daemon of those settings would answer.
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal>;

@@ -3,6 +3,7 @@
 use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
 use crate::app::{self, Closer, DemoReport, DemoRequest, StartError, StoreMode, Tested};
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
+use crate::rules::RuleSet;
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,6 +42,18 @@ impl Composition for Live {
 
     fn test(&self, settings: &Path, files: &[PathBuf]) -> Tested {
         app::test(settings, files)
+    }
+
+    fn rules(&self, settings: &Path) -> Result<RuleSet, Refusal> {
+        let loaded = app::load(settings);
+        let has_errors = loaded.has_errors();
+        match loaded.project {
+            Some(project) if !has_errors => Ok(project.rules),
+            _ => {
+                let kind = if loaded.bad_settings { FailureKind::Settings } else { FailureKind::Rules };
+                Err(Refusal::Files { kind, diagnostics: loaded.diagnostics })
+            }
+        }
     }
 
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal> {

@@ -29,6 +29,7 @@
 
 mod check;
 mod explain;
+mod missing;
 mod path;
 mod predicate;
 mod reads;
@@ -36,6 +37,7 @@ mod source;
 mod tree;
 mod words;
 
+pub use missing::Missing;
 pub use path::Path;
 pub use predicate::Predicate;
 pub use reads::Reads;

@@ -109,6 +109,10 @@ pub struct Rule {
     pub file: PathBuf,
     /// The line of the file on which its name stands, from 1.
     pub line: usize,
+    /// Where its file says `when`.
+    pub when_place: Place,
+    /// Its file, as it was read.
+    pub document: Arc<yaml::Document>,
     /// What it is for, in the user's words; empty if not given.
     pub description: String,
     /// The class of its messages.

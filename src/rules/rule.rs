@@ -41,13 +41,17 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, known: &Known<'_>) ->
     let pause_if = map.optional("pause_if").and_then(Item::map).and_then(pause_if);
     let around = Around { document, names, scope: of_enrollment };
     let steps = map.required("steps").and_then(|item| steps::read(item, &around, Offsets::new(outline.counted)));
+    let when_place = map.get("when").map(Item::key_place);
     map.close();
     let place = id?.place();
+    let when_place = when_place.unwrap_or_else(|| place.clone());
     let (stays, steps) = (stays.flatten(), steps?);
     Some(Rule {
         id: name?.into(),
         file: document.file.clone(),
         line: place.line_column().0,
+        when_place,
+        document: Arc::clone(document),
         description,
         class: class?,
         topic: topic.map(Into::into),

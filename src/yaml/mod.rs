@@ -93,6 +93,13 @@ pub enum Style {
     Block,
 }
 
+impl Default for Document {
+    /// An empty file without a name.
+    fn default() -> Self {
+        Self { file: PathBuf::new(), text: "".into(), root: Node::empty_map(0), problems: Vec::new() }
+    }
+}
+
 impl Node {
     /// A map without keys, for what is left out and would stand at that byte.
     #[must_use]

@@ -8,6 +8,7 @@ mod ingestion;
 mod ledgers;
 mod project;
 mod readme;
+mod reload;
 mod run;
 mod stories;
 mod world;

@@ -8,12 +8,18 @@ use crate::templates::{self, Payload, SentBy, TemplateFile, Templates};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 mod channels;
+mod proposed;
 mod stories;
 
+pub(super) use proposed::{Compiled, compile};
 pub use stories::{Tested, test, test_problems};
+mod print;
+
+pub(crate) use print::print;
 
 /// Files larger than this are refused unread.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -101,7 +107,7 @@ pub fn load(settings_file: &Path) -> Loaded {
     let names = templates::Names { schema: &schema, words: &settings.business.words, sent_by: &sent_by };
     let (templates, problems) = templates::compile(&files, &names);
     loaded.diagnostics.extend(problems);
-    let payloads = compile_payloads(&rules, &names, &mut loaded);
+    let payloads = compile_payloads(&rules, &names, &mut loaded.diagnostics);
     rules.keep_events(|rule, step| match &step.action {
         Action::Email { template, .. } => templates.names_event(template),
         Action::Webhook { .. } => payloads.get(&(rule.id.clone(), step.id.clone())).is_some_and(Payload::names_event),
@@ -230,14 +236,14 @@ fn sender(rule: &Rule) -> SentBy {
 fn compile_payloads(
     rules: &RuleSet,
     names: &templates::Names<'_>,
-    loaded: &mut Loaded,
+    diagnostics: &mut Vec<Diagnostic>,
 ) -> BTreeMap<(Text, Text), Payload> {
     let mut payloads = BTreeMap::new();
     for rule in &rules.rules {
         for step in &rule.steps {
             let Action::Webhook { data, document, .. } = &step.action else { continue };
             let (payload, problems) = Payload::compile(document, data, names, &sender(rule));
-            loaded.diagnostics.extend(problems);
+            diagnostics.extend(problems);
             if let Some(payload) = payload {
                 payloads.insert((rule.id.clone(), step.id.clone()), payload);
             }
@@ -272,12 +278,20 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
         return Err(if meta.is_dir() { "it is a folder" } else { "it is not a regular file" }.to_owned());
     }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| describe(&error))?;
+    let file = open(path)?;
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| describe(&error))?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err("it is larger than 1 MiB".to_owned());
     }
     Ok(bytes)
+}
+
+/// Opens a regular file. One that has become a FIFO since somebody looked does not keep us waiting for a writer.
+fn open(path: &Path) -> Result<File, String> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path).map_err(|error| describe(&error))?;
+    let is_file = file.metadata().map_err(|error| describe(&error))?.is_file();
+    if is_file { Ok(file) } else { Err("it is not a regular file".to_owned()) }
 }
 
 fn describe(error: &std::io::Error) -> String {
@@ -299,4 +313,22 @@ fn warning(code: &'static str, file: &Path, message: &str) -> Diagnostic {
 fn at_start(code: &'static str, file: &Path, message: &str) -> Diagnostic {
     let place = Place { file: file.to_path_buf(), text: "".into(), span: 0..0 };
     Diagnostic { severity: Severity::Error, code, place, message: message.to_owned(), help: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{open, read_file};
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_without_waiting_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("a.yaml");
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert_eq!(read_file(&fifo).unwrap_err(), "it is not a regular file");
+        // As if it had been a file when it was looked at.
+        assert_eq!(open(&fifo).unwrap_err(), "it is not a regular file");
+        assert_eq!(read_file(dir.path()).unwrap_err(), "it is a folder");
+        assert_eq!(read_file(&dir.path().join("b.yaml")).unwrap_err(), "there is no such file");
+    }
 }

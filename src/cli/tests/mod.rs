@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod emit;
+mod explain;
 mod imports;
 
 use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
@@ -171,6 +172,10 @@ impl Composition for Shop {
         let Checked { diagnostics, bad_settings, .. } = self.check(settings);
         let report = diagnostics.is_empty().then(Report::default);
         Tested { diagnostics, bad_settings, report }
+    }
+
+    fn rules(&self, _: &Path) -> Result<crate::rules::RuleSet, Refusal> {
+        Ok(crate::rules::RuleSet::default())
     }
 
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal> {

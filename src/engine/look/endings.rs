@@ -4,9 +4,12 @@ use super::Round;
 use super::dates::Course;
 use super::events::occurrence;
 use crate::condition::{Facts, Truth};
-use crate::domain::{Active, Conversion, Ending, EnrollmentChange, Pending, Reason, Stopped, ValueType, purchase_id};
+use crate::domain::{
+    Active, Conversion, Customer, Ending, EnrollmentChange, Pending, Reason, Stopped, ValueType, purchase_id,
+};
 use crate::engine::due::{self, Base};
 use crate::rules::{Rule, Trigger};
+use jiff::tz::TimeZone;
 
 /// The most enrollments that are kept in case that their date comes back; of more, the latest.
 const MOST_MOVED: usize = 100;
@@ -63,12 +66,8 @@ impl Round<'_> {
         if self.has_left(active, rule) || self.has_moved(active, rule) { early(Reason::Stopped) } else { None }
     }
 
-    /// Whether what its days are counted from is not there any more.
     fn has_moved(&self, active: &Active, rule: &Rule) -> bool {
-        if active.anchor.is_none() {
-            return Base::of(active, rule).is_none();
-        }
-        !Course::of(rule, self.customer, self.zone).is_some_and(|course| course.is_of(active))
+        has_moved(active, rule, self.customer, self.zone)
     }
 
     /// Whether it ended by nothing but its date, which may come back.
@@ -112,6 +111,14 @@ impl Round<'_> {
         *name == one.event.name
             && (occurrence(one, once_per.as_deref()) == active.occurrence.as_str() || same_purchase())
     }
+}
+
+/// Whether what an enrollment's days are counted from is not there any more.
+pub(in crate::engine) fn has_moved(active: &Active, rule: &Rule, customer: &Customer, zone: &TimeZone) -> bool {
+    if active.anchor.is_none() {
+        return Base::of(active, rule).is_none();
+    }
+    !Course::of(rule, customer, zone).is_some_and(|course| course.is_of(active))
 }
 
 /// What keeps the deliveries of an enrollment that ended from going out, if some may still.

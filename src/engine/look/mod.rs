@@ -11,6 +11,7 @@ mod wake;
 mod tests;
 
 pub(super) use dates::due_on;
+pub(super) use endings::has_moved;
 pub use wake::after_tick;
 
 use super::enroll::{Case, Start};

@@ -41,6 +41,7 @@ pub(crate) const ROOMS: &[Room] = &[
     edge("store", &["domain"]),
     edge("channels", &["domain", "telemetry"]),
     edge("schedule", &["clock"]),
+    edge("files", &[]),
     edge("ingest", &["domain"]),
     edge("http", &["domain", "telemetry"]),
     edge(
@@ -77,6 +78,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "store",
             "channels",
             "schedule",
+            "files",
             "ingest",
             "http",
             "delivery",
@@ -121,6 +123,7 @@ pub(crate) const CRATE_HOMES: &[(&str, &str)] = &[
     ("pulldown_cmark", "templates"),
     ("comfy_table", "cli"),
     ("sd_notify", "app"),
+    ("notify", "files"),
 ];
 
 /// Parts of rooms that only the named rooms may name, besides the room itself: others see the trait.
