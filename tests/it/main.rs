@@ -10,4 +10,5 @@ mod project;
 mod readme;
 mod reload;
 mod run;
+mod stories;
 mod world;

@@ -352,8 +352,9 @@ async fn a_life_comes_to_what_the_daemon_comes_to() {
     for (rule, _) in &RULES[1..] {
         assert!(seen.keys().any(|(name, state, _)| name == rule && *state == State::Sent), "{rule}: {seen:#?}");
     }
-    for reason in [Reason::FrequencyCap, Reason::GoalReached, Reason::NoConsent, Reason::NoAddress] {
+    for reason in [Reason::FrequencyCap, Reason::NoConsent, Reason::NoAddress, Reason::Suppressed] {
         assert!(seen.keys().any(|(_, _, why)| *why == Some(reason)), "{reason}: {seen:#?}");
     }
+    assert!(seen.keys().any(|(_, state, _)| *state == State::Cancelled), "{seen:#?}");
     assert!(seen.values().sum::<usize>() > 100, "{seen:#?}");
 }
