@@ -192,7 +192,10 @@ mod tests {
         assert_eq!(weeks.column(date(2026, 1, 4)), 0);
         assert_eq!(weeks.column(date(2026, 1, 5)), 1);
         let months = Axis::over(date(2024, 2, 28), date(2027, 6, 1), 60);
-        assert_eq!((months.fold(), months.column(date(2024, 2, 29)), months.column(date(2024, 3, 1))), (Fold::Month, 0, 1));
+        assert_eq!(
+            (months.fold(), months.column(date(2024, 2, 29)), months.column(date(2024, 3, 1))),
+            (Fold::Month, 0, 1)
+        );
     }
 
     #[test]

@@ -150,9 +150,10 @@ fn braked(brakes: &[BrakedDay]) -> Option<String> {
     let mut by_rule: BTreeMap<&str, Vec<&BrakedDay>> = BTreeMap::new();
     brakes.iter().for_each(|braked| by_rule.entry(&braked.rule).or_default().push(braked));
     let told = by_rule.iter().map(|(rule, days)| {
-        let some = days.iter().take(TOLD).map(|braked| {
-            format!("{} ({} at once, at most {} allowed)", braked.day, braked.deliveries, braked.limit)
-        });
+        let some = days
+            .iter()
+            .take(TOLD)
+            .map(|braked| format!("{} ({} at once, at most {} allowed)", braked.day, braked.deliveries, braked.limit));
         let more = days.len().saturating_sub(TOLD);
         let more = (more > 0).then(|| format!("and {more} more"));
         format!("  {}: {}", visible(rule), some.chain(more).collect::<Vec<_>>().join(", "))

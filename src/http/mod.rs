@@ -39,9 +39,10 @@ pub use router::{Access, router};
 pub use socket::connect_socket;
 pub use wire::{
     ActiveView, Bound, BrakedDay, Changed, ChannelCounts, ConsentView, CustomerDetail, CustomerLine, CustomerQuery,
-    DeliveriesOfDay, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted, EnrollmentView, EventPlan,
-    EventRule, EventView, Given, GoalView, ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest,
-    LaneView, MemoryView, NextTick, OrdersView, Page, Paused, PlanReport, PlanRequest, PlannedDelivery, Readiness,
-    RefusedRow, ReloadReport, ReloadStatus, RuleDecision, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus,
-    SimulateReport, SimulateRequest, StandingView, Status, StoreStatus, SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged,
+    DeliveriesOfDay, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted,
+    EnrollmentView, EventPlan, EventRule, EventView, Given, GoalView, ImportKind, ImportLine, ImportProgress,
+    ImportReport, ImportRequest, LaneView, MemoryView, NextTick, OrdersView, Page, Paused, PlanReport, PlanRequest,
+    PlannedDelivery, Readiness, RefusedRow, ReloadReport, ReloadStatus, RuleDecision, RulePlan, RuleResumed,
+    RuleStanding, RuleView, RulesStatus, SimulateReport, SimulateRequest, StandingView, Status, StoreStatus,
+    SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged,
 };

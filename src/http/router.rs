@@ -2,7 +2,8 @@
 
 use super::asked::Asked;
 use super::wire::{
-    CustomerQuery, DeliveryQuery, DeliverySelection, EmitRequest, PlanRequest, SimulateRequest, SuppressionQuery, SuppressionRequest,
+    CustomerQuery, DeliveryQuery, DeliverySelection, EmitRequest, PlanRequest, SimulateRequest, SuppressionQuery,
+    SuppressionRequest,
 };
 use super::{Failure, FailureKind, Operations, gate, import};
 use crate::domain::DeliveryId;

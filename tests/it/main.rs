@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cdnow;
+mod cdnow_days;
 mod check;
 mod ingestion;
 mod ledgers;

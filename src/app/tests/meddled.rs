@@ -5,8 +5,8 @@ use crate::domain::{
     Span, State, Suppression, Text, Tick, Time,
 };
 use crate::store::{
-    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Result, Stats, Store, StoreError,
-    StoredCustomer, Urgency, Verdict, View,
+    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Result, Stats,
+    Store, StoreError, StoredCustomer, Urgency, Verdict, View,
 };
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex};

@@ -9,6 +9,7 @@ mod intake;
 mod meddled;
 mod merges;
 mod purchases;
+mod simulated;
 mod ticks;
 mod told;
 

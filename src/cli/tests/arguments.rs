@@ -14,6 +14,8 @@ fn what_people_type_is_understood() {
         "check --strict --format json",
         "plan --at 1998-07-01T12:00:00Z --rule win-back --customers --format json",
         "plan --at 1998-07-01",
+        "simulate --from 2026-01-01 --to 2026-06-30",
+        "simulate --from 2026-01-01T00:00:00Z --to 2026-06-30 --rule win-back --format json",
         "--config x.yaml plan",
         "plan --config x.yaml -v",
         "run",
@@ -59,6 +61,9 @@ fn what_makes_no_sense_is_a_matter_of_usage() {
         "check --strictly",
         "plan --at yesterday",
         "plan --format yaml",
+        "simulate",
+        "simulate --from 2026-01-01",
+        "simulate --from 2026-01-01 --to tomorrow",
         "import houses x.csv",
         "emit Rated",
         "emit --customer 7",
@@ -103,6 +108,7 @@ fn help_names_every_command_and_the_exit_codes() {
       check         Check settings, schema, rules and templates: all problems, each with its place
       plan          Whom each rule would reach if its trigger fired now, and who would be held and why;
                     sends nothing
+      simulate      Every delivery of a time on a simulated clock, per day and rule; sends nothing
       run           Be the daemon, in the foreground: SIGHUP reloads, SIGTERM and SIGINT finish what is
                     under way and stop
       status        The state of the daemon and of its store

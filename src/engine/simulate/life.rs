@@ -222,9 +222,8 @@ impl<'a> Life<'a> {
     fn next_tick(&self) -> Option<Time> {
         let places = 0..self.terms.rules.rules.len();
         let concerned = places.filter_map(|place| Some((place, self.starts_from(place)?)));
-        let ahead = concerned.filter_map(|(place, from)| {
-            self.timetable.next(place, self.fired.max(from.minus(Span(1))))
-        });
+        let ahead =
+            concerned.filter_map(|(place, from)| self.timetable.next(place, self.fired.max(from.minus(Span(1)))));
         ahead.min()
     }
 

@@ -81,9 +81,8 @@ impl Life<'_> {
     /// Lets an enrollment go on that had not ended, or keeps what it asked for from going out if it had.
     fn resume(&mut self, enrollment: &Enrollment, waiting: &[Delivery]) {
         let Some(rule) = self.terms.rules.get(&enrollment.rule) else { return };
-        let of_it = |delivery: &&Delivery| {
-            delivery.rule == enrollment.rule && delivery.occurrence == enrollment.occurrence
-        };
+        let of_it =
+            |delivery: &&Delivery| delivery.rule == enrollment.rule && delivery.occurrence == enrollment.occurrence;
         let unsent_until = waiting.iter().filter(of_it).map(|delivery| delivery.expires_at).max();
         if let Some(ending) = &enrollment.ending {
             if let (Some(reason), Some(until)) = (ending.reason, unsent_until) {

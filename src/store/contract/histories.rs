@@ -12,7 +12,8 @@ async fn page(
     view: &View,
 ) -> Vec<History> {
     let (sender, receiver) = std::sync::mpsc::sync_channel(8);
-    let work = Box::new(move |found: &mut dyn Iterator<Item = History>| found.for_each(|one| sender.send(one).unwrap()));
+    let work =
+        Box::new(move |found: &mut dyn Iterator<Item = History>| found.for_each(|one| sender.send(one).unwrap()));
     store.with_histories(after, up_to, limit, view, work).await.unwrap();
     receiver.iter().collect()
 }

@@ -6,7 +6,8 @@ use crate::domain::{
 };
 use crate::store::derive::Newcomer;
 use crate::store::{
-    DecisionBatch, DuplicateKey, History, Marking, Result, StoreError, StoredCustomer, Verdict, View, WakeChange, derive,
+    DecisionBatch, DuplicateKey, History, Marking, Result, StoreError, StoredCustomer, Verdict, View, WakeChange,
+    derive,
 };
 use std::collections::{BTreeMap, BTreeSet};
 

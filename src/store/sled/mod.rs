@@ -45,8 +45,8 @@ mod tests;
 pub use open::{Cache, OpenMode, SledSettings};
 
 use super::{
-    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Result, Stats, Store, StoreError,
-    StoredCustomer, Urgency, Verdict, View,
+    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Result, Stats,
+    Store, StoreError, StoredCustomer, Urgency, Verdict, View,
 };
 use crate::domain::{
     Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,

@@ -153,9 +153,11 @@ impl Course {
         let business = self.world.zone_name.as_str();
         // Made under the lock: whoever wants the same one waits for it.
         let mut known = self.timetables.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = Arc::clone(known.entry(business.to_owned()).or_insert_with(|| {
-            Arc::new(Timetable::over(rules, (&self.world.zone, &self.world.zone), begin, to))
-        }));
+        let own = Arc::clone(
+            known
+                .entry(business.to_owned())
+                .or_insert_with(|| Arc::new(Timetable::over(rules, (&self.world.zone, &self.world.zone), begin, to))),
+        );
         let name = zone.iana_name().unwrap_or_default();
         if name == business {
             return own;
