@@ -25,6 +25,7 @@ mod project;
 mod schedule;
 mod scratch;
 mod sending;
+mod simulate;
 mod table;
 mod ticks;
 mod waiting;
@@ -46,6 +47,7 @@ const FIGURES: &[Figure] = &[
     ("batches", batches::run),
     ("ticks", ticks::run),
     ("waiting", waiting::run),
+    ("simulate", simulate::run),
 ];
 
 fn main() -> ExitCode {

@@ -116,7 +116,9 @@ impl Axis {
         lines.push(format!("{blank} +{}", "-".repeat(heights.len())));
         if !marked.is_empty() {
             let mut under = vec![' '; heights.len()];
-            marked.iter().for_each(|day| under[self.column(*day)] = '!');
+            for day in marked {
+                under[self.column(*day)] = '!';
+            }
             lines.push(format!("{blank}  {}", under.into_iter().collect::<String>().trim_end()));
         }
         lines.push(format!("{blank}  {}", self.days()));

@@ -148,7 +148,9 @@ fn drawn(series: &Series<'_>, axis: &Axis, brakes: &[BrakedDay]) -> String {
 /// The days on which the brake would go off, by rule.
 fn braked(brakes: &[BrakedDay]) -> Option<String> {
     let mut by_rule: BTreeMap<&str, Vec<&BrakedDay>> = BTreeMap::new();
-    brakes.iter().for_each(|braked| by_rule.entry(&braked.rule).or_default().push(braked));
+    for braked in brakes {
+        by_rule.entry(&braked.rule).or_default().push(braked);
+    }
     let told = by_rule.iter().map(|(rule, days)| {
         let some = days
             .iter()

@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use crate::engine::Verdict;
 use crate::engine::tests::rules;
-use crate::rules::RuleSet;
+use crate::rules::{RuleSet, Trigger};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,6 +45,9 @@ fn led(
     let live: BTreeMap<Text, Time> = set.rules.iter().map(|rule| (rule.id.clone(), Time::MIN)).collect();
     let mut interest = Interest::default();
     for rule in &set.rules {
+        if let Trigger::Event { name, .. } = &rule.trigger {
+            interest.triggers.insert(name.clone());
+        }
         let steps = rule.steps.iter().filter_map(|step| step.when.as_ref());
         steps.chain([&rule.when]).chain(&rule.stays).for_each(|condition| interest.merge(condition.interest()));
     }

@@ -101,7 +101,9 @@ impl Course {
             history;
         if !self.stretch.is_backtest() {
             let mut life = Life::new(number, customer, events, begin, terms);
-            enrollments.iter().for_each(|enrollment| life.enrolled(&enrollment.rule, &enrollment.occurrence));
+            for enrollment in &enrollments {
+                life.enrolled(&enrollment.rule, &enrollment.occurrence);
+            }
             deliveries.into_iter().filter(|delivery| delivery.state.is_waiting()).for_each(|one| life.queue(one));
             life.suppress(self.is_suppressed(life.customer()));
             life.look(observer);
