@@ -102,32 +102,32 @@ async fn a_simulation_shows_what_goes_out_on_which_day_and_where_the_brake_would
     let ran = Shop::new().run(&["simulate", "--from", "2026-03-01", "--to", "2026-03-31"]).await;
     insta::assert_snapshot!(ran.out, @r#"
     NOTHING IS SENT
-    from 2026-03-01T00:00:00Z to 2026-03-31T23:59:59.999Z, UTC: 94 deliveries to 1000 customers
+    2026-03-01 to 2026-03-31, UTC: 94 deliveries to 1000 customers
 
     RULE      CHANNEL  DELIVERIES  DAYS  MOST A DAY  ON
     win-back  email            93     3          80  2026-03-03
     win-back  webhook           1     1           1  2026-03-02
 
     win-back, email: deliveries a day
-    80 |  #
-       |  #
-       |  #
-       | .#                .
-       +-------------------------------
-          !
-        2026-03-01           2026-03-31
+    80 |    #
+       |    #
+       |    #
+       |  . #                                 .
+       +--------------------------------------------------------------
+            !
+        2026-03-01                                          2026-03-31
 
     win-back, webhook: deliveries a day
-    1 | #
-      | #
-      | #
-      | #
-      +-------------------------------
-         !
-       2026-03-01           2026-03-31
+    1 |  #
+      |  #
+      |  #
+      |  #
+      +--------------------------------------------------------------
+           !
+       2026-03-01                                          2026-03-31
 
     ! The brake would pause the rule; what it would stop is counted all the same:
-      win-back: 2026-03-03 (80 at once, at most 50 allowed)
+      win-back: 2026-03-03 (80 within 1d, at most 50 allowed)
     "#);
 }
 

@@ -11,6 +11,7 @@ use crate::engine::{Detail, Happened, Life, Scene, Terms, Timetable};
 use crate::store::{History, StoredCustomer};
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -84,7 +85,12 @@ impl Course {
             detail: Detail::Effects,
         };
         for history in histories.take_while(|_| self.is_asked()) {
-            self.lead(history, &terms, &mut counts);
+            let id = history.stored.customer.id.clone();
+            // Within the store a panic would be taken for damage.
+            if catch_unwind(AssertUnwindSafe(|| self.lead(history, &terms, &mut counts))).is_err() {
+                counts.stumbled = Some(id);
+                break;
+            }
             counts.customers += 1;
         }
         counts
