@@ -26,6 +26,7 @@ mod schedule;
 mod scratch;
 mod sending;
 mod stories;
+mod simulate;
 mod table;
 mod ticks;
 mod waiting;
@@ -48,6 +49,7 @@ const FIGURES: &[Figure] = &[
     ("ticks", ticks::run),
     ("waiting", waiting::run),
     ("stories", stories::run),
+    ("simulate", simulate::run),
 ];
 
 fn main() -> ExitCode {

@@ -3,6 +3,7 @@
 mod architecture;
 mod beginnings;
 mod cdnow;
+mod cdnow_days;
 mod check;
 mod graph;
 mod ingestion;
