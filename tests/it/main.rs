@@ -3,6 +3,7 @@
 mod architecture;
 mod cdnow;
 mod check;
+mod explaining;
 mod ingestion;
 mod ledgers;
 mod project;
