@@ -90,7 +90,8 @@ fn what_is_wrong_with_proposed_rules_is_shown_in_their_lines() {
     std::fs::write(&path, text).expect("it can be written");
     let ran = project.run(&["plan", "--rules", "proposal"]).exits(65);
     assert_eq!(ran.out, "");
-    for part in ["--> proposal/win-back.yaml:7:", "orders.cuont >= 2", "^^^^^", "the files to plan with have errors"] {
+    for part in ["--> proposal/win-back.yaml:8:12", "orders.cuont >= 2", "^^^^^", "the files to plan with have errors"]
+    {
         assert!(ran.err.contains(part), "no `{part}` in:\n{}", ran.err);
     }
     project.write("empty/README.md", "No rules.\n");
