@@ -4,6 +4,7 @@ mod architecture;
 mod beginnings;
 mod cdnow;
 mod check;
+mod explaining;
 mod ingestion;
 mod ledgers;
 mod project;

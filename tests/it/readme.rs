@@ -4,7 +4,7 @@ use crate::project::Project;
 use std::collections::BTreeMap;
 
 /// The files that a document shows: a line that begins with the file's name in backticks, then a fenced block.
-fn files(document: &str) -> BTreeMap<String, String> {
+pub(crate) fn files(document: &str) -> BTreeMap<String, String> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
     let text = std::fs::read_to_string(path).expect("the document is there");
     let (mut files, mut lines) = (BTreeMap::new(), text.lines().peekable());

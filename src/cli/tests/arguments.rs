@@ -120,6 +120,8 @@ fn help_names_every_command_and_the_exit_codes() {
       check         Check settings, schema, rules and templates: all problems, each with its place
       plan          Whom each rule would reach if its trigger fired now, and who would be held and why;
                     sends nothing
+      explain       Why one customer gets something of a rule, or why not: each line of the condition,
+                    each gate, and when it is due
       run           Be the daemon, in the foreground: SIGHUP reloads, SIGTERM and SIGINT finish what is
                     under way and stop
       status        The state of the daemon and of its store
