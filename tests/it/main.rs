@@ -5,6 +5,7 @@ mod beginnings;
 mod cdnow;
 mod cdnow_days;
 mod check;
+mod explaining;
 mod graph;
 mod ingestion;
 mod ledgers;

@@ -460,7 +460,7 @@ async fn a_plan_of_other_rules_shows_what_they_change() {
     - 42
     - a\\u{1b}b
 
-    win-back: held, no_consent (1)
+    win-back: held, no\_consent (1)
 
     - 42
     ");
