@@ -3,7 +3,7 @@
 use super::known::Known;
 use super::segments::{self, Segments};
 use super::{Names, Rule, RuleSet, Segment, SourceFile, Trigger, rule};
-use crate::condition::Predicate;
+use crate::condition::{Parser, Predicate};
 use crate::domain::{Diagnostic, Interest, Place, Text};
 use crate::yaml::{Document, Map, Reader, parse};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,12 +17,16 @@ const SEGMENTS: &str = "segments.yaml";
 /// when any diagnostic is an error. Files that end in `.test.yaml` are no rules and are passed over.
 #[must_use]
 pub fn compile(files: &[SourceFile], names: &Names<'_>) -> (RuleSet, Vec<Diagnostic>) {
+    Parser::with(|parser| compile_with(files, names, parser))
+}
+
+fn compile_with(files: &[SourceFile], names: &Names<'_>, parser: Option<&Parser>) -> (RuleSet, Vec<Diagnostic>) {
     let files = files.iter().filter(|file| !is_test(&file.path));
     let (of_segments, of_rules): (Vec<_>, Vec<_>) = files.partition(|file| is_segments(&file.path));
     let ids = of_rules.iter().filter_map(|file| Some(file.path.file_stem()?.to_string_lossy().into_owned())).collect();
-    let (segments, mut problems) = read_segments(&of_segments, names, &ids);
+    let (segments, mut problems) = read_segments(&of_segments, names, &ids, parser);
     let (mut rules, mut first) = (BTreeMap::new(), BTreeMap::new());
-    let known = Known::of(names, &segments, &ids);
+    let known = Known::of(names, &segments, &ids, parser);
     for file in of_rules {
         let One { id, rule, problems: found } = read_rule(file, &known);
         problems.extend(found);
@@ -70,7 +74,12 @@ fn document(file: &SourceFile) -> Result<Arc<Document>, Vec<Diagnostic>> {
 }
 
 /// The segments of the one file that may hold them, and all that is wrong with it.
-fn read_segments(files: &[&SourceFile], names: &Names<'_>, rules: &BTreeSet<String>) -> (Segments, Vec<Diagnostic>) {
+fn read_segments(
+    files: &[&SourceFile],
+    names: &Names<'_>,
+    rules: &BTreeSet<String>,
+    parser: Option<&Parser>,
+) -> (Segments, Vec<Diagnostic>) {
     let [file, others @ ..] = files else { return Default::default() };
     let another = |file: &&SourceFile| {
         let problem = Diagnostic::error("duplicate-file", nowhere(file), "there is another file of segments");
@@ -79,7 +88,7 @@ fn read_segments(files: &[&SourceFile], names: &Names<'_>, rules: &BTreeSet<Stri
     let (segments, mut problems) = match document(file) {
         Ok(document) => {
             let reader = Reader::new(&document);
-            (segments::read(&reader, names, rules), reader.finish())
+            (segments::read(&reader, names, rules, parser), reader.finish())
         }
         Err(problems) => (Segments::default(), problems),
     };

@@ -2,7 +2,7 @@
 
 use super::Names;
 use super::segments::Segments;
-use crate::condition::Scope;
+use crate::condition::{Parser, Scope};
 use crate::domain::{ValueType, nearest};
 use crate::yaml::Item;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +18,13 @@ pub(super) struct Known<'a> {
 
 impl<'a> Known<'a> {
     /// With these segments, and the rules of these ids.
-    pub(super) fn of(names: &'a Names<'a>, segments: &'a Segments, rules: &'a BTreeSet<String>) -> Self {
-        Self { names, scope: Scope { segments: &segments.known, rules, ..Scope::of(names.schema) } }
+    pub(super) fn of(
+        names: &'a Names<'a>,
+        segments: &'a Segments,
+        rules: &'a BTreeSet<String>,
+        parser: Option<&'a Parser>,
+    ) -> Self {
+        Self { names, scope: Scope { segments: &segments.known, rules, parser, ..Scope::of(names.schema) } }
     }
 }
 

@@ -4,7 +4,7 @@ use super::known::Known;
 use super::offset::Offsets;
 use super::steps::Around;
 use super::trigger::Outline;
-use super::{AgainAfter, Names, PauseIf, Rule, Step, goal, steps, trigger, when};
+use super::{AgainAfter, Goal, Names, PauseIf, Rule, Step, foregone, goal, steps, trigger, when};
 use crate::condition::{Path, Predicate, Scope};
 use crate::domain::{Class, Diagnostic, Number, Span};
 use crate::yaml::{Document, Item, Kind, Map};
@@ -41,6 +41,15 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, known: &Known<'_>) ->
     let pause_if = map.optional("pause_if").and_then(Item::map).and_then(pause_if);
     let around = Around { document, names, scope: of_enrollment };
     let steps = map.required("steps").and_then(|item| steps::read(item, &around, Offsets::new(outline.counted)));
+    if let (Some(when), Some(Some(stays))) = (&when, &stays)
+        && let (Some(when_item), Some(stays_item)) = (map.get("when"), map.get("while"))
+    {
+        foregone::tell_excluded((when_item, when), (stays_item, stays));
+    }
+    if let Some(class) = class {
+        weigh_goal(&map, class, goal.as_ref(), names);
+    }
+    map.later(&["variants"]);
     map.close();
     let place = id?.place();
     let (stays, steps) = (stays.flatten(), steps?);
@@ -62,6 +71,34 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, known: &Known<'_>) ->
         pause_if,
         steps,
     })
+}
+
+/// Notes a goal that does not fit the class, and a marketing rule without one.
+fn weigh_goal(map: &Map<'_>, class: Class, goal: Option<&Goal>, names: &Names<'_>) {
+    let purchase = names.schema.purchase.event.as_str();
+    let warning = match (class, goal, map.get("goal")) {
+        (Class::Marketing, _, None) => {
+            let Some(item) = map.get("class") else { return };
+            let message = "a marketing rule without a goal: nobody will see what it is worth";
+            Diagnostic::warning("no-goal", item.place(), message)
+                .help(format!("add a line: `goal: {{event: {purchase}, within: 30d}}`"))
+        }
+        (Class::Service, Some(goal), Some(item)) if goal.event.as_str() == purchase => {
+            let place = item
+                .node()
+                .get("event")
+                .map_or_else(|| item.place(), |node| item.reader().document().place(node.span.clone()));
+            let message = "a rule that is meant to bring a purchase is marketing, and this one is `class: service`";
+            let warning = Diagnostic::warning("service-goal", place, message)
+                .help("write `class: marketing`, so that consent, caps and quiet hours are obeyed, or another goal");
+            match map.get("class") {
+                Some(class) => warning.also(class.place(), "the class"),
+                None => warning,
+            }
+        }
+        _ => return,
+    };
+    map.item().reader().report(warning);
 }
 
 /// What an enrollment has to keep of its beginning, each path once.

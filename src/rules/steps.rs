@@ -73,6 +73,7 @@ fn step(map: Map<'_>, around: &Around<'_>, offsets: &mut Offsets) -> Option<Step
             map.item().error_with_help("two-steps", message, "write two steps, each with its own `-`");
             None
         }
+        (false, false) if map.is_meant(&["email", "webhook"]) || map.item().node().is_partial() => None,
         (false, false) => {
             let help = "write `email: TEMPLATE` or `webhook: {to: ENDPOINT, type: NAME}`";
             let place = map.item().place();
@@ -80,6 +81,7 @@ fn step(map: Map<'_>, around: &Around<'_>, offsets: &mut Offsets) -> Option<Step
             None
         }
     };
+    map.later(&["wait", "branch", "split", "variants"]);
     map.close();
     let (action, by_itself) = action?;
     // A step that is skipped when it should be, or not, is no step: what is wrong must not be taken for absent.

@@ -109,10 +109,14 @@ impl<'s> Source<'s> {
         self.text[..byte].matches('\n').count() + 1
     }
 
+    /// The place of a span of the whole text.
+    pub(super) fn place(&self, span: Range<usize>) -> Place {
+        Place { file: self.file.to_owned(), text: Arc::clone(self.text), span }
+    }
+
     /// An error at a span of the whole text.
     pub(super) fn error(&self, code: &'static str, span: Range<usize>, message: impl Into<String>) -> Diagnostic {
-        let place = Place { file: self.file.to_owned(), text: Arc::clone(self.text), span };
-        Diagnostic::error(code, place, message)
+        Diagnostic::error(code, self.place(span), message)
     }
 
     /// The first character that no text has: NUL or another control character.
@@ -132,8 +136,8 @@ impl<'s> Source<'s> {
     fn value(&self) -> Result<serde_yaml::Value, Box<Diagnostic>> {
         serde_yaml::from_str(self.yaml()).map_err(|error| {
             let at = self.byte(error.location().map_or(0, |location| location.index()));
-            let message = strip_location(&error.to_string());
-            Box::new(self.error("yaml-syntax", at..at, format!("this is not valid YAML: {message}")))
+            let help = "check its indentation, and put a text with special characters in '…'";
+            Box::new(self.error("yaml-syntax", at..at, "this line cannot be read").help(help))
         })
     }
 
@@ -172,7 +176,7 @@ impl<'s> Source<'s> {
             }
             _ => return Err(Box::new(self.ambiguous(shape))),
         };
-        Ok(Node { kind, span: shape.span.clone(), style: shape.style, refused })
+        Ok(Node { kind, span: shape.span.clone(), style: shape.style, refused, partial: shape.partial })
     }
 
     fn number(&self, shape: &Shape, text: &str, number: &serde_yaml::Number) -> Result<Number, Box<Diagnostic>> {
@@ -204,12 +208,6 @@ fn value_of(shape: &Shape) -> serde_yaml::Value {
             entries.iter().map(|(key, value)| (Value::String(key.scalar().to_owned()), value_of(value))).collect(),
         ),
     }
-}
-
-/// A message of a YAML reader without the place in it, which stands before the message already.
-pub(super) fn strip_location(message: &str) -> String {
-    let end = message.find(" at line ").unwrap_or(message.len());
-    message[..end].to_owned()
 }
 
 /// Whether a value is written as nothing at all.

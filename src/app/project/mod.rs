@@ -186,8 +186,7 @@ fn read_rules(
             let content = read_file(&path);
             files.push(SourceFile { path, content });
         } else {
-            let message = "passed over: a rule is a file NAME.yaml in the folder rules itself";
-            loaded.diagnostics.push(warning("passed-over", &path, message));
+            loaded.diagnostics.push(passed_over(&path));
         }
     }
     loaded.rule_files = files.iter().filter(|file| !file.path.ends_with("segments.yaml")).count();
@@ -202,6 +201,26 @@ fn read_rules(
     let (rules, problems) = rules::compile(&files, &names);
     loaded.diagnostics.extend(problems);
     rules
+}
+
+/// What stands in the folder of rules and is none, with what to do if it was meant as one.
+fn passed_over(path: &Path) -> Diagnostic {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = name.split('.').next().unwrap_or_default();
+    let lower = name.to_lowercase();
+    let is_meant = lower.contains(".yml") || lower.contains(".yaml");
+    let (message, help) = if path.is_dir() {
+        ("a folder in `rules` is not looked into", "move the rules in it into the folder `rules` itself".to_owned())
+    } else if is_meant {
+        let end = if lower.contains(".test.") { ".test" } else { "" };
+        ("this file is not read: the name of a rule file ends in `.yaml`", format!("rename it to {stem}{end}.yaml"))
+    } else {
+        (
+            "this file is not read: a rule is a file NAME.yaml",
+            "rename it if it is a rule, or move it elsewhere".to_owned(),
+        )
+    };
+    warning("passed-over", path, message).help(help)
 }
 
 /// By template, the rules that send it.
@@ -293,5 +312,5 @@ fn warning(code: &'static str, file: &Path, message: &str) -> Diagnostic {
 
 fn at_start(code: &'static str, file: &Path, message: &str) -> Diagnostic {
     let place = Place { file: file.to_path_buf(), text: "".into(), span: 0..0 };
-    Diagnostic { severity: Severity::Error, code, place, message: message.to_owned(), help: None }
+    Diagnostic::error(code, place, message)
 }

@@ -118,8 +118,11 @@ impl Checker<'_> {
                 continue;
             }
             let message = format!("this is never {text:?}: schema.yaml lists {}", quoted(&known));
-            let near = nearest(text, known.iter().map(String::as_str)).map(|near| format!("did you mean {near:?}?"));
-            self.report(Problem { help: near, ..Problem::error(other.span.clone(), "not-one-of", message) });
+            let help = match nearest(text, known.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("write one of them, or add {text:?} to its `one_of` in schema.yaml"),
+            };
+            self.report(Problem::error(other.span.clone(), "not-one-of", message).help(help));
         }
     }
 

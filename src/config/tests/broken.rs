@@ -34,7 +34,7 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
     (
         "purchase: {event: }\n",
         &[
-            "retaind.yaml:1:12: error[yaml-cut]: `event` has no value; help: inside { } a comma ends a value: put a text with a comma in quotes, or write each key on a line of its own",
+            "retaind.yaml:1:12: error[yaml-cut]: `event` has no value; help: inside { } each key has a value: write `key: value`",
         ],
     ),
     (
@@ -47,7 +47,7 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
     (
         "topics: {marketing: All, 5x: y, news: }\n",
         &[
-            "retaind.yaml:1:33: error[yaml-cut]: `news` has no value; help: inside { } a comma ends a value: put a text with a comma in quotes, or write each key on a line of its own",
+            "retaind.yaml:1:33: error[yaml-cut]: `news` has no value; help: inside { } each key has a value: write `key: value`",
         ],
     ),
     (
