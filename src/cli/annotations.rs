@@ -58,6 +58,9 @@ mod tests {
             .help("did you mean `marketing`?")
             .also(place.clone(), "::error::no");
         let warning = Diagnostic::warning("no-goal", Place { span: 0..18, ..place }, "no goal");
-        insta::assert_snapshot!(lines(&[error, warning]), @"");
+        insta::assert_snapshot!(lines(&[error, warning]), @r"
+        ::error file=rules/a%2Cb%3Ac.yaml,line=1,col=8,endColumn=17,title=error[unknown-word]::100%25 of `marketting`%0Ais no class%0Ahelp: did you mean `marketing`?%0Arules/a,b:c.yaml:1:8: ::error::no
+        ::warning file=rules/a%2Cb%3Ac.yaml,line=1,col=1,endLine=2,title=warning[no-goal]::no goal
+        ");
     }
 }

@@ -186,7 +186,31 @@ mod tests {
         let far = Diagnostic::error("duplicate-rule", place(text, 6..7), "`a` is taken")
             .also(other, "here")
             .help("rename one");
-        insta::assert_snapshot!(render(&[near, far], Color::Never), @"");
+        insta::assert_snapshot!(render(&[near, far], Color::Never), @r"
+        error[duplicate-key]: `rule` stands twice
+         --> rules/a.yaml:7:1
+          |
+        1 | rule: a
+          | ---- the first
+        ...
+        7 | rule: b
+          | ^^^^
+
+        error[duplicate-rule]: `a` is taken
+         --> rules/a.yaml:1:7
+          |
+        1 | rule: a
+          |       ^
+          |
+         ::: rules/b.yaml:1:7
+          |
+        1 | rule: a
+          |       - here
+          |
+          = help: rename one
+
+        2 errors in 1 file
+        ");
     }
 
     #[test]

@@ -262,16 +262,19 @@ fn report(piece: &Piece, found: &mut Vec<Foregone>) {
         Form::All(_) => {
             let mut parts = Vec::new();
             flatten(piece.clone(), &mut parts);
-            let all: Vec<&Piece> = parts.iter().collect();
-            if fits(&all) {
-                return parts.iter().for_each(|part| report(part, found));
-            }
-            match core(all).as_slice() {
-                [one] => report(one, found),
-                several => {
-                    found.push(Foregone { value: false, parts: several.iter().map(|one| one.part.clone()).collect() })
+            let mut rest: Vec<&Piece> = parts.iter().collect();
+            while !fits(&rest) {
+                let core = core(rest.clone());
+                match core.as_slice() {
+                    [one] => report(one, found),
+                    several => {
+                        let parts = several.iter().map(|one| one.part.clone()).collect();
+                        found.push(Foregone { value: false, parts });
+                    }
                 }
+                rest.retain(|part| !core.iter().any(|other| std::ptr::eq(*part, *other)));
             }
+            rest.into_iter().for_each(|part| report(part, found));
         }
         Form::Any(parts) => {
             let sure: Vec<Piece> = parts.iter().filter(|part| part.is_sure()).cloned().map(Piece::negated).collect();

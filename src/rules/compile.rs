@@ -7,8 +7,11 @@ use crate::condition::{Parser, Predicate};
 use crate::domain::{Diagnostic, Interest, Place, Text};
 use crate::yaml::{Document, Map, Reader, parse};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+
+/// What to do about a file that cannot be read.
+const READABLE: &str = "write it as a plain file that the daemon's user may read, or remove it";
 
 /// The name of the file that holds named conditions.
 const SEGMENTS: &str = "segments.yaml";
@@ -68,7 +71,8 @@ fn document(file: &SourceFile) -> Result<Arc<Document>, Vec<Diagnostic>> {
     match &file.content {
         Ok(bytes) => parse(&file.path, bytes).map(Arc::new),
         Err(why) => {
-            Err(vec![Diagnostic::error("unreadable", nowhere(file), format!("the file cannot be read: {why}"))])
+            let message = format!("the file cannot be read: {why}");
+            Err(vec![Diagnostic::error("unreadable", nowhere(file), message).help(READABLE)])
         }
     }
 }
@@ -116,12 +120,13 @@ fn named(map: &Map<'_>) -> Option<(String, Place)> {
 }
 
 /// What is wrong where another file has a rule of that name already.
-fn taken(first: &mut BTreeMap<String, PathBuf>, id: String, place: Place) -> Option<Diagnostic> {
+fn taken(first: &mut BTreeMap<String, Place>, id: String, place: Place) -> Option<Diagnostic> {
     if let Some(other) = first.get(&id) {
-        let message = format!("the rule `{id}` stands in {} too", other.display());
-        return Some(Diagnostic::error("duplicate-rule", place, message).help("rename one of the two"));
+        let message = format!("the rule `{id}` stands in {} too", other.file.display());
+        let problem = Diagnostic::error("duplicate-rule", place, message).help("rename one of the two");
+        return Some(problem.also(other.clone(), "the other"));
     }
-    first.insert(id, place.file);
+    first.insert(id, place);
     None
 }
 

@@ -60,7 +60,13 @@ impl Known<'_> {
         match properties.get(name) {
             Some(kind) if fits(*kind) => return Some(name.to_owned()),
             Some(kind) => {
-                item.error("type-mismatch", format!("`{name}` of `{event}` is a {kind}, not {wanted}"));
+                let fitting = fitting(properties, fits);
+                let help = if fitting.is_empty() {
+                    format!("remove it: `{event}` has none that is {wanted}")
+                } else {
+                    format!("there are: {}", fitting.join(", "))
+                };
+                item.error_with_help("type-mismatch", format!("`{name}` of `{event}` is a {kind}, not {wanted}"), help);
                 return None;
             }
             None => {}
@@ -85,7 +91,9 @@ impl Known<'_> {
             Some(attribute) if is_date(attribute.kind) => return Some(name.to_owned()),
             Some(attribute) => {
                 let message = format!("`{name}` is a {}, and a rule counts from a date", attribute.kind);
-                item.error("type-mismatch", message);
+                let dates: Vec<&str> =
+                    attributes.iter().filter(|(_, one)| is_date(one.kind)).map(|(name, _)| name.as_str()).collect();
+                item.error_with_help("type-mismatch", message, format!("there are: {}", dates.join(", ")));
                 return None;
             }
             None => format!("schema.yaml declares no attribute `{name}`"),

@@ -49,7 +49,7 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, known: &Known<'_>) ->
     if let Some(class) = class {
         weigh_goal(&map, class, goal.as_ref(), names);
     }
-    map.later(&["variants"]);
+    map.later(&[("variants", "remove it, or write a rule for each")]);
     map.close();
     let place = id?.place();
     let (stays, steps) = (stays.flatten(), steps?);
@@ -123,7 +123,8 @@ fn rule_id(item: Item<'_>, document: &Document) -> Option<String> {
         let file = if is_kebab_case(&stem) { "" } else { "; rename the file in the same way" };
         item.error_with_help("bad-name", message, format!("{help}{file}"));
     } else if id.len() > LONGEST_ID {
-        item.error("bad-name", format!("the rule's name has {} characters, more than {LONGEST_ID}", id.len()));
+        let message = format!("the rule's name has {} characters, more than {LONGEST_ID}", id.len());
+        item.error_with_help("bad-name", message, "choose a shorter one, for the file too");
     } else if id != stem {
         let message = format!("the rule is `{id}`, but its file is `{stem}`");
         let rule = if is_kebab_case(&stem) { format!("write `rule: {stem}`, or ") } else { String::new() };
@@ -205,7 +206,8 @@ fn pause_if(map: Map<'_>) -> Option<PauseIf> {
 pub(super) fn positive_span(item: Item<'_>) -> Option<Span> {
     let span = item.span()?;
     if span <= Span(0) {
-        item.error("bad-span", format!("`{}` must be longer than nothing", item.name()));
+        let help = "write a whole number and a unit, such as 30m, 24h, 180d or 2w";
+        item.error_with_help("bad-span", format!("`{}` must be longer than nothing", item.name()), help);
         return None;
     }
     Some(span)

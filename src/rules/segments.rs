@@ -39,7 +39,7 @@ pub(super) fn read(
     segments.known.extend(drafts.iter().map(|draft| (draft.name.to_owned(), Predicate::everyone())));
     if drafts.len() > MOST_SEGMENTS {
         let message = format!("there are {} segments, more than {MOST_SEGMENTS}", drafts.len());
-        reader.root().error("too-large", message);
+        reader.root().error_with_help("too-large", message, "remove those that no rule names");
         return segments;
     }
     let mut weights = BTreeMap::new();
@@ -99,7 +99,7 @@ fn is_good_name(item: Item<'_>) -> bool {
         Diagnostic::error("bad-name", item.key_place(), format!("`{name}` is not kebab-case")).help(help)
     } else if name.len() > LONGEST_NAME {
         let message = format!("the segment's name has {} characters, more than {LONGEST_NAME}", name.len());
-        Diagnostic::error("bad-name", item.key_place(), message)
+        Diagnostic::error("bad-name", item.key_place(), message).help("choose a shorter one")
     } else {
         return true;
     };

@@ -115,6 +115,9 @@ fn empty(item: Item<'_>) -> Option<Predicate> {
 
 fn groups(item: Item<'_>, asked: Asked<'_>) -> Option<Predicate> {
     let map = item.map()?;
+    if is_split(item) {
+        return None;
+    }
     let mut groups = Vec::new();
     for (name, join) in
         [("all", Predicate::all as fn(Vec<Predicate>) -> Predicate), ("any", Predicate::any), ("none", Predicate::none)]
@@ -131,6 +134,23 @@ fn groups(item: Item<'_>, asked: Asked<'_>) -> Option<Predicate> {
     }
     map.close();
     groups.into_iter().collect::<Option<Vec<_>>>().filter(|groups| !groups.is_empty()).map(Predicate::all)
+}
+
+/// Whether YAML has split a condition with `: ` in it into a key and a value. Notes it.
+fn is_split(item: Item<'_>) -> bool {
+    let pairs = item.pairs().unwrap_or_default();
+    let [(key, value)] = pairs.as_slice() else { return false };
+    let is_name = key.name.chars().all(|character| character.is_alphanumeric() || matches!(character, '_' | '-'));
+    if is_name {
+        return false;
+    }
+    let document = item.reader().document();
+    let span = key.span.start..value.node().span.end.max(key.span.end);
+    let quoted = format!("'{}'", document.text[span.clone()].trim_end().replace('\'', "''"));
+    let message = "a colon and a blank begin a value in YAML, and this condition has them inside";
+    let problem = Diagnostic::error("yaml-cut", document.place(span), message);
+    item.reader().report(problem.help(format!("put the whole condition in quotes: {quoted}")));
+    true
 }
 
 /// All parts of a list; every one of them is looked at, even when one is wrong.
@@ -235,8 +255,10 @@ fn is_cut_off(item: Item<'_>, text: &str) -> bool {
     let document = item.reader().document();
     let rest = document.text[item.node().span.end..].lines().next().unwrap_or_default();
     if item.node().style() == Style::Plain && Scan::of(text).open_quote && rest.trim_start().starts_with('#') {
-        let help = "put the whole condition in '…': a `#` behind a blank begins a comment in YAML";
-        item.error_with_help("yaml-cut", "the condition is cut off at the `#`", help);
+        let whole = format!("{}{}", item.written(), rest.trim_end()).replace('\'', "''");
+        let help = format!("put the whole condition in quotes: '{whole}'");
+        let message = "a `#` behind a blank begins a comment in YAML, so this condition is cut off there";
+        item.error_with_help("yaml-cut", message, help);
         return true;
     }
     false

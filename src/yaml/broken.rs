@@ -87,6 +87,13 @@ impl<'s> Line<'s> {
         self.start + self.text.find(self.body).unwrap_or(0)
     }
 
+    /// Whether it is neither a key with its colon nor an item nor a comment.
+    fn is_no_key(&self) -> bool {
+        let is_item = self.text.trim_start().starts_with('-');
+        let body = self.body.trim_end();
+        !(is_item || body.is_empty() || body.starts_with('#') || body.contains(": ") || body.ends_with(':'))
+    }
+
     /// The key, and the value behind it, of a line that has both.
     fn parts(&self) -> Option<(&'s str, &'s str)> {
         let (key, value) = self.body.split_once(": ")?;
@@ -138,12 +145,12 @@ fn alias(source: &Source<'_>, line: &Line<'_>, info: &str, at: usize) -> Option<
         (message, format!("write {}\"{text}\"", key.map(|key| format!("{key}: ")).unwrap_or_default()))
     } else if first == "*" {
         (
-            "an alias (`*name`) is not allowed".to_owned(),
+            "a value cannot begin with `*`: YAML takes it for an alias".to_owned(),
             format!("write the value out, or if it is a text put it in quotes: {}", in_quotes(text)),
         )
     } else {
         (
-            "an anchor (`&name`) is not allowed".to_owned(),
+            "a value cannot begin with `&`: YAML takes it for an anchor".to_owned(),
             format!("write the value out, or if it is a text put it in quotes: {}", in_quotes(text)),
         )
     };
@@ -165,11 +172,13 @@ fn told(source: &Source<'_>, line: &Line<'_>, info: &str, at: usize) -> Told {
     }
     if has("escape") || has("hexadecimal") {
         let help = "write `\\\\` for a backslash, or put the text in '…', where a backslash is itself";
+        let here = escape(line).unwrap_or(here);
         return Told::new(here, "inside \"…\" a backslash begins an escape, and this one is unknown", help);
     }
     if has("block sequence entries") {
         let message = "a list cannot begin on the line of its key";
-        return Told::new(here, message, "begin it on the next line, indented by two blanks: `  - …`");
+        let value = line.parts().map_or("- …", |(_, value)| value);
+        return Told::new(here, message, format!("begin it on the next line, indented by two blanks: `  {value}`"));
     }
     if has("trailing content") {
         let help = format!("put the whole of it in single quotes: {}", line.quoted());
@@ -196,11 +205,23 @@ fn told(source: &Source<'_>, line: &Line<'_>, info: &str, at: usize) -> Told {
             ..Told::new(tab, "a tab where YAML wants blanks", "write blanks instead of the tab")
         };
     }
-    other(line, info, here)
+    other(source, line, info, here)
+}
+
+/// Where a line has a backslash that begins no escape.
+fn escape(line: &Line<'_>) -> Option<Range<usize>> {
+    let mut characters = line.text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        let next = (character == '\\').then(|| characters.next()).flatten();
+        if let Some((_, letter)) = next.filter(|(_, letter)| !"0abtnvfre \"/\\N_LPxuU\t".contains(*letter)) {
+            return Some(line.start + at..line.start + at + 1 + letter.len_utf8());
+        }
+    }
+    None
 }
 
 /// What is wrong with a line as such, or at least where it is.
-fn other(line: &Line<'_>, info: &str, here: Range<usize>) -> Told {
+fn other(source: &Source<'_>, line: &Line<'_>, info: &str, here: Range<usize>) -> Told {
     let has = |part: &str| info.contains(part);
     if has("block scalar") {
         return if has("comment or line break") {
@@ -212,8 +233,8 @@ fn other(line: &Line<'_>, info: &str, here: Range<usize>) -> Told {
         };
     }
     if has("tag") || has("handle") {
-        let help = format!("a `!` at the start is a tag in YAML; put the whole text in quotes: {}", line.quoted());
-        let message = "a tag (`!name`) is not allowed";
+        let help = format!("put the whole text in quotes: {}", line.quoted());
+        let message = "a value cannot begin with `!`: YAML takes it for a tag";
         return Told { code: "yaml-tag", ..Told::new(line.span(), message, help) };
     }
     if has("directive") || has("version") {
@@ -236,7 +257,7 @@ fn other(line: &Line<'_>, info: &str, here: Range<usize>) -> Told {
         return Told::new(line.span(), "this line stands in a list, but is no item of it", help);
     }
     if has("simple key") || has("must be followed by a valid YAML whitespace") {
-        return no_key(line);
+        return no_key(source, line);
     }
     if has("expected key") || has("indentation") {
         let help = "let all keys that belong together begin in one column, and each item of a list with `- `";
@@ -246,16 +267,28 @@ fn other(line: &Line<'_>, info: &str, here: Range<usize>) -> Told {
     Told::new(line.span(), "this line cannot be read", help)
 }
 
-/// A line that is no `key: value`.
-fn no_key(line: &Line<'_>) -> Told {
-    let message = "this line is no `key: value`";
+/// A line that is no `key: value`: this one, or the last one above it, for the scanner looks ahead.
+fn no_key(source: &Source<'_>, at: &Line<'_>) -> Told {
+    let mut line = Line { ..*at };
+    while !line.is_no_key() && line.start > source.byte(0) {
+        line = Line::of(source, line.start - 1);
+    }
+    let line = if line.is_no_key() { line } else { Line { ..*at } };
+    let above = Line::of(source, line.start.saturating_sub(1));
+    let indentation = |line: &Line<'_>| line.text.len() - line.text.trim_start().len();
+    let is_in_list = above.text.trim_start().starts_with("- ") && indentation(&above) == indentation(&line);
+    if is_in_list && line.start > source.byte(0) {
+        let help = format!("begin it with `- `, as the line above: `- {}`", line.body.trim());
+        return Told::new(line.span(), "this line stands in a list, but is no item of it", help);
+    }
     let glued = line.body.split_once(':').filter(|(key, value)| is_word(key) && !value.is_empty());
-    let help = match glued {
-        Some((key, value)) => format!("write a blank behind the colon: `{key}: {}`", value.trim()),
-        None if is_word(line.body) => format!("write a colon and a value behind it: `{}: …`", line.body),
-        None => "a line of a map is `key: value`, a line of a list `- value`".to_owned(),
+    let help = match (glued, line.body.split_once(' ').filter(|(key, _)| is_word(key))) {
+        (Some((key, value)), _) => format!("write a blank behind the colon: `{key}: {}`", value.trim()),
+        (None, Some((key, value))) => format!("write a colon behind the key: `{key}: {}`", value.trim()),
+        _ if is_word(line.body) => format!("write a colon and a value behind it: `{}: …`", line.body),
+        _ => "a line of a map is `key: value`, a line of a list `- value`".to_owned(),
     };
-    Told::new(line.span(), message, help)
+    Told::new(line.span(), "this line is no `key: value`", help)
 }
 
 /// A colon where no value may begin: in a text, or in a line that is indented too far.
@@ -327,18 +360,18 @@ fn open_quote(line: &str) -> Option<usize> {
 
 /// Brackets that do not match, or what stands between them.
 fn bracket(source: &Source<'_>, line: &Line<'_>, info: &str, at: usize) -> Told {
-    let start = value_of_key(source, at.saturating_sub(1)).map_or(line.start, |mend| match mend {
-        Mend::Value(key, _) => key,
-        Mend::Character(byte) => byte,
-    });
-    let open = open_bracket(source.slice(start..at)).map(|open| start + open);
+    let open = open_bracket_before(source, at);
     match open {
         Some(open) if !source.slice(open..at).contains('\n') && at < line.start + line.text.trim_end().len() => {
-            let help = format!(
-                "a text that holds a quote, a comma, a bracket or a colon must stand in quotes as a whole: {}",
-                suggested_item(source.slice(open + 1..line.start + line.text.len()))
-            );
-            Told::new(open..at, "what stands here in brackets cannot be read", help)
+            let item = item_at(source.slice(open + 1..line.start + line.text.len()), at - open - 1);
+            let span = open + 1 + item.start..open + 1 + item.end;
+            let written = source.slice(span.clone());
+            let quoted = match written.split_once(": ").filter(|(key, _)| is_word(key)) {
+                Some((key, value)) => format!("{key}: {}", in_quotes(value)),
+                None => in_quotes(written),
+            };
+            let message = "inside [ ] and { } a text with a quote, a comma, a bracket or a colon in it cannot be read";
+            Told::new(span, message, format!("put the whole text in quotes: {quoted}"))
         }
         Some(open) => {
             let bracket = source.slice(open..open + 1);
@@ -358,12 +391,43 @@ fn bracket(source: &Source<'_>, line: &Line<'_>, info: &str, at: usize) -> Told 
     }
 }
 
-/// The first item of what stands behind a bracket, in quotes.
-fn suggested_item(rest: &str) -> String {
-    let item = rest.trim_end().trim_end_matches([']', '}']);
-    let (key, value) =
-        item.split_once(": ").filter(|(key, _)| is_word(key)).map_or(("", item), |(key, value)| (key, value));
-    if key.is_empty() { in_quotes(value) } else { format!("{key}: {}", in_quotes(value)) }
+/// The bytes of the item in which a byte stands, in what follows an opening bracket: up to a comma or a bracket that is not
+/// inside others.
+fn item_at(text: &str, at: usize) -> Range<usize> {
+    let (mut start, mut depth, mut quote) = (0, 0_usize, None);
+    for (byte, character) in text.char_indices() {
+        match (quote, character) {
+            (Some(open), _) if character == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(character),
+            (None, '[' | '{' | '(') => depth += 1,
+            (None, ']' | '}' | ')') if depth > 0 => depth -= 1,
+            (None, ',' | ']' | '}') if depth == 0 && byte >= at => return trimmed(text, start..byte),
+            (None, ',') if depth == 0 => start = byte + 1,
+            (None, _) => {}
+        }
+    }
+    trimmed(text, start..text.len())
+}
+
+fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
+    let inner = &text[span.clone()];
+    let start = span.start + inner.len() - inner.trim_start().len();
+    start..(span.start + inner.trim_end().len()).max(start)
+}
+
+/// Where the innermost bracket stands that is open at a byte: under the key of the first level that this byte stands
+/// under, or that before it, for the scanner looks ahead.
+fn open_bracket_before(source: &Source<'_>, at: usize) -> Option<usize> {
+    let mut end = at;
+    for _ in 0..2 {
+        let Some(Mend::Value(key, _)) = value_of_key(source, end.saturating_sub(1)) else { return None };
+        if let Some(open) = open_bracket(source.slice(key..at)) {
+            return Some(key + open);
+        }
+        end = key;
+    }
+    None
 }
 
 /// Where the innermost bracket stands that a text leaves open; texts in quotes are left out.

@@ -53,7 +53,9 @@ pub(super) fn shape(source: &Source<'_>) -> Result<(Shape, Vec<Diagnostic>), Vec
         let at = source.byte(error.marker().index());
         let broken = broken::tell(source, error.info(), at);
         let known = broken.mend.filter(|mend| told.len() < MAX_BROKEN && !mends.contains(mend));
-        told.push(broken.problem);
+        if !told.contains(&broken.problem) {
+            told.push(broken.problem);
+        }
         let Some(mend) = known else {
             pass.problems.append(&mut told);
             pass.unreadable = true;
@@ -112,8 +114,8 @@ impl<'s> Pass<'s> {
         match event {
             Event::DocumentStart(_) => self.document(span)?,
             Event::Alias(_) => {
-                self.problem("yaml-alias", span.clone(), "an alias (`*name`) is not allowed").help =
-                    Some("write the value out, or put a text that begins with * in quotes".into());
+                self.problem("yaml-alias", span.clone(), "a value cannot begin with `*`: YAML takes it for an alias")
+                    .help = Some("write the value out; a text that begins with * stands in quotes".into());
                 self.put(Shape {
                     form: Form::Scalar("alias".into()),
                     span,
@@ -183,18 +185,36 @@ impl<'s> Pass<'s> {
     fn decorations(&mut self, span: &Range<usize>, anchor: usize, tag: Option<&Tag>) {
         // With a tag, an `&` further on is more likely part of a condition.
         if anchor > 0 && tag.is_none() {
-            self.problem("yaml-anchor", span.clone(), "an anchor (`&name`) is not allowed").help =
-                Some("write the value out, or put a text that begins with & in quotes".into());
+            self.problem("yaml-anchor", span.clone(), "a value cannot begin with `&`: YAML takes it for an anchor")
+                .help = Some(self.anchored(span));
         }
         if tag.is_some() {
             let line = self.source.rest_of_line(span.start).trim_end();
             let cure = if line.contains(['\'', '#', ',', '}', ']']) || line.len() > 60 {
-                "a `!` at the start is a tag in YAML; put the whole text in quotes".to_owned()
+                "put the whole text in quotes".to_owned()
             } else {
-                format!("a `!` at the start is a tag in YAML; put the whole text in quotes: '{line}'")
+                format!("put the whole text in quotes: '{line}'")
             };
             let end = span.start + line.len();
-            self.problem("yaml-tag", span.start..end, "a tag (`!name`) is not allowed").help = Some(cure);
+            self.problem("yaml-tag", span.start..end, "a value cannot begin with `!`: YAML takes it for a tag").help =
+                Some(cure);
+        }
+    }
+
+    /// What to write for what begins with `&`.
+    fn anchored(&self, span: &Range<usize>) -> String {
+        // The place may be that of the anchor or of what stands behind it.
+        let (start, line) = self.source.line_at(span.start);
+        let text = line.find('&').map_or(line, |at| &line[at..]).trim();
+        if text.starts_with("&&") {
+            return "leave out the `&&`: the lines of a list hold together; inside a text it ends the line above"
+                .into();
+        }
+        let rest = text.split_once(' ').map_or("", |(_, rest)| rest).trim();
+        if start > span.start || rest.is_empty() || rest.starts_with('#') {
+            "write the value out; a text that begins with & stands in quotes".into()
+        } else {
+            format!("write the value alone: {rest}")
         }
     }
 
@@ -211,7 +231,8 @@ impl<'s> Pass<'s> {
 
     fn too_deep(&mut self, span: Range<usize>) -> Option<()> {
         let message = format!("lists and maps lie more than {MAX_DEPTH} deep in one another");
-        self.problem("yaml-depth", span, message);
+        self.problem("yaml-depth", span, message).help =
+            Some("write it flatter; check the indentation and the brackets".into());
         self.unreadable = true;
         None
     }
@@ -292,9 +313,9 @@ impl<'s> Pass<'s> {
     fn key(&mut self, mut key: Shape) {
         let (code, message, help) = match &key.form {
             Form::List(_) => ("yaml-key", "a list cannot be a key", "write a name before the colon"),
-            Form::Map(_) => ("yaml-key", "a map cannot be a key", "put a text that holds {{ }} in quotes"),
+            Form::Map(_) => ("yaml-key", "a text that begins with `{` must stand in quotes", "write \"{{ … }}\""),
             Form::Scalar(text) if text == "<<" && key.style == Style::Plain => {
-                ("yaml-merge", "a merge key (`<<`) is not allowed", "write the keys out")
+                ("yaml-merge", "a merge key (`<<`) is not allowed", "write out here the keys that it stands for")
             }
             Form::Scalar(_) if is_absent(&key) => ("yaml-key", "a key without a name", "write a name before the colon"),
             Form::Scalar(_) => ("", "", ""),
@@ -302,7 +323,10 @@ impl<'s> Pass<'s> {
         if !code.is_empty() {
             // What was found wrong inside a `{{ }}` that should have been quoted would only mislead.
             self.problems.retain(|other| other.code != "yaml-cut" || !key.span.contains(&other.place.span.start));
-            self.problem(code, key.span.clone(), message).help = Some(help.into());
+            let braced = format!("{{{}}}", self.source.slice(key.span.clone()));
+            let is_braced = matches!(key.form, Form::Map(_)) && self.source.slice(key.span.clone()).starts_with('{');
+            let help = if is_braced { format!("write \"{braced}\"") } else { help.to_owned() };
+            self.problem(code, key.span.clone(), message).help = Some(help);
             key.refused = true;
         }
         let is_merge = code == "yaml-merge";

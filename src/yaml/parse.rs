@@ -52,8 +52,9 @@ fn decode(file: &Path, bytes: &[u8]) -> Result<Arc<str>, Box<Diagnostic>> {
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
-        let message = format!("not UTF-8: byte {} is no part of a character", error.valid_up_to());
-        Diagnostic::error("not-utf8", place(valid), message).help("save the file as UTF-8")
+        let message = "the file is not in UTF-8: this letter is stored in another way";
+        Diagnostic::error("not-utf8", place(valid), message)
+            .help("save it as UTF-8; editors ask for the encoding under \"Save as\"")
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text).into())
 }

@@ -59,7 +59,9 @@ fn each_broken_project_is_told_what_to_write() {
         settings.set_snapshot_path(folder().join(&name));
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
-        let compared = std::panic::catch_unwind(|| settings.bind(|| insta::assert_snapshot!("expected", shown)));
+        let compared = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            settings.bind(|| insta::assert_snapshot!("expected", shown));
+        }));
         wrong.extend(compared.err().map(|_| name));
     }
     assert!(wrong.is_empty(), "what is said has changed: {wrong:?}");

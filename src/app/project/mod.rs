@@ -175,7 +175,10 @@ fn read_rules(
     let mut files = Vec::new();
     if !loaded.has_rules {
         let message = "there is no such folder, so there are no rules";
-        loaded.diagnostics.push(warning("no-rules", &folder.join("rules"), message));
+        let problem = warning("no-rules", &folder.join("rules"), message);
+        loaded
+            .diagnostics
+            .push(problem.help("make a folder `rules` beside retaind.yaml, and in it a file NAME.yaml for each rule"));
     }
     for entry in entries(&folder.join("rules"), loaded) {
         let path = folder.join("rules").join(&entry);
@@ -304,6 +307,7 @@ fn describe(error: &std::io::Error) -> String {
 
 fn unreadable(file: &Path, why: &str) -> Diagnostic {
     at_start("unreadable", file, &format!("cannot be read: {why}"))
+        .help("write it as a plain file that the daemon's user may read, or remove it")
 }
 
 fn warning(code: &'static str, file: &Path, message: &str) -> Diagnostic {

@@ -25,7 +25,8 @@ const SYMBOLS: [(&str, &str, &str); 15] = [
 ];
 
 /// Words that are no operators or values here: in lower case, what was plainly meant, what to write.
-const WORDS: [(&str, &str, &str); 14] = [
+const WORDS: [(&str, &str, &str); 15] = [
+    ("if", "", "write the condition alone: `when` asks it already; or `condition ? this : that`"),
     ("and", "&&", "write `&&`"),
     ("or", "||", "write `||`"),
     ("not", "", "write `!` in front, such as `!customer.wholesale`, or `!(x in [...])`"),
@@ -50,7 +51,7 @@ pub(super) fn find(tokens: &[Token<'_>], source: &str, slips: &mut Vec<Slip>) {
         let slip = match token.class {
             Class::Symbol => symbol(token),
             Class::Name if before.is_some_and(|before| before.is(".")) => macro_call(token, after).map(Slip::unclear),
-            Class::Name => word(token, before, after),
+            Class::Name => null(token, &tokens[..index]).or_else(|| word(token, before, after)),
             Class::Number => number(token, &tokens[..index], after, source),
             Class::Text => None,
         };
@@ -101,10 +102,13 @@ fn number(token: &Token<'_>, before: &[Token<'_>], after: Option<&Token<'_>>, so
     let text = token.text;
     let fail = |message: String, help: String| Problem::error(token.span(), "syntax", message).help(help);
     if let Some(span) = thousands(token, before) {
-        let digits: String = source[span.clone()].chars().filter(char::is_ascii_digit).collect();
+        let digits: String = source[span.clone()].chars().filter(|character| *character != ',').collect();
         let message = format!("`{}` is not one number", &source[span.clone()]);
         let problem = Problem::error(span, "syntax", message).help(format!("write `{digits}`"));
         return Some(Slip::meaning(problem, digits));
+    }
+    if let Some(day) = day(token, before) {
+        return Some(day);
     }
     let is_number = text.parse::<Number>().is_ok() || text.parse::<f64>().is_ok();
     let glued = text.find(|c: char| c.is_ascii_alphabetic() || c == '_').filter(|_| !is_number);
@@ -133,6 +137,38 @@ fn number(token: &Token<'_>, before: &[Token<'_>], after: Option<&Token<'_>>, so
         return Some(Slip::unclear(problem.help("write it as a fraction, such as `0.1`")));
     }
     None
+}
+
+/// `customer.plan != null`
+fn null(token: &Token<'_>, before: &[Token<'_>]) -> Option<Slip> {
+    let [.., root, point, name, operator] = before else { return None };
+    let is_null = matches!(token.text.to_ascii_lowercase().as_str(), "null" | "none" | "nil" | "undefined");
+    let not = match operator.text {
+        "==" | "=" | "===" | "is" => "!",
+        "!=" | "<>" | "!==" => "",
+        _ => return None,
+    };
+    if !is_null || !point.is(".") || root.class != Class::Name || name.class != Class::Name {
+        return None;
+    }
+    let problem = Problem::error(token.span(), "syntax", format!("`{}` means nothing in a condition", token.text));
+    Some(Slip::unclear(problem.help(format!("write `{not}has({}.{})`", root.text, name.text))))
+}
+
+/// `2026-01-01`, which would be a subtraction.
+fn day(token: &Token<'_>, before: &[Token<'_>]) -> Option<Slip> {
+    let [.., year, first, month, second] = before else { return None };
+    let digits = |token: &Token<'_>, count: usize| token.class == Class::Number && token.text.len() == count;
+    let glued = year.span().end == first.start && first.span().end == month.start && month.span().end == second.start;
+    let is_day = digits(year, 4) && first.is("-") && digits(month, 2) && second.is("-") && digits(token, 2);
+    if !is_day || !glued || second.span().end != token.start {
+        return None;
+    }
+    let day = format!("{}-{}-{}", year.text, month.text, token.text);
+    let problem = Problem::error(year.start..token.span().end, "syntax", format!("`{day}` subtracts three numbers"));
+    let help =
+        format!("write `date(\"{day}\")` for the day, or `timestamp(\"{day}T00:00:00Z\")` for its first instant");
+    Some(Slip::unclear(problem.help(help)))
 }
 
 /// `30d` as a condition writes it.

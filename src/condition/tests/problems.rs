@@ -170,7 +170,7 @@ fn where_a_slip_has_one_plain_meaning_the_rest_is_checked_too() {
         ),
         (
             "customer.plan == “fre” & orders.count > 'a'",
-            vec![("“fre”".into(), "not-one-of"), slip("“fre”"), slip("&"), (">".into(), "type-mismatch")],
+            vec![slip("“fre”"), ("“fre”".into(), "not-one-of"), slip("&"), (">".into(), "type-mismatch")],
         ),
         ("since(orders.last_at) ≥ 30d && customer.x", vec![slip("≥"), slip("30d"), ("x".into(), "unknown-attribute")]),
         ("not (customer.x) or TRUE", vec![slip("not"), ("x".into(), "unknown-attribute"), slip("or"), slip("TRUE")]),

@@ -1,7 +1,7 @@
 //! A map whose keys are known beforehand.
 
 use super::item::suggestion;
-use super::meant::meant;
+use super::meant::{example, meant};
 use super::{Item, MAX_PROBLEMS};
 use crate::domain::{Diagnostic, Place};
 use crate::yaml::{Key, Kind, Node};
@@ -65,7 +65,7 @@ impl<'r> Map<'r> {
     #[must_use]
     pub fn required(&self, name: &'static str) -> Option<Item<'r>> {
         if !self.has(name) {
-            self.missing(name, None);
+            self.missing(name, Some(&example(name)));
             return None;
         }
         self.optional(name)
@@ -97,12 +97,12 @@ impl<'r> Map<'r> {
     }
 
     /// Notes keys that a later version will take.
-    pub fn later(&self, names: &[&'static str]) {
-        for name in names {
+    pub fn later(&self, names: &[(&'static str, &str)]) {
+        for (name, help) in names {
             if let Some(item) = self.get(name) {
                 let message = format!("`{name}` is not supported in this version");
                 let problem = Diagnostic::error("not-supported", item.key_place(), message);
-                item.reader().report(problem.help("remove it"));
+                item.reader().report(problem.help(*help));
                 self.passed.borrow_mut().push(name);
             }
             self.known.borrow_mut().retain(|known| known != name);

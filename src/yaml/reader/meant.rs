@@ -3,7 +3,7 @@
 use crate::domain::nearest;
 
 /// A key of another tool or another language: as typed in small letters, ours, and what is to be known of ours.
-const SYNONYMS: [(&str, &str, &str); 46] = [
+const SYNONYMS: [(&str, &str, &str); 50] = [
     ("and", "all", " every line of its list must hold"),
     ("or", "any", " one line of its list is enough"),
     ("not", "none", " no line of its list may hold"),
@@ -18,6 +18,10 @@ const SYNONYMS: [(&str, &str, &str); 46] = [
     ("name", "rule", ""),
     ("type", "class", ""),
     ("kind", "class", ""),
+    ("kind", "type", ""),
+    ("enum", "one_of", ""),
+    ("values", "one_of", ""),
+    ("options", "one_of", ""),
     ("category", "class", ""),
     ("cron", "schedule", ""),
     ("on", "trigger", ""),
@@ -64,4 +68,27 @@ pub(super) fn meant(key: &str, names: &[&'static str]) -> Option<(&'static str, 
         return None;
     }
     nearest(&lower, names.iter().copied()).map(|near| (near, ""))
+}
+
+/// How a key that is missing is written.
+pub(super) fn example(key: &str) -> String {
+    let line = match key {
+        "rule" => "rule: NAME`, the file's name without `.yaml",
+        "class" => "class: marketing` (consent, caps and quiet hours are obeyed) or `class: service",
+        "trigger" => "trigger: {schedule: \"0 10 * * *\", timezone: customer}",
+        "steps" => "steps:`, and below it `  - email: TEMPLATE",
+        "event" => "event: Order Completed",
+        "within" => "within: 30d",
+        "to" => "to: ENDPOINT",
+        "per" => "per: 1d",
+        "more_than" => "more_than: 200",
+        "max" => "max: 1",
+        "subject" => "subject: \"Hello\"",
+        "secret" => "secret: {file: PATH}",
+        "url" => "url: https://HOST/PATH",
+        "from" => "from: hello@shop.example",
+        "timezone" => "timezone: Europe/Zagreb",
+        other => return format!("add `{other}: …`"),
+    };
+    format!("add `{line}`")
 }
