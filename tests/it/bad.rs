@@ -81,6 +81,54 @@ fn no_problem_leaves_a_person_without_help() {
 fn github_is_told_of_each_problem_in_a_command_of_its_own() {
     let project = laid("key-twice");
     let ran = project.run(&["check", "--format", "github"]).exits(65);
-    assert_eq!(ran.out, "");
-    assert_eq!(ran.err, "");
+    let expected = "::error file=rules/win-back.yaml,line=10,col=1,endColumn=11,title=error[duplicate-key]::the key `again_after` stands twice in this map, first on line 8%0Ahelp: keep one of the two%0Arules/win-back.yaml:8:1: the first\n";
+    assert_eq!(ran.out, expected);
+    assert_eq!(ran.err, "1 rule, 1 template: 1 error, 0 warnings\n");
+}
+
+/// Where codes of problems stand; tests are left out.
+const SOURCES: [&str; 7] =
+    ["src/yaml", "src/condition", "src/rules", "src/config", "src/templates", "src/app/project", "src/domain"];
+
+/// Words with a hyphen in those sources that are no codes.
+const NO_CODES: [&str; 6] = ["color-scheme", "pt-br", "supported-color-schemes", "utf-8", "win-back", "big-spenders"];
+
+fn sources(folder: &Path, found: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.file_stem().is_some_and(|stem| stem == "tests") {
+            continue;
+        }
+        if path.is_dir() {
+            sources(&path, found);
+        } else {
+            let text = fs::read_to_string(&path).expect("a source");
+            found.push_str(text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default());
+        }
+    }
+}
+
+#[test]
+fn every_code_stands_in_the_documentation_and_every_documented_code_is_told() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut text = String::new();
+    SOURCES.iter().for_each(|folder| sources(&root.join(folder), &mut text));
+    let rules = fs::read_to_string(root.join("docs/RULES.md")).expect("the reference of rules");
+    let section =
+        rules.split("## What check says").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a section");
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let documented: Vec<&str> = cells.flat_map(|cell| cell.split('`')).filter(|word| !word.trim().is_empty()).collect();
+    assert!(documented.len() > 80, "{documented:?}");
+    for code in &documented {
+        assert!(text.contains(&format!("\"{code}\"")), "`{code}` is documented and never told");
+    }
+    let is_code = |word: &&str| {
+        word.contains('-')
+            && word.starts_with(|first: char| first.is_ascii_lowercase())
+            && !word.ends_with('-')
+            && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    for word in text.split('"').filter(is_code).filter(|word| !NO_CODES.contains(word)) {
+        assert!(documented.contains(&word), "`{word}` is told and not documented in docs/RULES.md");
+    }
 }

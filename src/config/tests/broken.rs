@@ -148,7 +148,7 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
         &[
             "retaind.yaml:1:8: warning[no-write-keys]: `public` without `write_keys` takes no events: every call is answered 401; help: name a key that senders give: write_keys: [{file: write.key}]",
             "retaind.yaml:1:16: error[bad-value]: `8025` is no address with a port; help: write it like 127.0.0.1:8025 or [::1]:8025",
-            "retaind.yaml:1:22: warning[not-supported]: `http.public_url` is not supported in this version, and does nothing yet",
+            "retaind.yaml:1:22: warning[not-supported]: `http.public_url` is not supported in this version, and does nothing yet; help: leave it out until then",
             "retaind.yaml:1:34: error[bad-url]: `public_url` is no address of the web; help: write https://HOST/PATH",
             "retaind.yaml:1:61: error[bad-value]: `admin` must be an address of this machine alone; help: write 127.0.0.1:PORT, or the path of a unix socket",
         ],

@@ -72,6 +72,22 @@ fn every_problem_of_a_broken_rule_is_told_with_its_place() {
 }
 
 #[test]
+fn a_marketing_rule_wants_a_goal_and_a_service_rule_no_purchase() {
+    let told = |text: &str| -> Vec<String> {
+        whole(&[file("rules/a.yaml", text)], true).1.iter().map(Diagnostic::to_string).collect()
+    };
+    let goal = |event: &str| format!("{GOOD}goal: {{event: {event}, within: 30d}}\n");
+    let service = |text: &str| text.replace("class: marketing", "class: service");
+    let no_goal = "rules/a.yaml:2:8: warning[no-goal]: a marketing rule without a goal: nobody will see what it is worth; help: add a line: `goal: {event: Order Completed, within: 30d}`";
+    let service_goal = "rules/a.yaml:9:15: warning[service-goal]: a rule that is meant to bring a purchase is marketing, and this one is `class: service`; help: write `class: marketing`, so that consent, caps and quiet hours are obeyed, or another goal";
+    assert_eq!(told(GOOD), [no_goal]);
+    assert_eq!(told(&service(GOOD)), [""; 0]);
+    assert_eq!(told(&goal("Order Completed")), [""; 0]);
+    assert_eq!(told(&service(&goal("Order Completed"))), [service_goal]);
+    assert_eq!(told(&service(&goal("Ticket Solved"))), [""; 0]);
+}
+
+#[test]
 fn one_broken_file_does_not_hide_the_others() {
     let files = [
         file("rules/gone.yaml", ""),
