@@ -274,7 +274,9 @@ fn report(piece: &Piece, found: &mut Vec<Foregone>) {
                 }
                 rest.retain(|part| !core.iter().any(|other| std::ptr::eq(*part, *other)));
             }
-            rest.into_iter().for_each(|part| report(part, found));
+            for part in rest {
+                report(part, found);
+            }
         }
         Form::Any(parts) => {
             let sure: Vec<Piece> = parts.iter().filter(|part| part.is_sure()).cloned().map(Piece::negated).collect();
@@ -286,7 +288,9 @@ fn report(piece: &Piece, found: &mut Vec<Foregone>) {
                     return found.push(Foregone { value: true, parts: core.iter().map(back).collect() });
                 }
             }
-            parts.iter().for_each(|part| report(part, found));
+            for part in parts {
+                report(part, found);
+            }
         }
     }
 }
@@ -422,9 +426,8 @@ fn of_comparison(comparison: Comparison, compared: &Compared) -> Sides {
                 Comparison::NotEqual => false,
                 _ => return signed(comparison, terms),
             };
-            let (term, text) = match &**terms {
-                (term, Term::Constant(text)) | (Term::Constant(text), term) => (term, text),
-                _ => return signed(comparison, terms),
+            let ((term, Term::Constant(text)) | (Term::Constant(text), term)) = &**terms else {
+                return signed(comparison, terms);
             };
             let only = Set::Only([text.clone()].into());
             let (yes, no) = if equal { (only.clone(), only.complement()) } else { (only.complement(), only) };
@@ -439,11 +442,11 @@ fn ordinal(day: Date) -> i128 {
 }
 
 /// A comparison of a term with a constant, and the term; of two terms, which of them is the larger.
-fn limited<'t, K: Ordered>(
+fn limited<K: Ordered>(
     comparison: Comparison,
-    terms: &'t (Term<K>, Term<K>),
+    terms: &(Term<K>, Term<K>),
     number: impl Fn(&K::Constant) -> i128,
-) -> (Sides, Option<&'t Term<K>>) {
+) -> (Sides, Option<&Term<K>>) {
     let (term, bound, comparison) = match terms {
         (term, Term::Constant(bound)) => (term, bound, comparison),
         (Term::Constant(bound), term) => (term, bound, comparison.mirrored()),
@@ -526,8 +529,7 @@ fn presupposed(test: &Term<Flag>) -> Option<(String, Set)> {
     let first = *leaves.first()?;
     let is_same = |leaf: &Leaf<'_>| match (leaf, &first) {
         (Leaf::Orders(_), Leaf::Orders(_)) => true,
-        (Leaf::Attribute(one), Leaf::Attribute(other)) => one == other,
-        (Leaf::Event(one, _), Leaf::Event(other, _)) => one == other,
+        (Leaf::Attribute(one), Leaf::Attribute(other)) | (Leaf::Event(one, _), Leaf::Event(other, _)) => one == other,
         _ => false,
     };
     if matches!(test, Term::Own(Flag::Has(_))) || !leaves.iter().all(is_same) || !is_unknown_of_nobody(test) {

@@ -181,7 +181,9 @@ fn told(source: &Source<'_>, line: &Line<'_>, info: &str, at: usize) -> Told {
         return Told::new(here, message, format!("begin it on the next line, indented by two blanks: `  {value}`"));
     }
     if has("trailing content") {
-        let help = format!("put the whole of it in single quotes: {}", line.quoted());
+        let open = open_bracket_before(source, at).filter(|open| *open >= line.start);
+        let quoted = open.map_or_else(|| line.quoted(), |open| item_quoted(source, line, open, at).1);
+        let help = format!("put the whole of it in single quotes: {quoted}");
         return Told::new(behind_quote(line, at), "the text goes on behind its closing quote", help);
     }
     if has("flow") || has("misplaced bracket") || has("may not precede") {
@@ -346,12 +348,11 @@ fn open_quote(line: &str) -> Option<usize> {
     for (at, character) in line.char_indices() {
         match open {
             Some((_, quote)) if character == quote && (quote == '\'' || before != '\\') => open = None,
-            Some(_) => {}
             None if matches!(character, '"' | '\'') && matches!(before, ' ' | '[' | '{' | ',') => {
                 open = Some((at, character));
             }
             None if character == '#' && before == ' ' => break,
-            None => {}
+            _ => {}
         }
         before = character;
     }
@@ -363,13 +364,7 @@ fn bracket(source: &Source<'_>, line: &Line<'_>, info: &str, at: usize) -> Told 
     let open = open_bracket_before(source, at);
     match open {
         Some(open) if !source.slice(open..at).contains('\n') && at < line.start + line.text.trim_end().len() => {
-            let item = item_at(source.slice(open + 1..line.start + line.text.len()), at - open - 1);
-            let span = open + 1 + item.start..open + 1 + item.end;
-            let written = source.slice(span.clone());
-            let quoted = match written.split_once(": ").filter(|(key, _)| is_word(key)) {
-                Some((key, value)) => format!("{key}: {}", in_quotes(value)),
-                None => in_quotes(written),
-            };
+            let (span, quoted) = item_quoted(source, line, open, at);
             let message = "inside [ ] and { } a text with a quote, a comma, a bracket or a colon in it cannot be read";
             Told::new(span, message, format!("put the whole text in quotes: {quoted}"))
         }
@@ -391,6 +386,18 @@ fn bracket(source: &Source<'_>, line: &Line<'_>, info: &str, at: usize) -> Told 
     }
 }
 
+/// Where the item of a list or a map in brackets stands that holds a byte, and the item with its text in quotes.
+fn item_quoted(source: &Source<'_>, line: &Line<'_>, open: usize, at: usize) -> (Range<usize>, String) {
+    let item = item_at(source.slice(open + 1..line.start + line.text.len()), at - open - 1);
+    let span = open + 1 + item.start..open + 1 + item.end;
+    let written = source.slice(span.clone());
+    let quoted = match written.split_once(": ").filter(|(key, _)| is_word(key)) {
+        Some((key, value)) => format!("{key}: {}", in_quotes(value)),
+        None => in_quotes(written),
+    };
+    (span, quoted)
+}
+
 /// The bytes of the item in which a byte stands, in what follows an opening bracket: up to a comma or a bracket that is not
 /// inside others.
 fn item_at(text: &str, at: usize) -> Range<usize> {
@@ -398,13 +405,12 @@ fn item_at(text: &str, at: usize) -> Range<usize> {
     for (byte, character) in text.char_indices() {
         match (quote, character) {
             (Some(open), _) if character == open => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(character),
             (None, '[' | '{' | '(') => depth += 1,
             (None, ']' | '}' | ')') if depth > 0 => depth -= 1,
             (None, ',' | ']' | '}') if depth == 0 && byte >= at => return trimmed(text, start..byte),
             (None, ',') if depth == 0 => start = byte + 1,
-            (None, _) => {}
+            _ => {}
         }
     }
     trimmed(text, start..text.len())

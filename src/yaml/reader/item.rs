@@ -152,7 +152,7 @@ impl<'r> Item<'r> {
         let integer = self.integer()?;
         u64::try_from(integer)
             .map_err(|_| {
-                self.error_with_help("bad-number", format!("`{}` must not be negative", self.name), "write 0 or more")
+                self.error_with_help("bad-number", format!("`{}` must not be negative", self.name), "write 0 or more");
             })
             .ok()
     }
