@@ -113,6 +113,7 @@ fn diagnostic(problem: &Problem, files: Option<&PlanFiles>) -> Diagnostic {
         place: Place { file: problem.file.clone().into(), text: text.into(), span: start..end.max(start) },
         message: problem.message.clone(),
         help: problem.help.clone(),
+        also: Vec::new(),
     }
 }
 
