@@ -15,4 +15,5 @@ mod readme;
 mod reload;
 mod run;
 mod stories;
+mod walk;
 mod world;
