@@ -32,7 +32,7 @@ mod tests;
 pub use crate::store::sled::OpenMode as StoreMode;
 pub use build::world;
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
-pub use project::{Loaded, Project, load};
+pub use project::{Loaded, Project, Seen, load};
 
 use crate::channels::webhook::WebhookError;
 use crate::clock::{Clock, SystemClock};
