@@ -109,10 +109,10 @@ impl Daemon {
         (Arc::new(StoreIntake(Arc::clone(&self.core))), senders.unwrap_or_default())
     }
 
-    /// Takes in from now on what is saved in the project's folder. `print` is that of the files it was started with.
-    pub(crate) async fn follow(&mut self, print: u64) {
+    /// Takes in from now on what is saved in the project's folder since it was `seen`.
+    pub(crate) async fn follow(&mut self, seen: project::Seen) {
         if let Some(daemon) = &self.core.daemon {
-            *daemon.reloading.lock().await = reload::Memory::of(print);
+            *daemon.reloading.lock().await = reload::Memory::of(seen);
             self.following = Some(tokio::spawn(follow::run(Arc::clone(&self.core), self.stop.subscribe())));
         }
     }

@@ -34,7 +34,7 @@ pub use crate::store::sled::OpenMode as StoreMode;
 pub use build::world;
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
 pub use init::{InitError, InitRequest, Playbook, init, playbooks};
-pub use project::{Loaded, Project, Tested, load, test, test_problems};
+pub use project::{Loaded, Project, Seen, Tested, load, test, test_problems};
 
 use crate::channels::webhook::WebhookError;
 use crate::clock::{Clock, SystemClock};

@@ -1,7 +1,7 @@
 //! Reload: everything is read and compiled, then swapped, or nothing changes.
 
 use super::follow::Gone;
-use super::project::{self, Loaded};
+use super::project::{self, Loaded, Seen};
 use super::shared::{DaemonParts, Shared};
 use super::supervisor::Reloading;
 use super::{build, live, operations};
@@ -34,16 +34,16 @@ const MOST_FILES: usize = 100;
 /// that were read last are the ones in use.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    /// Of all bytes that were last compiled, whether they came into use or not.
-    tried: Option<u64>,
+    /// What was read when it was last compiled, whether it came into use or not.
+    tried: Option<Seen>,
     /// Files that the metrics have told of.
     files: BTreeSet<String>,
 }
 
 impl Memory {
-    /// Of a daemon that works with files of that print.
-    pub(super) const fn of(print: u64) -> Self {
-        Self { tried: Some(print), files: BTreeSet::new() }
+    /// Of a daemon that works with what was read then.
+    pub(super) const fn of(seen: Seen) -> Self {
+        Self { tried: Some(seen), files: BTreeSet::new() }
     }
 }
 
@@ -72,8 +72,8 @@ pub(super) async fn reload(core: &Arc<Shared>, by: ReloadBy) -> Result<ReloadRep
     };
     let mut memory = daemon.reloading.lock().await;
     let _told = Reloading::begin();
-    let (loaded, print) = read(core).await?;
-    memory.tried = print;
+    let (loaded, _) = read(core).await?;
+    memory.tried = Some(loaded.seen.clone());
     let ready = match compiled(&loaded, &core.world.load()) {
         Ok(new) => live(core, new).await,
         Err(failure) => Err(failure),
@@ -87,11 +87,16 @@ pub(super) async fn reload(core: &Arc<Shared>, by: ReloadBy) -> Result<ReloadRep
 pub(super) async fn follow(core: &Arc<Shared>, gone: &mut Gone) -> Result<Followed> {
     let Some(daemon) = &core.daemon else { return Ok(Followed::Unchanged) };
     let mut memory = daemon.reloading.lock().await;
-    if memory.tried == Some(off_thread(core, project::print).await?) {
+    if let Some(tried) = memory.tried.clone()
+        && off_thread(core, move |_| tried.is_current()).await?
+    {
         gone.forget();
         return Ok(Followed::Unchanged);
     }
-    let (loaded, Some(print)) = read(core).await? else { return Ok(Followed::Waits(STILL)) };
+    let (loaded, is_still) = read(core).await?;
+    if !is_still {
+        return Ok(Followed::Waits(STILL));
+    }
     let old = core.world.load_full();
     let new = compiled(&loaded, &old);
     let away = new.as_ref().map(|new| removed_steps(&old, &new.world)).unwrap_or_default();
@@ -100,7 +105,7 @@ pub(super) async fn follow(core: &Arc<Shared>, gone: &mut Gone) -> Result<Follow
         return Ok(Followed::Waits(wait));
     }
     gone.forget();
-    memory.tried = Some(print);
+    memory.tried = Some(loaded.seen.clone());
     let _told = Reloading::begin();
     let ready = match new {
         Ok(new) => live(core, new).await,
@@ -118,27 +123,25 @@ pub(super) async fn follow(core: &Arc<Shared>, gone: &mut Gone) -> Result<Follow
     }
 }
 
-/// Reads and compiles everything. The print is that of what was read, or `None` if it changed each time it was tried:
-/// then some of it may be from before and some from after.
-async fn read(core: &Shared) -> Result<(Loaded, Option<u64>)> {
+/// Reads and compiles everything, and again if something of it changed meanwhile. Answers whether the last reading is what
+/// the files still say; if not, some of it may be from before and some from after.
+async fn read(core: &Shared) -> Result<(Loaded, bool)> {
     off_thread(core, |settings_file| {
-        let mut before = project::print(settings_file);
         for _ in 1..READS {
             let loaded = project::load(settings_file);
-            let after = project::print(settings_file);
-            if after == before {
-                return (loaded, Some(before));
+            if loaded.seen.is_current() {
+                return (loaded, true);
             }
-            before = after;
         }
         let loaded = project::load(settings_file);
-        (loaded, (project::print(settings_file) == before).then_some(before))
+        let is_still = loaded.seen.is_current();
+        (loaded, is_still)
     })
     .await
 }
 
 /// Does something with the files of the project where waiting for a disk holds nobody up.
-async fn off_thread<T: Send + 'static>(core: &Shared, work: fn(&Path) -> T) -> Result<T> {
+async fn off_thread<T: Send + 'static>(core: &Shared, work: impl FnOnce(&Path) -> T + Send + 'static) -> Result<T> {
     let settings_file = core.settings_file.clone();
     let done = tokio::task::spawn_blocking(move || work(&settings_file)).await;
     done.map_err(|error| Failure::from_error(FailureKind::Internal, &error))

@@ -28,9 +28,9 @@ const PUBLIC_GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 /// What keeps it from starting, or made it stop; [`super::exit_code`] knows the code.
 pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
-    // Before the files are compiled: whatever is saved meanwhile has another print.
-    let print = super::project::print(settings_file);
-    let project = require(read_project(settings_file).await?)?;
+    let loaded = read_project(settings_file).await?;
+    let seen = loaded.seen.clone();
+    let project = require(loaded)?;
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -50,7 +50,7 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
     let (stop_public, public_stopped) = oneshot::channel::<()>();
     let public = public.map(|listener| serve_public(listener, &daemon, public_stopped));
     supervisor::ready();
-    daemon.follow(print).await;
+    daemon.follow(seen).await;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
     let ended = loop {
         tokio::select! {

@@ -13,13 +13,12 @@ use std::path::{Path, PathBuf};
 
 mod channels;
 mod proposed;
+mod seen;
 mod stories;
 
 pub(super) use proposed::{Compiled, compile};
+pub use seen::Seen;
 pub use stories::{Tested, test, test_problems};
-mod print;
-
-pub(crate) use print::print;
 
 /// Files larger than this are refused unread.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -58,6 +57,8 @@ pub struct Loaded {
     pub has_rules: bool,
     /// `rules/*.test.yaml`, unread: what is wrong with a test keeps no daemon from running.
     pub test_files: Vec<PathBuf>,
+    /// What was read for all this.
+    pub seen: Seen,
 }
 
 impl Loaded {
@@ -80,8 +81,9 @@ pub fn load(settings_file: &Path) -> Loaded {
         template_files: 0,
         has_rules: folder.join("rules").is_dir(),
         test_files: Vec::new(),
+        seen: Seen::default(),
     };
-    let settings = match read_file(settings_file) {
+    let settings = match loaded.seen.read(settings_file) {
         Ok(bytes) => {
             let (settings, problems) = config::read_settings(settings_file, &bytes, &folder);
             loaded.diagnostics.extend(problems);
@@ -135,10 +137,11 @@ pub(super) fn load_settings(settings_file: &Path) -> Result<Settings, StartError
 
 fn read_schema(folder: &Path, settings: &Settings, loaded: &mut Loaded) -> Schema {
     let file = folder.join("schema.yaml");
+    let content = loaded.seen.read(&file);
     match fs::symlink_metadata(&file) {
         // A project that declares nothing has no schema file.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => config::schema_of_no_file(settings),
-        _ => match read_file(&file) {
+        _ => match content {
             Ok(bytes) => {
                 let (schema, problems) = config::read_schema(&file, &bytes, settings);
                 loaded.diagnostics.extend(problems);
@@ -163,7 +166,7 @@ fn read_templates(folder: &Path, loaded: &mut Loaded) -> Vec<TemplateFile> {
             let file = path.join(&entry);
             match entry.strip_suffix(".md") {
                 Some(locale) => {
-                    let content = read_file(&file);
+                    let content = loaded.seen.read(&file);
                     files.push(TemplateFile { name: name.clone(), locale: locale.to_owned(), path: file, content });
                 }
                 None => loaded.diagnostics.push(
@@ -197,7 +200,7 @@ fn read_rules(
         if entry.ends_with(".test.yaml") {
             loaded.test_files.push(path);
         } else if Path::new(&entry).extension().is_some_and(|extension| extension == "yaml") {
-            let content = read_file(&path);
+            let content = loaded.seen.read(&path);
             files.push(SourceFile { path, content });
         } else {
             loaded.diagnostics.push(passed_over(&path));
@@ -276,13 +279,21 @@ fn compile_payloads(
 
 /// Names in a folder, in order, without hidden ones; a folder that is not there is empty.
 fn entries(folder: &Path, loaded: &mut Loaded) -> Vec<String> {
+    match loaded.seen.list(folder) {
+        Ok(names) => names.unwrap_or_default(),
+        Err(why) => {
+            loaded.diagnostics.push(unreadable(folder, &why));
+            Vec::new()
+        }
+    }
+}
+
+/// The same; `None` when it is not there, an error when it cannot be read.
+fn names_in(folder: &Path) -> Result<Option<Vec<String>>, String> {
     let listing = match fs::read_dir(folder) {
         Ok(listing) => listing,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
-        Err(error) => {
-            loaded.diagnostics.push(unreadable(folder, &error.to_string()));
-            return Vec::new();
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
     };
     let mut names: Vec<String> = listing
         .filter_map(Result::ok)
@@ -290,7 +301,7 @@ fn entries(folder: &Path, loaded: &mut Loaded) -> Vec<String> {
         .filter(|name| !name.starts_with('.') && !name.ends_with('~'))
         .collect();
     names.sort();
-    names
+    Ok(Some(names))
 }
 
 /// Reads a regular file of bounded size; a folder, a FIFO or a device is refused without being opened.
