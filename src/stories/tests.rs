@@ -161,8 +161,8 @@ impl Project {
 
 fn line(failure: &Failure) -> String {
     let Failure { place, day, expected, got, notes } = failure;
-    let notes: String = notes.iter().map(|note| format!(" / {note}")).collect();
-    format!("{} {day}: {expected} | {got}{notes}", place.line_column().0)
+    let parts = [&[format!("{} {day}: {expected} | {got}", place.line_column().0)], notes.as_slice()];
+    parts.concat().join(" / ")
 }
 
 #[test]
@@ -343,7 +343,7 @@ tests:
 
 #[test]
 fn steps_and_lines_that_the_rule_does_not_have_are_told_with_the_nearest() {
-    let text = r#"rule: win-back
+    let text = "rule: win-back
 tests:
 - name: a
   story:
@@ -357,7 +357,7 @@ tests:
   each:
   - {orders: [9], enters: true}
   - {enters: true, because: orders.count >= 2}
-"#;
+";
     let (_, problems) = Project::new().read(text);
     insta::assert_snapshot!(problems.join("\n"));
 }
