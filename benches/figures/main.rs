@@ -25,6 +25,7 @@ mod project;
 mod schedule;
 mod scratch;
 mod sending;
+mod simulate;
 mod stories;
 mod table;
 mod ticks;
@@ -48,6 +49,7 @@ const FIGURES: &[Figure] = &[
     ("ticks", ticks::run),
     ("waiting", waiting::run),
     ("stories", stories::run),
+    ("simulate", simulate::run),
 ];
 
 fn main() -> ExitCode {

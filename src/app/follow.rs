@@ -67,7 +67,7 @@ async fn look(core: &Arc<Shared>, gone: &mut Gone) -> Option<Duration> {
         Ok(Followed::Waits(wait)) => Some(wait),
         Ok(Followed::Unchanged | Followed::Tried) => None,
         Err(failure) => {
-            tracing::error!(%failure, "what was saved could not be taken in; trying again");
+            tracing::warn!(%failure, "what was saved could not be taken in; trying again in a while");
             Some(AGAIN)
         }
     }

@@ -18,6 +18,12 @@ use std::time::{Duration, Instant};
 /// Customers brought under a new interest in one commit.
 const REBUILD: usize = 100;
 
+/// How often files that change while they are read are read again.
+const READS: usize = 3;
+
+/// After so long they are looked at again, if nobody asked for them now.
+const STILL: Duration = Duration::from_millis(250);
+
 /// The most problems that one reload writes into the log.
 const MOST_LOGGED: usize = ReloadStatus::MOST_PROBLEMS;
 
@@ -68,9 +74,12 @@ pub(super) async fn reload(core: &Arc<Shared>, by: ReloadBy) -> Result<ReloadRep
     let _told = Reloading::begin();
     let (loaded, print) = read(core).await?;
     memory.tried = print;
-    let new = compiled(&loaded, &core.world.load());
-    note(core, daemon, &mut memory, by, &loaded, &new);
-    take(core, daemon, by, &loaded, new?).await
+    let ready = match compiled(&loaded, &core.world.load()) {
+        Ok(new) => live(core, new).await,
+        Err(failure) => Err(failure),
+    };
+    note(core, daemon, &mut memory, by, &loaded, ready.as_ref().err());
+    take(core, daemon, by, &loaded, ready?).await
 }
 
 /// Reads everything again because something of it was saved. The same bytes as at the last try are left alone, and what
@@ -82,7 +91,7 @@ pub(super) async fn follow(core: &Arc<Shared>, gone: &mut Gone) -> Result<Follow
         gone.forget();
         return Ok(Followed::Unchanged);
     }
-    let (loaded, print) = read(core).await?;
+    let (loaded, Some(print)) = read(core).await? else { return Ok(Followed::Waits(STILL)) };
     let old = core.world.load_full();
     let new = compiled(&loaded, &old);
     let away = new.as_ref().map(|new| removed_steps(&old, &new.world)).unwrap_or_default();
@@ -91,23 +100,39 @@ pub(super) async fn follow(core: &Arc<Shared>, gone: &mut Gone) -> Result<Follow
         return Ok(Followed::Waits(wait));
     }
     gone.forget();
-    memory.tried = print;
+    memory.tried = Some(print);
     let _told = Reloading::begin();
-    note(core, daemon, &mut memory, ReloadBy::Watch, &loaded, &new);
-    if let Ok(new) = new {
-        take(core, daemon, ReloadBy::Watch, &loaded, new).await?;
+    let ready = match new {
+        Ok(new) => live(core, new).await,
+        Err(failure) => Err(failure),
+    };
+    note(core, daemon, &mut memory, ReloadBy::Watch, &loaded, ready.as_ref().err());
+    match ready {
+        Ok(ready) => take(core, daemon, ReloadBy::Watch, &loaded, ready).await.map(|_| Followed::Tried),
+        Err(failure) if matches!(failure.kind, FailureKind::Rules | FailureKind::Settings) => Ok(Followed::Tried),
+        Err(failure) => {
+            // Not the files are at fault, so the same files may do the next time.
+            memory.tried = None;
+            Err(failure)
+        }
     }
-    Ok(Followed::Tried)
 }
 
-/// Reads and compiles everything. The print is that of what was read, or `None` if it changed meanwhile: then nobody knows
-/// what was read, and the next look has to try again.
+/// Reads and compiles everything. The print is that of what was read, or `None` if it changed each time it was tried:
+/// then some of it may be from before and some from after.
 async fn read(core: &Shared) -> Result<(Loaded, Option<u64>)> {
     off_thread(core, |settings_file| {
-        let before = project::print(settings_file);
+        let mut before = project::print(settings_file);
+        for _ in 1..READS {
+            let loaded = project::load(settings_file);
+            let after = project::print(settings_file);
+            if after == before {
+                return (loaded, Some(before));
+            }
+            before = after;
+        }
         let loaded = project::load(settings_file);
-        let unchanged = project::print(settings_file) == before;
-        (loaded, unchanged.then_some(before))
+        (loaded, (project::print(settings_file) == before).then_some(before))
     })
     .await
 }
@@ -138,8 +163,28 @@ fn compiled(loaded: &Loaded, old: &World) -> Result<New> {
     Ok(New { world, keys, watch: project.settings.reload.watch })
 }
 
+/// What is about to come into use: the rules are live in the store.
+struct Ready {
+    new: New,
+    live: live::Live,
+}
+
+/// Makes new rules go live, before anything that arrives is kept for them: what it starts depends on that.
+async fn live(core: &Shared, new: New) -> Result<Ready> {
+    let _editing = core.pauses.editing().await;
+    let live = live::go_live(core.store.as_ref(), &new.world, core.clock.now()).await.map_err(operations::failure)?;
+    Ok(Ready { new, live })
+}
+
 /// Tells what was found: the log, `status`, the metrics.
-fn note(core: &Shared, daemon: &DaemonParts, memory: &mut Memory, by: ReloadBy, loaded: &Loaded, new: &Result<New>) {
+fn note(
+    core: &Shared,
+    daemon: &DaemonParts,
+    memory: &mut Memory,
+    by: ReloadBy,
+    loaded: &Loaded,
+    refused: Option<&Failure>,
+) {
     for diagnostic in loaded.diagnostics.iter().take(MOST_LOGGED) {
         if diagnostic.is_error() {
             tracing::error!("{diagnostic}");
@@ -151,7 +196,6 @@ fn note(core: &Shared, daemon: &DaemonParts, memory: &mut Memory, by: ReloadBy, 
         tracing::warn!("and {more} problems more; `retaind check` shows all");
     }
     let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count() as u64;
-    let refused = new.as_ref().err();
     let message = refused.map(|failure| {
         failure.causes.iter().fold(failure.message.clone(), |message, cause| format!("{message}: {cause}"))
     });
@@ -207,9 +251,9 @@ async fn take(
     daemon: &DaemonParts,
     by: ReloadBy,
     loaded: &Loaded,
-    new: New,
+    ready: Ready,
 ) -> Result<ReloadReport> {
-    let New { world, keys: (keys, rate), watch } = new;
+    let Ready { new: New { world, keys: (keys, rate), watch }, live } = ready;
     let old = core.world.load_full();
     let names = |world: &World| -> BTreeSet<Text> { world.rules.rules.iter().map(|rule| rule.id.clone()).collect() };
     let (before, after) = (names(&old), names(&world));
@@ -221,11 +265,6 @@ async fn take(
         diagnostics: loaded.diagnostics.iter().map(Problem::from).collect(),
     };
     let removed = removed_steps(&old, &world);
-    // Before what arrives is kept for them, for what it starts depends on it.
-    let live = {
-        let _editing = core.pauses.editing().await;
-        live::go_live(core.store.as_ref(), &world, core.clock.now()).await.map_err(operations::failure)?
-    };
     daemon.bell.set_live(live);
     let changed_interest = world.interest.fingerprint() != old.interest.fingerprint();
     core.world.store(Arc::new(world));

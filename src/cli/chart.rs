@@ -56,10 +56,15 @@ impl Fold {
     }
 }
 
+/// The widest column, the blank behind it included.
+const WIDEST: usize = 3;
+
 /// The days of a chart, one column for each or for several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Axis {
     fold: Fold,
+    /// How many characters a column has.
+    wide: usize,
     /// The first day of each column.
     columns: Vec<Date>,
 }
@@ -70,9 +75,9 @@ impl Axis {
         let width = width.max(NARROWEST);
         let folds = [Fold::Day, Fold::Week, Fold::Month];
         let axis = folds.into_iter().map(|fold| Self::folded(fold, first, last, width + 1));
-        axis.into_iter()
-            .find(|axis| axis.columns.len() <= width)
-            .unwrap_or_else(|| Self::folded(Fold::Year, first, last, width))
+        let axis = axis.into_iter().find(|axis| axis.columns.len() <= width);
+        let axis = axis.unwrap_or_else(|| Self::folded(Fold::Year, first, last, width));
+        Self { wide: (width / axis.columns.len().max(1)).clamp(1, WIDEST), ..axis }
     }
 
     fn folded(fold: Fold, first: Date, last: Date, most: usize) -> Self {
@@ -84,7 +89,7 @@ impl Axis {
             }
             columns.push(next);
         }
-        Self { fold, columns }
+        Self { fold, wide: 1, columns }
     }
 
     /// What a column stands for.
@@ -109,18 +114,25 @@ impl Axis {
             .rev()
             .map(|line| {
                 let label = if line + 1 == HEIGHT { &label } else { &blank };
-                let cells: String = heights.iter().map(|height| cell(*height, most, line)).collect();
+                let cells: String = heights.iter().map(|height| self.cell(cell(*height, most, line))).collect();
                 format!("{label} |{}", cells.trim_end())
             })
             .collect();
-        lines.push(format!("{blank} +{}", "-".repeat(heights.len())));
+        lines.push(format!("{blank} +{}", "-".repeat(heights.len() * self.wide)));
         if !marked.is_empty() {
-            let mut under = vec![' '; heights.len()];
-            marked.iter().for_each(|day| under[self.column(*day)] = '!');
-            lines.push(format!("{blank}  {}", under.into_iter().collect::<String>().trim_end()));
+            let is_marked = |column: usize| marked.iter().any(|day| self.column(*day) == column);
+            let mark = |column| format!("{:<wide$}", if is_marked(column) { "!" } else { "" }, wide = self.wide);
+            let under: String = (0..heights.len()).map(mark).collect();
+            lines.push(format!("{blank}  {}", under.trim_end()));
         }
         lines.push(format!("{blank}  {}", self.days()));
         lines
+    }
+
+    /// A column's part of a line, with a blank behind it where there is room.
+    fn cell(&self, cell: char) -> String {
+        let filled: String = std::iter::repeat_n(cell, (self.wide - 1).max(1)).collect();
+        format!("{filled:<wide$}", wide = self.wide)
     }
 
     /// The first column's day, and the last one's where there is room.
@@ -128,7 +140,7 @@ impl Axis {
         let (first, last) = (self.columns.first(), self.columns.last());
         let text = |day: Option<&Date>| day.map(ToString::to_string).unwrap_or_default();
         let (first, last) = (text(first), text(last));
-        let room = self.columns.len().saturating_sub(first.len());
+        let room = (self.columns.len() * self.wide).saturating_sub(first.len());
         if room > last.len() { format!("{first}{last:>room$}") } else { first }
     }
 }
@@ -200,8 +212,7 @@ mod tests {
 
     #[test]
     fn one_day_is_one_column() {
-        let drawn = Axis::over(day(1), day(1), 70).chart(&[(day(1), 3)], &[]);
-        assert_eq!(drawn.len(), 6);
-        assert_eq!(drawn[5], "   2026-03-01");
+        let drawn = Axis::over(day(1), day(1), 70).chart(&[(day(1), 3)], &[day(1)]);
+        assert_eq!(drawn, ["3 |##", "  |##", "  |##", "  |##", "  +---", "   !", "   2026-03-01"]);
     }
 }

@@ -17,8 +17,10 @@ pub trait Composition: Send + Sync {
 
     /// The names that the project of those settings has, errors or not; `None` when nothing of it can be read.
     fn names(&self, settings: &Path) -> Option<ProjectNames>;
+
     /// Runs the tests of those files, or all of the project if there is none. Needs no store and no daemon.
     fn test(&self, settings: &Path, files: &[PathBuf]) -> Tested;
+
     /// Reads the same, and answers the rules if nothing of it has an error.
     fn rules(&self, settings: &Path) -> Result<RuleSet, Refusal>;
 

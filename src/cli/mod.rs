@@ -9,6 +9,7 @@
 //! Deliberately not here: what a command does to a store or a daemon ([`Composition`], `http::Operations`).
 
 mod admin;
+mod annotations;
 mod args;
 mod chart;
 mod check;

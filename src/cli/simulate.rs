@@ -7,9 +7,12 @@ use super::chart::Axis;
 use super::composition::StoreAccess;
 use super::error::Error;
 use super::table::{Column, plural, table, visible};
+use crate::calendar::{self, local};
+use crate::domain::Span;
 use crate::http::{Bound, BrakedDay, DeliveriesOfDay, SimulateReport, SimulateRequest};
 use clap::Args;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
 /// Columns that a chart's own marks take.
@@ -121,20 +124,32 @@ pub(super) fn shown(report: &SimulateReport, width: usize) -> String {
 }
 
 fn heading(report: &SimulateReport) -> String {
+    let zone = calendar::zone(&report.timezone).unwrap_or(TimeZone::UTC);
+    let (from, end) = (local(&zone, report.from), local(&zone, report.to.plus(Span(1))));
+    // What ends with a day is shown as that day.
+    let to = if end.time() == Time::midnight() {
+        end.date().yesterday().unwrap_or(end.date()).to_string()
+    } else {
+        shown_at(local(&zone, report.to))
+    };
     format!(
-        "NOTHING IS SENT\nfrom {} to {}, {}: {} to {}",
-        report.from,
-        report.to,
+        "NOTHING IS SENT\n{} to {to}, {}: {} to {}",
+        shown_at(from),
         report.timezone,
         plural(report.total, "delivery"),
         plural(report.customers, "customer"),
     )
 }
 
+/// A whole day as its date.
+fn shown_at(wall: DateTime) -> String {
+    if wall.time() == Time::midnight() { wall.date().to_string() } else { wall.to_string() }
+}
+
 /// The first and the last day.
 fn days(report: &SimulateReport) -> Option<(Date, Date)> {
-    let zone = crate::calendar::zone(&report.timezone)?;
-    Some((crate::calendar::day_of(&zone, report.from), crate::calendar::day_of(&zone, report.to)))
+    let zone = calendar::zone(&report.timezone)?;
+    Some((calendar::day_of(&zone, report.from), calendar::day_of(&zone, report.to)))
 }
 
 fn drawn(series: &Series<'_>, axis: &Axis, brakes: &[BrakedDay]) -> String {
@@ -148,12 +163,13 @@ fn drawn(series: &Series<'_>, axis: &Axis, brakes: &[BrakedDay]) -> String {
 /// The days on which the brake would go off, by rule.
 fn braked(brakes: &[BrakedDay]) -> Option<String> {
     let mut by_rule: BTreeMap<&str, Vec<&BrakedDay>> = BTreeMap::new();
-    brakes.iter().for_each(|braked| by_rule.entry(&braked.rule).or_default().push(braked));
+    for braked in brakes {
+        by_rule.entry(&braked.rule).or_default().push(braked);
+    }
     let told = by_rule.iter().map(|(rule, days)| {
-        let some = days
-            .iter()
-            .take(TOLD)
-            .map(|braked| format!("{} ({} at once, at most {} allowed)", braked.day, braked.deliveries, braked.limit));
+        let some = days.iter().take(TOLD).map(|braked| {
+            format!("{} ({} within {}, at most {} allowed)", braked.day, braked.deliveries, braked.per, braked.limit)
+        });
         let more = days.len().saturating_sub(TOLD);
         let more = (more > 0).then(|| format!("and {more} more"));
         format!("  {}: {}", visible(rule), some.chain(more).collect::<Vec<_>>().join(", "))

@@ -63,7 +63,9 @@ impl Missing {
     fn clause(&mut self, line: &Line, clause: &Clause, facts: &Facts<'_>) {
         match &clause.test {
             Term::Own(Flag::All(parts) | Flag::Any(parts)) => {
-                parts.iter().for_each(|part| self.clause(line, part, facts))
+                for part in parts {
+                    self.clause(line, part, facts);
+                }
             }
             Term::Own(Flag::Not(part)) => self.clause(line, part, facts),
             test => {
@@ -78,8 +80,8 @@ impl Missing {
                 test.walk(&mut Walk { unknown_under: Some(facts), visit: &mut visit });
                 if !any {
                     // Nothing missing, yet no value: a division by zero or a number out of range.
-                    let text = line.text(clause);
-                    self.found(|path| path == text, || text.to_owned());
+                    let written = line.text(clause);
+                    self.found(|path| path == written, || written.to_owned());
                 }
             }
         }
@@ -143,9 +145,9 @@ mod tests {
             assert_eq!(when.evaluate(&facts).known(), None);
             let mut other = Missing::default();
             if round == 0 {
-                missing.note(&when, &facts)
+                missing.note(&when, &facts);
             } else {
-                other.note(&when, &facts)
+                other.note(&when, &facts);
             }
             missing.add(other);
             let is_all = when.missing(&facts).iter().all(|path| missing.counts().contains_key(path));

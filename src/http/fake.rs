@@ -192,7 +192,13 @@ impl Operations for Fake {
             timezone: "UTC".into(),
             days: vec![of_day(2, "email", 4), of_day(2, "webhook", 1), of_day(3, "email", 80), of_day(20, "email", 9)],
             total: 94,
-            brakes: vec![BrakedDay { day: "2026-03-03".into(), rule: rule.clone(), deliveries: 80, limit: 50 }],
+            brakes: vec![BrakedDay {
+                day: "2026-03-03".into(),
+                rule: rule.clone(),
+                deliveries: 80,
+                limit: 50,
+                per: "1d".into(),
+            }],
             paused: Vec::new(),
             customers: 1000,
         })

@@ -93,6 +93,9 @@ async fn the_socket_and_the_router_in_process_answer_the_same() {
         ("POST", "/v1/plan", Some(r#"{"at": "yesterday"}"#), 400),
         ("POST", "/v1/plan", Some(r#"{"everyone": true}"#), 400),
         ("POST", "/v1/plan", None, 400),
+        ("POST", "/v1/simulate", Some(r#"{"from": "2026-03-01", "to": "2026-03-31T10:00:00Z"}"#), 200),
+        ("POST", "/v1/simulate", Some(r#"{"from": "2026-03-01"}"#), 400),
+        ("POST", "/v1/simulate", Some(r#"{"from": "yesterday", "to": "2026-03-31"}"#), 400),
         ("POST", "/v1/emit", Some(r#"{"event": "Order Completed", "customer": "7"}"#), 200),
         ("POST", "/v1/emit", Some(r#"{"event": "Order Complete", "customer": "7"}"#), 404),
         ("POST", "/v1/emit", Some(r#"{"event": "Order Completed"}"#), 400),
@@ -239,14 +242,18 @@ async fn no_port_but_loopback_is_listened_on() {
 #[tokio::test]
 async fn a_question_without_end_is_refused() {
     let long = format!(r#"{{"rule": "{}"}}"#, "x".repeat(2 * 1024 * 1024));
-    let (status, answer) = in_process(request("POST", "/v1/plan", Some(&long))).await;
+    let (status, answer) = in_process(request("POST", "/v1/emit", Some(&long))).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(std::str::from_utf8(&answer).unwrap().contains("too_large"));
+    // With a plan a folder of rules may come.
+    assert_eq!(in_process(request("POST", "/v1/plan", Some(&long))).await.0, StatusCode::OK);
+    let long = format!(r#"{{"rule": "{}"}}"#, "x".repeat(65 * 1024 * 1024));
+    assert_eq!(in_process(request("POST", "/v1/plan", Some(&long))).await.0, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 #[tokio::test]
 async fn a_list_is_no_question() {
-    for path in ["/v1/deliveries/retry", "/v1/deliveries/cancel", "/v1/plan", "/v1/suppressions"] {
+    for path in ["/v1/deliveries/retry", "/v1/deliveries/cancel", "/v1/plan", "/v1/simulate", "/v1/suppressions"] {
         for list in ["[]", "[[]]", r#"["ana@customers.example", null]"#] {
             let (status, answer) = in_process(request("POST", path, Some(list))).await;
             let answer = std::str::from_utf8(&answer).unwrap();

@@ -9,6 +9,7 @@
 //! (`templates/`), who is enrolled when (`engine/`).
 
 mod compile;
+mod foregone;
 mod goal;
 mod known;
 mod meaning;

@@ -15,35 +15,35 @@ business: {name: Records, address: "1 Main Street", timezone: America/Los_Angele
 endpoints:
   crm: {url: "https://crm.example/hook", secret: {file: crm.secret}}
 "#;
-const BUSINESS_ZONE: &str = "America/Los_Angeles";
-const SCHEMA: &str =
+pub(crate) const BUSINESS_ZONE: &str = "America/Los_Angeles";
+pub(crate) const SCHEMA: &str =
     "events:\n  Order Completed: {order_id: string, revenue: number, currency: string, quantity: number}\n";
 const SUMMER: &str = "1998-07-01T12:00:00Z";
 const EVENING: &str = "1998-07-01T20:00:00Z";
 const AUTUMN: &str = "1997-10-01T00:00:00Z";
 
 /// One line of the log.
-struct Purchase {
-    at: Timestamp,
-    cents: i64,
+pub(crate) struct Purchase {
+    pub(crate) at: Timestamp,
+    pub(crate) cents: i64,
     units: i64,
 }
 
 /// One customer of the log with what the script makes up.
-struct Buyer {
-    purchases: Vec<Purchase>,
-    zone: Option<&'static str>,
+pub(crate) struct Buyer {
+    pub(crate) purchases: Vec<Purchase>,
+    pub(crate) zone: Option<&'static str>,
     country: Option<&'static str>,
 }
 
 impl Buyer {
     /// Purchases that had happened at `now`, oldest first.
-    fn until(&self, now: Timestamp) -> impl DoubleEndedIterator<Item = &Purchase> {
+    pub(crate) fn until(&self, now: Timestamp) -> impl DoubleEndedIterator<Item = &Purchase> {
         self.purchases.iter().filter(move |purchase| purchase.at <= now)
     }
 
     /// Purchases of the last `days` days before `now`.
-    fn window(&self, now: Timestamp, days: i64) -> impl Iterator<Item = &Purchase> {
+    pub(crate) fn window(&self, now: Timestamp, days: i64) -> impl Iterator<Item = &Purchase> {
         let start = now - (24 * days).hours();
         self.until(now).filter(move |purchase| purchase.at > start)
     }
@@ -54,7 +54,7 @@ impl Buyer {
     }
 
     /// Calendar days in `zone` between the last purchase and `now`.
-    fn days_quiet(&self, now: Timestamp, zone: &str) -> Option<i32> {
+    pub(crate) fn days_quiet(&self, now: Timestamp, zone: &str) -> Option<i32> {
         let zone = TimeZone::get(zone).expect("a zone of the database");
         let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
         let last = self.until(now).next_back()?;
@@ -63,9 +63,9 @@ impl Buyer {
 }
 
 /// What the log says, by customer id.
-type Buyers = BTreeMap<String, Buyer>;
+pub(crate) type Buyers = BTreeMap<String, Buyer>;
 
-fn read_log(text: &str) -> Buyers {
+pub(crate) fn read_log(text: &str) -> Buyers {
     let places = [
         (Some("America/New_York"), Some("US")),
         (Some("Europe/Zagreb"), Some("HR")),
@@ -191,7 +191,7 @@ const CASES: &[Case] = &[
 ];
 
 /// The log and the script, if the environment names them.
-fn inputs() -> Option<(PathBuf, PathBuf)> {
+pub(crate) fn inputs() -> Option<(PathBuf, PathBuf)> {
     let log = std::env::var_os("RETAIND_CDNOW_LOG").map(PathBuf::from)?;
     let tool = std::env::var_os("RETAIND_CDNOW_TOOL").map(PathBuf::from)?;
     Some((log, tool))
@@ -223,7 +223,7 @@ fn says(project: &Project, args: &[&str], number: &str) {
     assert!(said.split(|c: char| !c.is_ascii_digit()).any(|word| word == number), "no {number} in: {said}");
 }
 
-fn import(project: &Project) {
+pub(crate) fn import(project: &Project) {
     project.run(&["check"]).exits(0);
     says(project, &["import", "customers", "customers.csv"], "2357");
     says(project, &["import", "events", "events.ndjson"], "6919");

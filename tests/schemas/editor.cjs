@@ -152,6 +152,8 @@ async function main() {
   await explains("day of a step", "rules/x.yaml", `${WHOLE}steps:\n  - email: win-back\n    d|ay: 3\n`, "calendar days after entry");
   await minds("a good rule", "rules/x.yaml", `${WHOLE}steps:\n  - email: win-back\n`, "");
   await minds("a misspelt key", "rules/x.yaml", `${WHOLE}prioritty: 3\nsteps:\n  - email: win-back\n`, "prioritty");
+  await minds("a span that is none", "rules/x.yaml", `${HEAD}trigger: {schedule: "0 10 * * *"}\nwhen: everyone\nagain_after: a month\nsteps:\n  - email: win-back\n`, "such as 180d");
+  await minds("a schedule of four fields", "rules/x.yaml", `${HEAD}trigger: {schedule: "0 10 * *"}\nwhen: everyone\nagain_after: 30d\nsteps:\n  - email: win-back\n`, "five fields");
   await minds("a trigger of two kinds", "rules/x.yaml", `${HEAD}trigger: {schedule: "0 10 * * *", event: Signed Up}\nwhen: everyone\nsteps:\n  - email: welcome\n`, "Matches multiple schemas");
   await offers("settings", "retaind.yaml", "# yaml-language-server: $schema=schema/settings.json\n|", ["business", "email", "quiet_hours"]);
   await offers("types of attributes", "schema.yaml", "# yaml-language-server: $schema=schema/schema.json\ncustomer:\n  plan: |", ["string", "date"]);

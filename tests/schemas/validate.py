@@ -83,6 +83,12 @@ def examples(document):
             name = found.group(1) if found else None
 
 
+def samples(file):
+    """The documents of a file, each with the words of its first line."""
+    for text in re.split(r"^---\n", file.read_text(), flags=re.M):
+        yield text.splitlines()[0].lstrip("# "), text
+
+
 failures = []
 counts = {}
 
@@ -117,9 +123,11 @@ def main():
         if (folder / "retaind.yaml").exists():
             project(folder, validators(folder / "schema"), "files of new projects")
             project(folder, plain, "files of new projects")
+    for file in sorted((root / "tests/schemas/sound").glob("*.yaml")):
+        for title, text in samples(file):
+            must_fit(f"{file}: {title}", plain[file.stem], load(text), "sound samples")
     for file in sorted((root / "tests/schemas/broken").glob("*.yaml")):
-        for text in re.split(r"^---\n", file.read_text(), flags=re.M):
-            title = text.splitlines()[0].lstrip("# ")
+        for title, text in samples(file):
             counts["broken files refused"] = counts.get("broken files refused", 0) + 1
             if plain[file.stem].is_valid(load(text)):
                 failures.append(f"{file}: `{title}` is taken")

@@ -4,14 +4,13 @@ use super::{Daemon, DemoReport};
 use crate::app::StartError;
 use crate::app::project::Project;
 use crate::engine;
-use crate::rules::Trigger;
 use crate::store::View;
 use std::sync::Arc;
 
 /// Customers read at a time.
 const PAGE: usize = 500;
 
-/// Adds the enrollments that no tick counts, and the steps that wait for their day.
+/// Adds the enrollments, and the steps that wait for their day.
 pub(super) async fn enrollments(daemon: &Daemon, project: &Project, report: &mut DemoReport) -> anyhow::Result<()> {
     let core = daemon.shared();
     for rule in &project.rules.rules {
@@ -28,9 +27,9 @@ pub(super) async fn enrollments(daemon: &Daemon, project: &Project, report: &mut
             let zone = world.zone_of(&customer);
             for rule in &project.rules.rules {
                 let counted = report.rules.entry(rule.id.to_string()).or_default();
-                let memory = customer.memory.get(&rule.id);
-                if let (Some(memory), false) = (memory, matches!(rule.trigger, Trigger::Schedule { .. })) {
-                    *(if memory.held_out { &mut counted.held_out } else { &mut counted.enrolled }) += 1;
+                if let Some(memory) = customer.memory.get(&rule.id) {
+                    let counted = if memory.held_out { &mut counted.held_out } else { &mut counted.enrolled };
+                    *counted += u64::from(memory.enrollments);
                 }
                 let active = customer.watch.active.iter().filter(|active| active.rule == rule.id);
                 let waiting: usize = active.map(|active| engine::waiting(rule, active, &zone).len()).sum();

@@ -65,6 +65,53 @@ pub struct DemoRequest {
 /// What kept it from starting, or from working off an hour within two minutes.
 pub async fn demo(request: &DemoRequest) -> anyhow::Result<DemoReport> {
     let began = Instant::now();
+    let (mails, hooks) = set_up(request).await?;
+    let settings = request.folder.join("retaind.yaml");
+    let project = daemon::require(project::load(&settings))?;
+    let mut play = Play::of(request, &project, SystemClock.now());
+    let start = play.start;
+    let clock = Arc::new(ManualClock::new(start));
+    let store: Arc<dyn Store> = Arc::new(super::open_store(&project.settings, OpenMode::Create, Cache::OfStore).await?);
+    let purchases = play.enter(store.as_ref()).await?;
+    let shown: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
+    let played = sound(project::load(&settings))?;
+    let daemon = daemon::start(played, &settings, Arc::clone(&store), shown, None).await?;
+    let mut report = DemoReport {
+        customers: store.last_customer().0,
+        purchases,
+        span: (start, start.plus(Span::hours(play.hours))),
+        took: Duration::ZERO,
+        rules: BTreeMap::new(),
+        mails: 0,
+        hooks: (0, 0),
+        waited_for_morning: 0,
+        unfinished: 0,
+        examples: Vec::new(),
+        silent: Vec::new(),
+        folder: request.folder.clone(),
+    };
+    let mut ticks = Ticks::default();
+    // The schedules go live just before the hour, and then each hour strikes.
+    settle(&daemon, start).await?;
+    for hour in 0..=play.hours {
+        clock.set(start.plus(BEFORE_THE_HOUR).plus(Span::hours(hour)));
+        play.events_of_hour(hour, &daemon, clock.now()).await?;
+        settle(&daemon, clock.now()).await?;
+        ticks.add(store.as_ref(), &mut report).await?;
+    }
+    read_deliveries(store.as_ref(), &mut report).await?;
+    count::enrollments(&daemon, &project, &mut report).await?;
+    report.examples = examples(store.as_ref(), mails.mails()).await?;
+    daemon.drain().await?;
+    report.mails = mails.count();
+    let calls = hooks.calls();
+    report.hooks = (hooks.count(), calls.iter().filter(|call| call.verified).count() as u64);
+    report.took = began.elapsed();
+    Ok(report)
+}
+
+/// The catchers, and a project in the folder that sends everything to them.
+async fn set_up(request: &DemoRequest) -> anyhow::Result<(MailCatcher, HookCatcher)> {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let folder = &request.folder;
     ensure!(is_free(folder), "{} is there and not empty; name another folder", folder.display());
@@ -80,54 +127,7 @@ pub async fn demo(request: &DemoRequest) -> anyhow::Result<DemoReport> {
         Some(own) => borrowed::copy(own, folder, &Catchers { mail, hook: &hook, secret: &secret })?,
         None => files::write(folder, mail, &hook, &secret).context("the demo's files cannot be written")?,
     }
-    let settings = folder.join("retaind.yaml");
-    let project = Arc::new(daemon::require(project::load(&settings))?);
-    let mut play = Play::of(request, &project, SystemClock.now());
-    let start = play.start;
-    let clock = Arc::new(ManualClock::new(start));
-    let store: Arc<dyn Store> = Arc::new(super::open_store(&project.settings, OpenMode::Create, Cache::OfStore).await?);
-    let arrivals = play.people();
-    let purchase = &project.schema.purchase.event;
-    let is_purchase = |arrival: &&Arrival| matches!(arrival, Arrival::Event { event, .. } if event.name == *purchase);
-    let purchases = arrivals.iter().filter(is_purchase).count() as u64;
-    for part in arrivals.chunks(500) {
-        let stored = store.ingest(part.to_vec(), &project.rules.interest, Urgency::Background, Marking::Quiet).await;
-        stored.map_err(StartError::Store)?;
-    }
-    let shown: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-    let again = daemon::require(project::load(&settings))?;
-    let daemon = daemon::start(again, &settings, Arc::clone(&store), shown, None).await?;
-    let mut report = DemoReport {
-        customers: store.last_customer().0,
-        purchases,
-        span: (start, start.plus(Span::hours(play.hours))),
-        took: Duration::ZERO,
-        rules: BTreeMap::new(),
-        mails: 0,
-        hooks: (0, 0),
-        waited_for_morning: 0,
-        unfinished: 0,
-        examples: Vec::new(),
-        silent: Vec::new(),
-        folder: folder.clone(),
-    };
-    // The schedules go live just before the hour, and then each hour strikes.
-    settle(&daemon, start).await?;
-    for hour in 0..=play.hours {
-        clock.set(start.plus(BEFORE_THE_HOUR).plus(Span::hours(hour)));
-        play.events_of_hour(hour, &daemon, clock.now()).await?;
-        settle(&daemon, clock.now()).await?;
-        add_ticks(&daemon, &mut report).await?;
-    }
-    read_deliveries(store.as_ref(), &mut report).await?;
-    count::enrollments(&daemon, &project, &mut report).await?;
-    report.examples = examples(store.as_ref(), mails.mails()).await?;
-    daemon.drain().await?;
-    report.mails = mails.count();
-    let calls = hooks.calls();
-    report.hooks = (hooks.count(), calls.iter().filter(|call| call.verified).count() as u64);
-    report.took = began.elapsed();
-    Ok(report)
+    Ok((mails, hooks))
 }
 
 /// Who plays, and from when to when.
@@ -135,6 +135,7 @@ struct Play<'p> {
     start: Time,
     hours: i64,
     request: &'p DemoRequest,
+    project: &'p Project,
     /// What a person's own project needs to have made up for it.
     inventor: Option<Inventor<'p>>,
 }
@@ -142,19 +143,30 @@ struct Play<'p> {
 impl<'p> Play<'p> {
     fn of(request: &'p DemoRequest, project: &'p Project, now: Time) -> Self {
         if request.project.is_none() {
-            return Self { start: morning(now), hours: HOURS, request, inventor: None };
+            return Self { start: morning(now), hours: HOURS, request, project, inventor: None };
         }
         let inventor = Inventor::new(project, request.customers, request.seed, now);
         let start = inventor.midnight().minus(BEFORE_THE_HOUR);
-        Self { start, hours: HOURS_OF_A_DAY, request, inventor: Some(inventor) }
+        Self { start, hours: HOURS_OF_A_DAY, request, project, inventor: Some(inventor) }
     }
 
-    fn people(&mut self) -> Vec<Arrival> {
+    /// Takes in the customers with all that is past, and answers how many purchases that is.
+    async fn enter(&mut self, store: &dyn Store) -> anyhow::Result<u64> {
         let (count, seed) = (self.request.customers, self.request.seed);
-        match &mut self.inventor {
+        let arrivals = match &mut self.inventor {
             Some(inventor) => inventor.people(seed, self.start),
             None => people::make_up(count, seed, self.start),
+        };
+        let purchase = &self.project.schema.purchase.event;
+        let is_purchase =
+            |arrival: &&Arrival| matches!(arrival, Arrival::Event { event, .. } if event.name == *purchase);
+        let purchases = arrivals.iter().filter(is_purchase).count() as u64;
+        let interest = &self.project.rules.interest;
+        for part in arrivals.chunks(500) {
+            let stored = store.ingest(part.to_vec(), interest, Urgency::Background, Marking::Quiet).await;
+            stored.map_err(StartError::Store)?;
         }
+        Ok(purchases)
     }
 
     /// Takes in what happens to customers in that hour.
@@ -204,21 +216,27 @@ async fn settle(daemon: &Daemon, now: Time) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Adds what the ticks since the last look counted.
-async fn add_ticks(daemon: &Daemon, report: &mut DemoReport) -> anyhow::Result<()> {
-    let now = daemon.shared().clock.now();
-    for (name, state) in daemon.shared().store.rule_states().await.map_err(StartError::Store)? {
-        let rule = report.rules.entry(name.into()).or_default();
-        let Some((at, counts)) = state.last_tick.filter(|(at, _)| now.since(*at) < Span::minutes(5)) else { continue };
-        tracing::debug!(%at, "tick counted");
-        rule.matched += counts.matched;
-        rule.enrolled += counts.enrolled;
-        rule.held_out += counts.held_out;
-        for (reason, count) in counts.held {
-            *rule.held.entry(reason).or_default() += count;
+/// The ticks that were counted, by rule.
+#[derive(Default)]
+struct Ticks(BTreeMap<String, Time>);
+
+impl Ticks {
+    /// Adds what the last tick of each rule counted, unless that was added before.
+    async fn add(&mut self, store: &dyn Store, report: &mut DemoReport) -> anyhow::Result<()> {
+        for (name, state) in store.rule_states().await.map_err(StartError::Store)? {
+            let rule = report.rules.entry(name.to_string()).or_default();
+            let Some((at, counts)) = state.last_tick else { continue };
+            if self.0.insert(name.to_string(), at) == Some(at) {
+                continue;
+            }
+            tracing::debug!(%at, "tick counted");
+            rule.matched += counts.matched;
+            for (reason, count) in counts.held {
+                *rule.held.entry(reason).or_default() += count;
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Counts all deliveries, and picks a few that did not go out.

@@ -124,10 +124,12 @@ impl fmt::Display for DemoReport {
 
 impl RuleReport {
     fn write(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
-        // Of what no schedule starts, only those who entered are kept.
-        match self.matched {
-            0 => write!(f, "{name}: {} enrolled", self.enrolled)?,
-            matched => write!(f, "{name}: {matched} matched, {} enrolled", self.enrolled)?,
+        // What is no tick of a schedule is not counted before somebody enters; and of ticks that come more often than
+        // every hour only some are.
+        if self.matched >= self.enrolled + self.held_out && self.matched > 0 {
+            write!(f, "{name}: {} matched, {} enrolled", self.matched, self.enrolled)?;
+        } else {
+            write!(f, "{name}: {} enrolled", self.enrolled)?;
         }
         if self.held_out > 0 {
             write!(f, ", {} held out to measure the effect", self.held_out)?;

@@ -117,8 +117,8 @@ fn files(chosen: &[&Playbook]) -> BTreeMap<String, String> {
             Some(_) => "rule",
             None => "",
         };
-        let line =
-            if schema.is_empty() { String::new() } else { settings::schema_line(&format!("../schema/{schema}")) };
+        let has_one = schema.is_empty() || text.starts_with(settings::SCHEMA_LINE);
+        let line = if has_one { String::new() } else { settings::schema_line(&format!("../schema/{schema}")) };
         files.insert((*name).to_owned(), line + text);
     }
     files

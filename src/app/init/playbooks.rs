@@ -33,6 +33,7 @@ pub const fn playbooks() -> &'static [Playbook] {
             about: "three mails to who has signed up, until the first order",
             files: shipped![
                 "rules/welcome.yaml",
+                "rules/welcome.test.yaml",
                 "templates/welcome/en.md",
                 "templates/welcome-guide/en.md",
                 "templates/welcome-first-order/en.md",
@@ -46,6 +47,7 @@ pub const fn playbooks() -> &'static [Playbook] {
             about: "two mails after the first order, until the second",
             files: shipped![
                 "rules/first-to-second.yaml",
+                "rules/first-to-second.test.yaml",
                 "templates/first-to-second/en.md",
                 "templates/first-to-second-next/en.md",
             ],
@@ -56,7 +58,12 @@ pub const fn playbooks() -> &'static [Playbook] {
         Playbook {
             name: "win-back",
             about: "a reminder to good customers who have gone quiet, and ten days later a question",
-            files: shipped!["rules/win-back.yaml", "templates/win-back/en.md", "templates/win-back-why/en.md"],
+            files: shipped![
+                "rules/win-back.yaml",
+                "rules/win-back.test.yaml",
+                "templates/win-back/en.md",
+                "templates/win-back-why/en.md"
+            ],
             topic: Some("offers"),
             attributes: &["wholesale: {type: boolean, default: false}   # they have a person to call them"],
             events: &[ORDER],
@@ -64,7 +71,7 @@ pub const fn playbooks() -> &'static [Playbook] {
         Playbook {
             name: "birthday",
             about: "a wish on the day, at nine on the customer's clock",
-            files: shipped!["rules/birthday.yaml", "templates/birthday/en.md"],
+            files: shipped!["rules/birthday.yaml", "rules/birthday.test.yaml", "templates/birthday/en.md"],
             topic: None,
             attributes: &["birthday: date"],
             events: &[ORDER],
@@ -74,6 +81,7 @@ pub const fn playbooks() -> &'static [Playbook] {
             about: "reminders round the end of a membership",
             files: shipped![
                 "rules/membership-renewal.yaml",
+                "rules/membership-renewal.test.yaml",
                 "templates/membership-renewal-early/en.md",
                 "templates/membership-renewal/en.md",
                 "templates/membership-renewal-today/en.md",

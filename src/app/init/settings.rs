@@ -3,9 +3,11 @@
 use super::Playbook;
 use std::fmt::Write as _;
 
-/// The line by which an editor with the YAML language server finds a file's schema.
+/// How the line begins by which an editor with the YAML language server finds a file's schema.
+pub(super) const SCHEMA_LINE: &str = "# yaml-language-server: $schema=";
+
 pub(super) fn schema_line(schema: &str) -> String {
-    format!("# yaml-language-server: $schema={schema}.json\n")
+    format!("{SCHEMA_LINE}{schema}.json\n")
 }
 
 const SETTINGS: &str = "\

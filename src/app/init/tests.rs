@@ -1,5 +1,5 @@
 use super::{InitError, InitRequest, init, playbooks};
-use crate::app::load;
+use crate::app::{load, test};
 use crate::domain::Class;
 use std::fs;
 use std::path::Path;
@@ -23,6 +23,10 @@ fn each_playbook_alone_and_all_of_them_make_a_project_without_a_remark() {
         assert_eq!(rules.len(), made.len(), "{names:?}");
         let without_goal = rules.iter().find(|rule| rule.class == Class::Marketing && rule.goal.is_none());
         assert!(without_goal.is_none(), "{without_goal:?}");
+        let tested = test(&folder.join("retaind.yaml"), &[]);
+        assert!(tested.diagnostics.is_empty(), "{names:?}: {:?}", tested.diagnostics);
+        let report = tested.report.unwrap();
+        assert!(report.passed() >= made.len() && report.failed() == 0, "{names:?}: {report:?}");
     }
 }
 
@@ -69,6 +73,7 @@ fn every_file_for_which_there_is_a_schema_names_it_in_its_first_line() {
         ("retaind.yaml", "schema/settings"),
         ("schema.yaml", "schema/schema"),
         ("rules/win-back.yaml", "../schema/rule"),
+        ("rules/win-back.test.yaml", "../schema/test"),
     ] {
         let text = fs::read_to_string(within.path().join(file)).unwrap();
         assert_eq!(text.lines().next(), Some(&*format!("# yaml-language-server: $schema={schema}.json")), "{file}");

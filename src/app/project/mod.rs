@@ -187,7 +187,10 @@ fn read_rules(
     let mut files = Vec::new();
     if !loaded.has_rules {
         let message = "there is no such folder, so there are no rules";
-        loaded.diagnostics.push(warning("no-rules", &folder.join("rules"), message));
+        let problem = warning("no-rules", &folder.join("rules"), message);
+        loaded
+            .diagnostics
+            .push(problem.help("make a folder `rules` beside retaind.yaml, and in it a file NAME.yaml for each rule"));
     }
     for entry in entries(&folder.join("rules"), loaded) {
         let path = folder.join("rules").join(&entry);
@@ -197,8 +200,7 @@ fn read_rules(
             let content = read_file(&path);
             files.push(SourceFile { path, content });
         } else {
-            let message = "passed over: a rule is a file NAME.yaml in the folder rules itself";
-            loaded.diagnostics.push(warning("passed-over", &path, message));
+            loaded.diagnostics.push(passed_over(&path));
         }
     }
     loaded.rule_files = files.iter().filter(|file| !file.path.ends_with("segments.yaml")).count();
@@ -213,6 +215,26 @@ fn read_rules(
     let (rules, problems) = rules::compile(&files, &names);
     loaded.diagnostics.extend(problems);
     rules
+}
+
+/// What stands in the folder of rules and is none, with what to do if it was meant as one.
+fn passed_over(path: &Path) -> Diagnostic {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = name.split('.').next().unwrap_or_default();
+    let lower = name.to_lowercase();
+    let is_meant = lower.contains(".yml") || lower.contains(".yaml");
+    let (message, help) = if path.is_dir() {
+        ("a folder in `rules` is not looked into", "move the rules in it into the folder `rules` itself".to_owned())
+    } else if is_meant {
+        let end = if lower.contains(".test.") { ".test" } else { "" };
+        ("this file is not read: the name of a rule file ends in `.yaml`", format!("rename it to {stem}{end}.yaml"))
+    } else {
+        (
+            "this file is not read: a rule is a file NAME.yaml",
+            "rename it if it is a rule, or move it elsewhere".to_owned(),
+        )
+    };
+    warning("passed-over", path, message).help(help)
 }
 
 /// By template, the rules that send it.
@@ -304,6 +326,7 @@ fn describe(error: &std::io::Error) -> String {
 
 fn unreadable(file: &Path, why: &str) -> Diagnostic {
     at_start("unreadable", file, &format!("cannot be read: {why}"))
+        .help("write it as a plain file that the daemon's user may read, or remove it")
 }
 
 fn warning(code: &'static str, file: &Path, message: &str) -> Diagnostic {
@@ -312,7 +335,7 @@ fn warning(code: &'static str, file: &Path, message: &str) -> Diagnostic {
 
 fn at_start(code: &'static str, file: &Path, message: &str) -> Diagnostic {
     let place = Place { file: file.to_path_buf(), text: "".into(), span: 0..0 };
-    Diagnostic { severity: Severity::Error, code, place, message: message.to_owned(), help: None }
+    Diagnostic::error(code, place, message)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod meddled;
 mod merges;
 mod plans;
 mod purchases;
+mod simulated;
 mod ticks;
 mod told;
 

@@ -41,13 +41,13 @@ fn of<'p>(report: &'p PlanReport, rule: &str) -> &'p RulePlan {
     report.rules.iter().find(|plan| plan.rule == rule).unwrap()
 }
 
-fn files(rules: &[(&str, &str)]) -> Option<PlanFiles> {
+fn files(rules: &[(&str, &str)]) -> PlanFiles {
     let file = |(name, text): &(&str, &str)| PlanFile {
         path: format!("new/{name}.yaml"),
         text: Some((*text).to_owned()),
         error: None,
     };
-    Some(PlanFiles { rules: rules.iter().map(file).collect(), ..PlanFiles::default() })
+    PlanFiles { rules: rules.iter().map(file).collect(), ..PlanFiles::default() }
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn what_is_under_way_goes_on_or_ends_as_the_rules_asked_about_say() {
     assert_eq!(report.compared, None);
     // One step fewer, and who ordered twice is out.
     let other = SERIES.replace("- {id: third, day: 9, email: hello}\n", "").replace("< 3", "< 2");
-    let report = plan(&shop, files(&[("series", &other)])).await;
+    let report = plan(&shop, Some(files(&[("series", &other)]))).await;
     let series = of(&report, "series");
     let under_way = series.under_way.clone().unwrap();
     assert_eq!((under_way.count, under_way.go_on, under_way.end), (2, 1, [(Reason::Stopped, 1)].into()));
@@ -127,7 +127,7 @@ async fn a_rule_that_is_gone_ends_what_it_had_under_way_and_cancels_what_is_queu
     shop.operations().pause().await.unwrap();
     shop.clock.advance(Span::seconds(30));
     shop.decided().await;
-    let report = plan(&shop, files(&[("gold", GOLD)])).await;
+    let report = plan(&shop, Some(files(&[("gold", GOLD)]))).await;
     assert_eq!(report.rules.iter().map(|plan| plan.rule.as_str()).collect::<Vec<_>>(), ["gold", "series"]);
     let series = of(&report, "series");
     assert_eq!(series.change.as_ref().unwrap().kind, ChangeKind::Gone);
@@ -151,7 +151,7 @@ async fn new_rules_are_planned_beside_the_live_ones_with_the_difference() {
     let wide = GOLD.replace("\"gold\"", "\"gold\" || orders.count >= 1 # all");
     let fresh = SERIES.replace("when: orders.count >= 1", "when: 'in_segment(\"buyers\")'");
     let segments = "buyers: {when: orders.count >= 2}\n";
-    let report = plan(&shop, files(&[("gold", &wide), ("series", &fresh), ("segments", segments)])).await;
+    let report = plan(&shop, Some(files(&[("gold", &wide), ("series", &fresh), ("segments", segments)]))).await;
     let gold = of(&report, "gold");
     assert_eq!((gold.matched, gold.unknown, gold.deliveries.email), (2, 0, 2));
     let live = gold.change.as_ref().unwrap().live.clone().unwrap();
@@ -165,7 +165,7 @@ async fn new_rules_are_planned_beside_the_live_ones_with_the_difference() {
     // The same text, of which a segment means something else.
     shop.write("rules/series.yaml", &fresh);
     shop.operations().reload().await.unwrap();
-    let report = plan(&shop, files(&[("gold", GOLD), ("series", &fresh), ("segments", segments)])).await;
+    let report = plan(&shop, Some(files(&[("gold", GOLD), ("series", &fresh), ("segments", segments)]))).await;
     let change = of(&report, "series").change.clone().unwrap();
     assert_eq!((change.kind, change.live.unwrap().matched), (ChangeKind::Changed, 2));
     assert_eq!(change.lines, ["~ the segment `buyers` means something else"]);
@@ -181,13 +181,13 @@ async fn rules_that_name_what_the_live_ones_do_not_are_counted_anew_and_rightly(
     let other = GOLD
         .replace("orders.count >= 1", "sum(\"Order Completed\", \"revenue\", days(30)) >= 30")
         .replace("- customer.tier == \"gold\" || days_until(customer.renews_on) < 30\n", "");
-    let report = plan(&shop, files(&[("gold", &other)])).await;
+    let report = plan(&shop, Some(files(&[("gold", &other)]))).await;
     assert!(report.compared.as_ref().unwrap().rebuilt);
     assert_eq!(of(&report, "gold").matched, 1);
     // Once it is live, another window needs no counting.
     shop.write("rules/gold.yaml", &other);
     shop.operations().reload().await.unwrap();
-    let report = plan(&shop, files(&[("gold", &other.replace("days(30)", "days(60)"))])).await;
+    let report = plan(&shop, Some(files(&[("gold", &other.replace("days(30)", "days(60)"))]))).await;
     assert!(!report.compared.as_ref().unwrap().rebuilt);
     assert_eq!(of(&report, "gold").matched, 1);
 }
@@ -196,14 +196,15 @@ async fn rules_that_name_what_the_live_ones_do_not_are_counted_anew_and_rightly(
 async fn files_with_errors_are_refused_with_their_places() {
     let shop = shop(&[("gold", GOLD)]).await;
     let request = PlanRequest {
-        files: files(&[("gold", &GOLD.replace("customer.tier", "customer.teir"))]),
+        files: Some(files(&[("gold", &GOLD.replace("customer.tier", "customer.teir"))])),
         ..PlanRequest::default()
     };
     let failure = shop.operations().plan(request).await.unwrap_err();
     assert_eq!((failure.kind, failure.diagnostics.len()), (FailureKind::Rules, 1));
     let problem = &failure.diagnostics[0];
     assert_eq!((problem.file.as_str(), problem.line, problem.column), ("new/gold.yaml", 6, 12));
-    let unknown = PlanRequest { rule: Some("none".into()), files: files(&[("gold", GOLD)]), ..PlanRequest::default() };
+    let unknown =
+        PlanRequest { rule: Some("none".into()), files: Some(files(&[("gold", GOLD)])), ..PlanRequest::default() };
     assert_eq!(shop.operations().plan(unknown).await.unwrap_err().message, "no rule \"none\"");
 }
 

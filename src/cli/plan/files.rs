@@ -18,18 +18,26 @@ pub(super) fn read(folder: &Path) -> Result<PlanFiles, Error> {
     } else {
         (folder.to_owned(), folder.parent().map(Path::to_owned).unwrap_or_default())
     };
-    let is_rule = |path: &PathBuf| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.ends_with(".yaml") && !name.ends_with(".test.yaml")
-    };
-    let rules: Vec<PlanFile> =
-        entries(&rules).map_err(|error| unreadable(&rules, &error))?.into_iter().filter(is_rule).map(file).collect();
+    let is_yaml = |path: &Path| path.extension().is_some_and(|extension| extension == "yaml");
+    let is_test =
+        |path: &Path| path.file_stem().is_some_and(|stem| Path::new(stem).extension().is_some_and(|it| it == "test"));
+    let is_rule = |path: &Path| is_yaml(path) && !is_test(path);
+    let rules: Vec<PlanFile> = entries(&rules)
+        .map_err(|error| unreadable(&rules, &error))?
+        .iter()
+        .filter(|path| is_rule(path))
+        .map(|path| file(path))
+        .collect();
+    if rules.is_empty() {
+        // Taken at its word, it would end every rule.
+        return Err(Failure::new(FailureKind::Rules, format!("there is no rule in {}", folder.display())).into());
+    }
     let schema = beside.join("schema.yaml");
     let templates = beside.join("templates");
     Ok(PlanFiles {
         rules,
         templates: templates.is_dir().then(|| messages(&templates)).transpose()?,
-        schema: schema.is_file().then(|| file(schema)),
+        schema: schema.is_file().then(|| file(&schema)),
     })
 }
 
@@ -45,8 +53,8 @@ fn messages(templates: &Path) -> Result<Vec<PlanFile>, Error> {
             continue;
         }
         let found = entries(&folder).map_err(|error| unreadable(&folder, &error))?;
-        let is_message = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md");
-        files.extend(found.into_iter().filter(is_message).map(file));
+        let is_message = |path: &Path| path.extension().is_some_and(|extension| extension == "md");
+        files.extend(found.iter().filter(|path| is_message(path)).map(|path| file(path)));
     }
     Ok(files)
 }
@@ -62,8 +70,8 @@ fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn file(path: PathBuf) -> PlanFile {
-    let (text, error) = match text(&path) {
+fn file(path: &Path) -> PlanFile {
+    let (text, error) = match text(path) {
         Ok(text) => (Some(text), None),
         Err(why) => (None, Some(why)),
     };
@@ -105,6 +113,7 @@ fn diagnostic(problem: &Problem, files: Option<&PlanFiles>) -> Diagnostic {
         place: Place { file: problem.file.clone().into(), text: text.into(), span: start..end.max(start) },
         message: problem.message.clone(),
         help: problem.help.clone(),
+        also: Vec::new(),
     }
 }
 

@@ -13,68 +13,78 @@ const MOST: usize = 500;
 /// The plan as Markdown.
 pub(super) fn markdown(report: &PlanReport) -> String {
     let compared = report.compared.is_some();
-    let mut text = format!("### retaind plan: NOTHING IS SENT\n\nIf every trigger fired at {}.\n\n", report.at);
-    let change = if compared { " change |" } else { "" };
-    text.push_str(&format!(
-        "| rule |{change} customers | matched | unknown | enroll | holdout | e-mails | webhooks | held |\n"
-    ));
-    let rule = if compared { "---|" } else { "" };
-    text.push_str(&format!("|---|{rule}--:|--:|--:|--:|--:|--:|--:|---|\n"));
-    for plan in &report.rules {
-        let change = plan.change.as_ref().map(|change| format!(" {} |", change.kind.word())).unwrap_or_default();
-        let (figures, held) = (figures(plan).join(" | "), escaped(&counts(&plan.hold)));
-        text.push_str(&format!("| {} |{change} {figures} | {held} |\n", escaped(&plan.rule)));
-    }
+    let (change, rule) = if compared { (" change |", "---|") } else { ("", "") };
+    let mut lines = vec![
+        "### retaind plan: NOTHING IS SENT".to_owned(),
+        String::new(),
+        format!("If every trigger fired at {}.", report.at),
+        String::new(),
+        format!("| rule |{change} customers | matched | unknown | enroll | holdout | e-mails | webhooks | held |"),
+        format!("|---|{rule}--:|--:|--:|--:|--:|--:|--:|---|"),
+    ];
+    lines.extend(report.rules.iter().map(row));
     if let Some(segments) = segments(report) {
-        text.push_str(&format!("\n{}\n", escaped(&segments)));
+        lines.extend([String::new(), escaped(&segments)]);
     }
     for plan in &report.rules {
-        text.push_str(&details(plan));
+        details(plan, &mut lines);
     }
-    text.trim_end().to_owned()
+    lines.join("\n")
 }
 
-fn details(plan: &RulePlan) -> String {
+fn row(plan: &RulePlan) -> String {
+    let change = plan.change.as_ref().map(|change| format!(" {} |", change.kind.word())).unwrap_or_default();
+    let (figures, held) = (figures(plan).join(" | "), escaped(&counts(&plan.hold)));
+    format!("| {} |{change} {figures} | {held} |", escaped(&plan.rule))
+}
+
+fn details(plan: &RulePlan, lines: &mut Vec<String>) {
     let rule = escaped(&plan.rule);
-    let mut text = String::new();
     let changes = plan.change.as_ref().map(|change| change.lines.as_slice()).unwrap_or_default();
     let others: Vec<String> = remarks(plan).into_iter().skip(changes.len()).collect();
     if !changes.is_empty() || !others.is_empty() {
-        text.push_str(&format!("\n**{rule}**\n"));
+        lines.extend([String::new(), format!("**{rule}**")]);
     }
     if !changes.is_empty() {
-        let lines: Vec<_> = changes.iter().map(|line| visible(line)).collect();
-        let fence = "`".repeat(longest_run(&lines.join("\n")).max(2) + 1);
-        let block = format!("\n{fence}diff\n{}\n{fence}\n", lines.join("\n"));
-        text.push_str(&folded(&plural(changes.len() as u64, "line"), &block, changes.len()));
+        folded(&plural(changes.len() as u64, "line"), difference(changes), changes.len(), lines);
     }
     if !others.is_empty() {
-        text.push('\n');
-        for line in others {
-            text.push_str(&format!("- {}\n", escaped(&line)));
-        }
+        lines.push(String::new());
+        lines.extend(others.iter().map(|line| format!("- {}", escaped(line))));
     }
     for (heading, ids) in groups(plan) {
-        let mut list: String = ids.iter().take(MOST).map(|id| format!("- {}\n", escaped(id))).collect();
+        let mut list: Vec<String> = ids.iter().take(MOST).map(|id| format!("- {}", escaped(id))).collect();
         if ids.len() > MOST {
-            list.push_str(&format!("- and {} more\n", ids.len() - MOST));
+            list.push(format!("- and {} more", ids.len() - MOST));
         }
-        let heading = format!("{rule}: {heading} ({})", ids.len());
-        text.push_str(&if ids.len() > FOLDED {
-            folded(&heading, &format!("\n{list}"), ids.len())
-        } else {
-            format!("\n{heading}\n\n{list}")
-        });
+        let heading = format!("{rule}: {} ({})", escaped(&heading), ids.len());
+        if ids.len() <= FOLDED {
+            lines.extend([String::new(), heading.clone()]);
+        }
+        folded(&heading, list, ids.len(), lines);
     }
-    text
 }
 
-/// What is long, behind a line that opens it.
-fn folded(summary: &str, text: &str, length: usize) -> String {
-    if length <= FOLDED {
-        return text.to_owned();
+/// The lines that differ, in a fence that none of them closes.
+fn difference(changes: &[String]) -> Vec<String> {
+    let mut block: Vec<String> = changes.iter().map(|line| visible(line).into_owned()).collect();
+    let fence = "`".repeat(longest_run(&block.join("\n")).max(2) + 1);
+    block.insert(0, format!("{fence}diff"));
+    block.push(fence);
+    block
+}
+
+/// What is long stands behind a line that opens it.
+fn folded(summary: &str, text: Vec<String>, length: usize, lines: &mut Vec<String>) {
+    let folds = length > FOLDED;
+    if folds {
+        lines.extend([String::new(), format!("<details><summary>{summary}</summary>")]);
     }
-    format!("\n<details><summary>{summary}</summary>\n{text}\n</details>\n")
+    lines.push(String::new());
+    lines.extend(text);
+    if folds {
+        lines.extend([String::new(), "</details>".to_owned()]);
+    }
 }
 
 /// How many backticks stand next to each other at most.

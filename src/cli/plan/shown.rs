@@ -20,25 +20,25 @@ pub(super) fn shown(report: &PlanReport) -> String {
         row.push(counts(&plan.hold));
         row
     });
-    let mut shown = format!("NOTHING IS SENT\nif every trigger fired at {}\n\n{}", report.at, table(&columns, rows));
+    let mut sections = vec![format!("NOTHING IS SENT\nif every trigger fired at {}", report.at), table(&columns, rows)];
     for plan in &report.rules {
-        let lines = remarks(plan);
-        if !lines.is_empty() {
-            shown.push_str(&format!("\n\n{}", plan.rule));
-            for line in lines {
-                shown.push_str("\n  ");
-                shown.push_str(&visible(&line));
-            }
+        let remarks = remarks(plan);
+        if !remarks.is_empty() {
+            sections.push(section(&plan.rule, &remarks));
         }
     }
-    if let Some(line) = segments(report) {
-        shown.push_str("\n\n");
-        shown.push_str(&visible(&line));
-    }
+    sections.extend(segments(report).map(|line| visible(&line).into_owned()));
     for plan in &report.rules {
-        shown.push_str(&named(plan));
+        let groups = groups(plan).into_iter();
+        sections.extend(groups.map(|(heading, ids)| section(&format!("{}: {heading}", plan.rule), ids)));
     }
-    shown
+    sections.join("\n\n")
+}
+
+/// A heading, and lines below it.
+fn section(heading: &str, lines: &[String]) -> String {
+    let lines = lines.iter().map(|line| format!("\n  {}", visible(line)));
+    lines.fold(heading.to_owned(), |section, line| section + &line)
 }
 
 /// The numbers of a rule, with the difference to the live one where there is one: `5 (+2)`.
@@ -79,21 +79,16 @@ fn under_way(under_way: &UnderWay) -> Option<String> {
     if under_way.count == 0 && under_way.deliveries_cancelled == 0 {
         return None;
     }
-    let mut line = format!("under way: {}; {} go on", plural(under_way.count, "enrollment"), under_way.go_on);
-    for (reason, count) in &under_way.end {
-        line.push_str(&format!(", {count} would end ({reason})"));
-    }
-    if under_way.steps_waiting > 0 {
-        line.push_str(&format!("; {} to come", plural(under_way.steps_waiting, "step")));
-    }
-    if under_way.steps_cancelled > 0 {
-        line.push_str(&format!("; {} would be cancelled", plural(under_way.steps_cancelled, "step")));
-    }
-    if under_way.deliveries_cancelled > 0 {
-        let queued = plural(under_way.deliveries_cancelled, "queued delivery");
-        line.push_str(&format!("; {queued} would be cancelled"));
-    }
-    Some(line)
+    let goes_on = format!("under way: {}; {} go on", plural(under_way.count, "enrollment"), under_way.go_on);
+    let ends = under_way.end.iter().map(|(reason, count)| format!(", {count} would end ({reason})"));
+    let others = [
+        (under_way.steps_waiting, "step", "to come"),
+        (under_way.steps_cancelled, "step", "would be cancelled"),
+        (under_way.deliveries_cancelled, "queued delivery", "would be cancelled"),
+    ];
+    let others = others.into_iter().filter(|(count, ..)| *count > 0);
+    let others = others.map(|(count, noun, verb)| format!("; {} {verb}", plural(count, noun)));
+    Some(ends.chain(others).fold(goes_on, |line, part| line + &part))
 }
 
 /// What it sends, beside what is usual, and the brake.
@@ -128,16 +123,4 @@ pub(super) fn groups(plan: &RulePlan) -> Vec<(String, &[String])> {
     let matched = plan.customers.iter().map(|ids| ("matched".to_owned(), ids.as_slice()));
     let held = plan.held.iter().flatten().map(|(reason, ids)| (format!("held, {reason}"), ids.as_slice()));
     matched.chain(held).filter(|(_, ids)| !ids.is_empty()).collect()
-}
-
-fn named(plan: &RulePlan) -> String {
-    let mut named = String::new();
-    for (heading, ids) in groups(plan) {
-        named.push_str(&format!("\n\n{}: {heading}", plan.rule));
-        for id in ids {
-            named.push_str("\n  ");
-            named.push_str(&visible(id));
-        }
-    }
-    named
 }

@@ -72,7 +72,7 @@ fn offer(object: &mut Map<String, Value>, words: BTreeSet<String>) {
         return;
     }
     let mut other = Map::new();
-    for key in ["type", "minLength", "pattern"] {
+    for key in ["type", "minLength", "pattern", "patternErrorMessage"] {
         if let Some(value) = object.shift_remove(key) {
             other.insert(key.to_owned(), value);
         }
@@ -93,7 +93,10 @@ fn add(object: &mut Map<String, Value>, keys: impl Iterator<Item = (String, Valu
 
 fn of_attribute(attribute: &Attribute) -> Value {
     match &attribute.one_of {
-        Some(texts) => json!({"description": format!("A {} of schema.yaml.", attribute.kind), "enum": texts}),
+        Some(texts) => json!({
+            "description": format!("A {} of schema.yaml, or nothing.", attribute.kind),
+            "anyOf": [{"enum": texts}, {"type": "null"}],
+        }),
         None => of_type(attribute.kind),
     }
 }
@@ -105,7 +108,8 @@ fn of_type(kind: ValueType) -> Value {
         ValueType::Bool => "boolean",
         ValueType::List => "array",
     };
-    json!({"description": format!("A {kind} of schema.yaml."), "type": json_type})
+    // What is known to be missing is written as nothing.
+    json!({"description": format!("A {kind} of schema.yaml, or nothing."), "type": [json_type, "null"]})
 }
 
 /// Conditions that can be written here, one for each thing that they may name.

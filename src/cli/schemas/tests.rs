@@ -4,7 +4,8 @@ use super::Kind;
 use crate::cli::composition::ProjectNames;
 use crate::config::{read_schema, read_settings};
 use crate::domain::{Diagnostic, Schema};
-use crate::rules::{self, SourceFile};
+use crate::rules::{self, RuleSet, SourceFile};
+use crate::stories;
 use crate::yaml::{Asked, recorded};
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -16,19 +17,25 @@ fn read(kind: Kind, text: &str) -> (Vec<Asked>, Vec<Diagnostic>) {
     let bytes = text.as_bytes();
     let settings = |bytes| read_settings(Path::new("retaind.yaml"), bytes, Path::new("."));
     let of_nothing = settings(b"business: {name: A}\n").0.unwrap();
+    let tested = compile("rules/a.yaml", RULES[0].as_bytes()).0;
     let mut problems = Vec::new();
     let asked = recorded(|| {
         problems = match kind {
             Kind::Settings => settings(bytes).1,
             Kind::Schema => read_schema(Path::new("schema.yaml"), bytes, &of_nothing).1,
-            Kind::Rule | Kind::Test => compile("rules/a.yaml", bytes),
-            Kind::Segments => compile("rules/segments.yaml", bytes),
+            Kind::Rule => compile("rules/a.yaml", bytes).1,
+            Kind::Segments => compile("rules/segments.yaml", bytes).1,
+            Kind::Test => {
+                let names =
+                    stories::Names { rules: &tested, ids: &["a".to_owned()].into(), schema: &Schema::default() };
+                stories::read(&SourceFile { path: "rules/a.test.yaml".into(), content: Ok(bytes.to_vec()) }, &names).1
+            }
         }
     });
     (asked, problems)
 }
 
-fn compile(file: &str, bytes: &[u8]) -> Vec<Diagnostic> {
+fn compile(file: &str, bytes: &[u8]) -> (RuleSet, Vec<Diagnostic>) {
     let names = rules::Names {
         schema: &Schema::default(),
         topics: &[("offers".to_owned(), "Offers".to_owned())].into(),
@@ -37,7 +44,7 @@ fn compile(file: &str, bytes: &[u8]) -> Vec<Diagnostic> {
         business_zone: &TimeZone::UTC,
         can_mail: true,
     };
-    rules::compile(&[SourceFile { path: file.into(), content: Ok(bytes.to_vec()) }], &names).1
+    rules::compile(&[SourceFile { path: file.into(), content: Ok(bytes.to_vec()) }], &names)
 }
 
 const RULES: [&str; 4] = [
@@ -77,6 +84,31 @@ frequency_caps: {marketing: [{max: 1, per: day}]}
 quiet_hours: {from: "20:00", to: "08:00"}
 misfire: {policy: all, within: 1h}
 uncertain: hold
+reload: {watch: false}
+"#];
+
+const TESTS: [&str; 1] = [r#"
+rule: a
+with: [a]
+customer: {id: x, consent: {marketing: true}, holdout: true, country: KE}
+tests:
+  - name: a story
+    starts: 2026-01-05
+    customer: {consent: {marketing: true}, holdout: false}
+    story:
+      - {day: 0, at: "10:00", does: Order Completed, revenue: 5, properties: {order_id: x}}
+      - {day: 1, sets: {country: KE}}
+      - {day: 1, consent: {marketing: false}}
+      - {day: 1, sent: a}
+      - {day: 1, gets: b, rule: a, subject: x}
+      - {day: 1, gets: nothing, because: everyone}
+      - {day: 1, held: no_consent}
+      - {day: 1, ends: goal_reached}
+  - name: rows
+    day: 3
+    each:
+      - {orders: [0], consent: {marketing: true}, holdout: false, day: 3, enters: false, because: everyone}
+      - {orders: [0], held: no_consent}
 "#];
 
 const SCHEMA: [&str; 1] =
@@ -186,9 +218,13 @@ fn asked_for(kind: Kind, schema: &Value, documents: &[&str]) -> BTreeMap<String,
 
 #[test]
 fn the_schemas_know_the_very_keys_that_are_read() {
-    for (kind, documents) in
-        [(Kind::Rule, &RULES[..]), (Kind::Segments, &SEGMENTS), (Kind::Settings, &SETTINGS), (Kind::Schema, &SCHEMA)]
-    {
+    for (kind, documents) in [
+        (Kind::Rule, &RULES[..]),
+        (Kind::Segments, &SEGMENTS),
+        (Kind::Settings, &SETTINGS),
+        (Kind::Schema, &SCHEMA),
+        (Kind::Test, &TESTS),
+    ] {
         let schema = kind.schema(None).unwrap();
         let mut known = BTreeMap::new();
         described("", &schema, &mut known);
@@ -201,6 +237,18 @@ fn the_schemas_know_the_very_keys_that_are_read() {
             asked.insert("/definitions/secret".into(), keys.split(", ").map(str::to_owned).collect());
             // Known only to be refused.
             asked.get_mut("/properties/frequency_caps").expect("caps are read").remove("service");
+        }
+        if kind == Kind::Test {
+            // A customer, a row and an event are read as pairs, for most of their keys are the project's. That theirs
+            // are taken is seen by what the sample says of itself: nothing unknown.
+            let (_, problems) = read(kind, TESTS[0]);
+            let unknown = problems.iter().find(|problem| problem.code.starts_with("unknown"));
+            assert!(unknown.is_none(), "{unknown:?}");
+            for place in ["/definitions/customer", "/definitions/row"] {
+                known.remove(place).expect("it is described");
+            }
+            let line = asked.get_mut("/definitions/line").expect("lines are read");
+            line.extend(["does", "properties"].map(str::to_owned));
         }
         assert_eq!(known, asked, "{kind:?}: on the left what the schema knows, on the right what is read");
     }
@@ -217,15 +265,17 @@ fn every_key_says_what_it_does() {
             if matches!(key.as_str(), "if" | "then" | "allOf" | "examples") {
                 continue;
             }
-            if let ("properties", Some(keys)) = (key.as_str(), value.as_object()) {
-                for (name, inner) in keys {
-                    let text = inner["description"].as_str().unwrap_or_default();
-                    assert!(text.len() > 8, "{pointer}/{name} has no description");
-                    let has_example = ["examples", "$ref", "properties", "additionalProperties", "items"];
-                    assert!(has_example.iter().any(|key| inner.get(key).is_some()), "{pointer}/{name} has no example");
-                }
+            let Some(keys) = value.as_object().filter(|_| key == "properties") else {
+                look(&format!("{pointer}/{key}"), value);
+                continue;
+            };
+            for (name, inner) in keys {
+                let text = inner["description"].as_str().unwrap_or_default();
+                assert!(text.len() > 8, "{pointer}/{name} has no description");
+                let shown = ["examples", "$ref", "properties", "additionalProperties", "items"];
+                assert!(shown.iter().any(|key| inner.get(key).is_some()), "{pointer}/{name} has no example");
+                look(&format!("{pointer}/{name}"), inner);
             }
-            look(&format!("{pointer}/{key}"), value);
         }
     }
     for kind in Kind::ALL {
@@ -272,6 +322,35 @@ fn names_of_the_project_are_offered_where_they_belong() {
     for kind in Kind::ALL {
         for names in [None, Some(&names)] {
             assert!(!kind.schema(names).unwrap().to_string().contains("x-names"), "{kind:?}");
+        }
+    }
+}
+
+/// The samples that the schemas are tried on by a validator (`tests/schemas/run.sh`): a title and a text each.
+fn samples(folder: &str, kind: Kind) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemas").join(folder);
+    let file = root.join(kind.file()).with_extension("yaml");
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let all = text.split("\n---\n").map(|part| (part.lines().next().unwrap_or_default().to_owned(), part.to_owned()));
+    all.collect()
+}
+
+#[test]
+fn what_the_schemas_are_to_refuse_is_refused_by_those_who_read_it_too() {
+    // That a name is not known here is no fault of the sample.
+    let is_name =
+        |code: &str| code.starts_with("unknown-") && !matches!(code, "unknown-key" | "unknown-word" | "unknown-type");
+    let errors = |kind, text: &str| -> Vec<Diagnostic> {
+        let (_, problems) = read(kind, text);
+        problems.into_iter().filter(|problem| problem.is_error() && !is_name(problem.code)).collect()
+    };
+    for kind in Kind::ALL {
+        for (title, text) in samples("broken", kind) {
+            assert!(!errors(kind, &text).is_empty(), "{kind:?}: {title} is taken");
+        }
+        for (title, text) in samples("sound", kind) {
+            let found = errors(kind, &text);
+            assert!(found.is_empty(), "{kind:?}: {title}: {found:?}");
         }
     }
 }

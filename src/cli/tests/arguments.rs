@@ -17,6 +17,8 @@ fn what_people_type_is_understood() {
         "plan --rules ../new --format markdown",
         "explain 42",
         "explain 42 --rule win-back --at 2026-03-29T08:02:00Z --format json",
+        "simulate --from 2026-01-01 --to 2026-06-30",
+        "simulate --from 2026-01-01T00:00:00Z --to 2026-06-30 --rule win-back --format json",
         "--config x.yaml plan",
         "plan --config x.yaml -v",
         "run",
@@ -70,6 +72,9 @@ fn what_makes_no_sense_is_a_matter_of_usage() {
         "check --strictly",
         "plan --at yesterday",
         "plan --format yaml",
+        "simulate",
+        "simulate --from 2026-01-01",
+        "simulate --from 2026-01-01 --to tomorrow",
         "import houses x.csv",
         "emit Rated",
         "emit --customer 7",
@@ -118,8 +123,12 @@ fn help_names_every_command_and_the_exit_codes() {
       init          A project folder to begin with: settings, schema, a rule with its templates and
                     tests, and schemas for an editor
       check         Check settings, schema, rules and templates: all problems, each with its place
+      test          Run the tests of rules: what becomes of one customer, on a simulated clock
       plan          Whom each rule would reach if its trigger fired now, and who would be held and why;
                     sends nothing
+      simulate      Every delivery of a time on a simulated clock, per day and rule; sends nothing
+      explain       Why one customer gets something of a rule, or why not: each line of the condition,
+                    each gate, and when it is due
       run           Be the daemon, in the foreground: SIGHUP reloads, SIGTERM and SIGINT finish what is
                     under way and stop
       status        The state of the daemon and of its store

@@ -13,6 +13,8 @@ async fn a_daemon_and_this_process_answer_the_same() {
         ("plan --format markdown", 0),
         ("explain nobody", 1),
         ("explain 7 --format json", 1),
+        ("simulate --from 2026-03-01 --to 2026-03-31", 0),
+        ("simulate --from 2026-03-01 --to 2026-03-31 --rule win-bak", 1),
         ("status", 0),
         ("status --format json", 0),
         ("reload", 65),
@@ -104,6 +106,51 @@ async fn a_plan_in_json_has_the_form_that_programs_rely_on() {
         "brake": {"limit": 200, "per": "1d", "before": 1, "goes_off": false},
     }]});
     assert_eq!(plan, expected);
+    assert_eq!(ran.err, "NOTHING IS SENT\n");
+}
+
+#[tokio::test]
+async fn a_simulation_shows_what_goes_out_on_which_day_and_where_the_brake_would_go_off() {
+    let ran = Shop::new().run(&["simulate", "--from", "2026-03-01", "--to", "2026-03-31"]).await;
+    insta::assert_snapshot!(ran.out, @r#"
+    NOTHING IS SENT
+    2026-03-01 to 2026-03-31, UTC: 94 deliveries to 1000 customers
+
+    RULE      CHANNEL  DELIVERIES  DAYS  MOST A DAY  ON
+    win-back  email            93     3          80  2026-03-03
+    win-back  webhook           1     1           1  2026-03-02
+
+    win-back, email: deliveries a day
+    80 |    #
+       |    #
+       |    #
+       |  . #                                 .
+       +--------------------------------------------------------------
+            !
+        2026-03-01                                          2026-03-31
+
+    win-back, webhook: deliveries a day
+    1 |  #
+      |  #
+      |  #
+      |  #
+      +--------------------------------------------------------------
+           !
+       2026-03-01                                          2026-03-31
+
+    ! The brake would pause the rule; what it would stop is counted all the same:
+      win-back: 2026-03-03 (80 within 1d, at most 50 allowed)
+    "#);
+}
+
+#[tokio::test]
+async fn a_simulation_in_json_has_the_form_that_programs_rely_on() {
+    let args = ["simulate", "--from", "2026-03-01", "--to", "2026-03-31", "--format", "json"];
+    let ran = Shop::new().run(&args).await;
+    let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let day = serde_json::json!({"day": "2026-03-02", "rule": "win-back", "channel": "email", "deliveries": 4});
+    assert_eq!((&report["days"][0], &report["total"]), (&day, &94.into()));
+    assert_eq!((&report["from"], &report["to"]), (&"2026-03-01T00:00:00Z".into(), &"2026-03-31T23:59:59.999Z".into()));
     assert_eq!(ran.err, "NOTHING IS SENT\n");
 }
 
@@ -413,7 +460,7 @@ async fn a_plan_of_other_rules_shows_what_they_change() {
     - 42
     - a\\u{1b}b
 
-    win-back: held, no_consent (1)
+    win-back: held, no\_consent (1)
 
     - 42
     ");

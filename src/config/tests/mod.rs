@@ -174,7 +174,7 @@ fn every_key_about_receivers_and_listeners_is_read() {
 
 #[test]
 fn what_the_listeners_do_not_do_is_warned_of() {
-    let told = "is not supported in this version, and does nothing yet";
+    let told = "is not supported in this version, and does nothing yet; help: leave it out until then";
     assert_eq!(
         lines(&read(EVERYTHING).1),
         [format!("retaind.yaml:34:3: warning[not-supported]: `http.public_url` {told}")]

@@ -59,6 +59,9 @@ pub struct Life<'a> {
     pub(super) now: Time,
     /// Up to when schedules have fired.
     fired: Time,
+    /// The rules whose schedules are to be judged as things are, by place, each from when on; `None` when it is to be
+    /// worked out anew.
+    concerned: Option<Vec<(usize, Time)>>,
     pub(super) wake: Option<Time>,
     existing: Existing,
     /// What waits to go out, in no order.
@@ -90,6 +93,7 @@ impl<'a> Life<'a> {
             events,
             now,
             fired: now,
+            concerned: None,
             wake: None,
             existing: Existing::new(),
             outbox: Vec::new(),
@@ -136,6 +140,7 @@ impl<'a> Life<'a> {
     /// The rules look at it.
     pub fn change(&mut self, change: impl FnOnce(&mut Customer), observer: &mut dyn Observer) {
         change(&mut self.customer);
+        self.concerned = None;
         self.look(observer);
     }
 
@@ -189,6 +194,7 @@ impl<'a> Life<'a> {
     fn update(&mut self, row: &ProfileRow) {
         let row = ProfileRow { effective_at: self.now, received_at: self.now, ..row.clone() };
         self.customer.update(&row);
+        self.concerned = None;
         let zone = (self.terms.zone_of)(&self.customer);
         if zone != self.zone {
             self.timetable = (self.terms.timetable)(&zone);
@@ -213,18 +219,24 @@ impl<'a> Life<'a> {
     }
 
     /// When something is to be done next.
-    fn next(&self) -> Option<Time> {
-        let due = self.outbox.iter().map(|delivery| delivery.due_at).min();
-        [self.wake, self.next_tick(), due].into_iter().flatten().min()
+    fn next(&mut self) -> Option<Time> {
+        let (tick, due) = (self.next_tick(), self.outbox.iter().map(|delivery| delivery.due_at).min());
+        [self.wake, tick, due].into_iter().flatten().min()
     }
 
     /// The next tick that is to be judged.
-    fn next_tick(&self) -> Option<Time> {
+    fn next_tick(&mut self) -> Option<Time> {
+        let concerned = self.concerned.take().unwrap_or_else(|| self.all_concerned());
+        let fired = self.fired;
+        let next = |(place, from): &(usize, Time)| self.timetable.next(*place, fired.max(from.minus(Span(1))));
+        let first = concerned.iter().filter_map(next).min();
+        self.concerned = Some(concerned);
+        first
+    }
+
+    fn all_concerned(&self) -> Vec<(usize, Time)> {
         let places = 0..self.terms.rules.rules.len();
-        let concerned = places.filter_map(|place| Some((place, self.starts_from(place)?)));
-        let ahead =
-            concerned.filter_map(|(place, from)| self.timetable.next(place, self.fired.max(from.minus(Span(1)))));
-        ahead.min()
+        places.filter_map(|place| Some((place, self.starts_from(place)?))).collect()
     }
 
     /// From when on the rule's schedule is to be judged for the customer as they are: its condition held when it was last
@@ -272,6 +284,7 @@ impl<'a> Life<'a> {
         let verdicts = fired.iter().map(Text::as_str).zip(&decided.verdicts);
         self.tell(verdicts.collect(), &decided, &changes, observer);
         self.customer.watch = watch;
+        self.concerned = None;
         // One that does not lie ahead would have us look for ever.
         self.wake = wake.map(|wake| wake.max(self.now.plus(Span(1))));
         self.keep(decided);
@@ -283,10 +296,10 @@ impl<'a> Life<'a> {
         let rules = &self.terms.rules.rules;
         while let Some(at) = self.next_tick().filter(|at| *at <= self.now) {
             self.fired = at;
-            let asked = |place: usize| self.starts_from(place).is_some_and(|from| from <= at);
-            let concerned = rules.iter().enumerate().filter(|(place, _)| asked(*place));
-            let firing: Vec<(&Arc<Rule>, String)> =
-                concerned.filter_map(|(place, rule)| Some((rule, timetable.occurrence(place, at)?))).collect();
+            let concerned = self.concerned.iter().flatten().filter(|(_, from)| *from <= at);
+            let firing: Vec<(&Arc<Rule>, String)> = concerned
+                .filter_map(|(place, _)| Some((rules.get(*place)?, timetable.occurrence(*place, at)?)))
+                .collect();
             if !firing.is_empty() && self.customer.arrived_at <= at {
                 self.tick(&firing, at, observer);
             }
@@ -343,6 +356,7 @@ impl<'a> Life<'a> {
 
     /// Takes in what was decided.
     fn keep(&mut self, decided: Decided) {
+        self.concerned = None;
         self.customer.memory.extend(decided.memories);
         for enrollment in decided.enrollments {
             self.existing.insert((self.number, enrollment.rule, enrollment.occurrence));

@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use crate::engine::Verdict;
 use crate::engine::tests::rules;
-use crate::rules::RuleSet;
+use crate::rules::{RuleSet, Trigger};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,6 +45,9 @@ fn led(
     let live: BTreeMap<Text, Time> = set.rules.iter().map(|rule| (rule.id.clone(), Time::MIN)).collect();
     let mut interest = Interest::default();
     for rule in &set.rules {
+        if let Trigger::Event { name, .. } = &rule.trigger {
+            interest.triggers.insert(name.clone());
+        }
         let steps = rule.steps.iter().filter_map(|step| step.when.as_ref());
         steps.chain([&rule.when]).chain(&rule.stays).for_each(|condition| interest.merge(condition.interest()));
     }
@@ -162,4 +165,67 @@ fn gates_hold_put_off_and_suppress() {
         format!("2026-03-18T22:00:00Z bye {held}: {}", Reason::NoConsent),
     ];
     assert_eq!(told.0, expected);
+}
+
+const LETTER: &str = "rule: letter
+class: service
+trigger: {schedule: \"0 10 * * *\"}
+when: orders.count >= 1
+again_after: never
+steps:
+- email: hello
+";
+
+#[test]
+fn what_holds_from_now_on_fires_no_tick_of_before() {
+    for detail in [Detail::All, Detail::Effects] {
+        let told = led(&rules(&[LETTER]), ("UTC", "2026-01-05T00:00:00Z"), detail, |life, told| {
+            buy(life, told, "2026-01-20T12:00:00Z");
+            life.run_until(t("2026-02-20T00:00:00Z"), &mut told.observer());
+        });
+        let sent: Vec<&String> = told.0.iter().filter(|line| line.contains("sent")).collect();
+        assert_eq!(sent, ["2026-01-21T10:00:00Z sent hello"]);
+    }
+}
+
+fn order(at: Time, id: usize) -> Event {
+    Event {
+        name: "Order Completed".into(),
+        at,
+        received_at: at,
+        message_id: Some(format!("m{id}").into()),
+        properties: BTreeMap::new(),
+    }
+}
+
+const AT_ONCE: &str = "rule: at-once
+class: service
+trigger: {event: Order Completed}
+when: count(\"Order Completed\", days(30)) == 200
+steps:
+- email: hello
+";
+
+#[test]
+fn what_arrives_together_is_looked_at_once_and_windows_are_whole_however_many_events_they_hold() {
+    let set = rules(&[AT_ONCE]);
+    let told = led(&set, ("UTC", "2026-01-05T00:00:00Z"), Detail::Effects, |life, told| {
+        let mut at = t("2026-01-05T00:00:00Z");
+        for n in 0..198 {
+            at = at.plus(crate::domain::Span::hours(1));
+            life.receive(at, None, vec![order(at, n)], &mut told.observer());
+        }
+        let at = at.plus(crate::domain::Span::hours(1));
+        life.receive(at, None, vec![order(at, 198), order(at, 199), order(at, 200)], &mut told.observer());
+        life.run_until(t("2026-03-20T00:00:00Z"), &mut told.observer());
+    });
+    assert_eq!(told.0, Vec::<String>::new(), "201 at once: 200 was never seen");
+    let told = led(&set, ("UTC", "2026-01-05T00:00:00Z"), Detail::Effects, |life, told| {
+        let mut at = t("2026-01-05T00:00:00Z");
+        for n in 0..300 {
+            at = at.plus(crate::domain::Span::hours(1));
+            life.receive(at, None, vec![order(at, n)], &mut told.observer());
+        }
+    });
+    assert_eq!(told.0.iter().filter(|line| line.contains("sent")).count(), 1);
 }

@@ -104,10 +104,12 @@ pub struct BrakedDay {
     pub day: String,
     /// The rule.
     pub rule: String,
-    /// How many it would make at once.
+    /// How many it would have made by then in the span of its brake.
     pub deliveries: u64,
     /// How many it may make.
     pub limit: u64,
+    /// The span, such as `1d`.
+    pub per: String,
 }
 
 #[cfg(test)]

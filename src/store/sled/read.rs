@@ -153,11 +153,11 @@ impl Glass {
     }
 }
 
+/// What is done with what is read, one at a time.
+type Work<T> = Box<dyn FnOnce(&mut dyn Iterator<Item = T>) + Send>;
+
 /// Gives what is read to `work`, up to the first that cannot be read.
-pub(super) fn give<T>(
-    mut found: impl Iterator<Item = Result<T, Fault>>,
-    work: Box<dyn FnOnce(&mut dyn Iterator<Item = T>) + Send>,
-) -> Result<(), Fault> {
+pub(super) fn give<T>(mut found: impl Iterator<Item = Result<T, Fault>>, work: Work<T>) -> Result<(), Fault> {
     let mut failed = None;
     let mut customers = std::iter::from_fn(|| found.next()?.map_err(|fault| failed = Some(fault)).ok()).fuse();
     work(&mut customers);

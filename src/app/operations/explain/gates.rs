@@ -2,7 +2,7 @@
 
 use super::subject::{Cause, Subject};
 use crate::calendar;
-use crate::domain::{CapPeriod, CapSlot, Class, FrequencyCap, Reason, State, Time};
+use crate::domain::{CapPeriod, CapSlot, Class, Consent, FrequencyCap, Reason, State, Time};
 use crate::engine;
 use crate::http::GateView;
 use crate::rules::{Action, AgainAfter, Rule};
@@ -81,20 +81,25 @@ fn consent(subject: &Subject<'_>, rule: &Rule) -> GateView {
     }
     let consent = &subject.stored.customer.consent;
     let class = Class::Marketing.word();
-    let told = |consent: &crate::domain::Consent| format!("{}, {}", subject.day(consent.at), consent.source);
+    let known = |consent: &Consent| Some(consent.at).filter(|at| *at <= subject.at());
+    let told = |consent: &Consent| {
+        // What was told later without a date holds since always.
+        let since = known(consent).map_or_else(|| "since always".into(), |at| subject.day(at));
+        format!("{since}, {}", consent.source)
+    };
     let Some(given) = consent.get(class) else {
         return closed("consent", Reason::NoConsent, "never given");
     };
     if !given.granted {
         let gate = closed("consent", Reason::NoConsent, format!("withdrawn ({})", told(given)));
-        return GateView { since: Some(given.at), ..gate };
+        return GateView { since: known(given), ..gate };
     }
     let topic = rule.topic.as_ref().and_then(|topic| Some((topic, consent.get(topic)?)));
     if let Some((topic, refused)) = topic.filter(|(_, consent)| !consent.granted) {
         let gate = closed("consent", Reason::NoConsent, format!("withdrawn for {topic} ({})", told(refused)));
-        return GateView { since: Some(refused.at), ..gate };
+        return GateView { since: known(refused), ..gate };
     }
-    GateView { since: Some(given.at), ..open("consent", format!("yes ({})", told(given))) }
+    GateView { since: known(given), ..open("consent", format!("yes ({})", told(given))) }
 }
 
 fn address(subject: &Subject<'_>) -> GateView {

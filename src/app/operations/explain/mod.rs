@@ -11,14 +11,13 @@ use super::failure;
 use super::plan::no_rule;
 use crate::app::shared::Shared;
 use crate::condition::{Explanation, Facts};
-use crate::domain::{Active, Customer, CustomerNumber, Entry, Reason, Span, normalized_address};
+use crate::domain::{Active, Customer, Entry, Reason, Span, Text, nearest, normalized_address};
 use crate::http::{
-    ActiveView, ConditionView, ExplainReport, ExplainRequest, Failure, FailureKind, Result, RuleDecision,
-    RuleExplanation,
+    ActiveView, ConditionView, ExplainReport, ExplainRequest, Failure, Result, RuleDecision, RuleExplanation,
 };
 use crate::rules::Rule;
-use crate::store::View;
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::store::{StoredCustomer, View};
+use std::sync::Arc;
 use subject::{Cause, Subject};
 
 /// How many customers are searched for an id that is nearly the one asked for.
@@ -63,34 +62,27 @@ fn name(customer: &Customer) -> Option<String> {
 
 /// Nobody has that id; who may be meant.
 async fn no_customer(core: &Shared, id: &str, view: &View) -> Result<Failure> {
-    let last = core.store.last_customer();
-    let wanted = normalized_address(id);
-    let (ids, address): (Arc<Mutex<Vec<String>>>, Arc<Mutex<Option<String>>>) = Default::default();
-    let (seen, of_address) = (Arc::clone(&ids), Arc::clone(&address));
-    let work = Box::new(move |customers: &mut dyn Iterator<Item = crate::store::StoredCustomer>| {
-        let (mut ids, mut found) = (locked(&seen), locked(&of_address));
+    let (wanted, name) = (normalized_address(id), id.trim().to_owned());
+    let (found, meant) = tokio::sync::oneshot::channel();
+    let work = Box::new(move |customers: &mut dyn Iterator<Item = StoredCustomer>| {
+        let mut ids = Vec::new();
         for stored in customers {
             let customer = stored.customer;
             if customer.email().is_some_and(|email| normalized_address(email) == wanted) {
-                *found = Some(customer.id.to_string());
+                let cause = format!("it is the address of {:?}; customers are named by id", customer.id.as_str());
+                // Nobody waits for it any more if the question was given up.
+                return drop(found.send(Some(cause)));
             }
-            ids.push(customer.id.to_string());
+            ids.push(customer.id);
         }
+        let near = nearest(&name, ids.iter().map(Text::as_str));
+        drop(found.send(near.map(|near| format!("did you mean {near:?}?"))));
     });
-    core.store.with_customers(Some(CustomerNumber(0)), last, SEARCHED, view, work).await.map_err(failure)?;
+    let last = core.store.last_customer();
+    core.store.with_customers(None, last, SEARCHED, view, work).await.map_err(failure)?;
     let mut refusal = Failure::not_found("customer", id);
-    let (ids, address) = (locked(&ids), locked(&address));
-    if let Some(owner) = address.as_ref() {
-        refusal.causes.push(format!("it is the address of {owner:?}; customers are named by id"));
-    } else if let Some(near) = crate::domain::nearest(id.trim(), ids.iter().map(String::as_str)) {
-        refusal.causes.push(format!("did you mean {near:?}?"));
-    }
-    debug_assert_eq!(refusal.kind, FailureKind::NotFound);
+    refusal.causes.extend(meant.await.ok().flatten());
     Ok(refusal)
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn of_rule(subject: &Subject<'_>, rule: &Arc<Rule>) -> Result<RuleExplanation> {

@@ -19,7 +19,10 @@ const PAGE: usize = 500;
 const EVENTS: usize = 1000;
 
 /// So many names of one kind are kept; more than that were hardly given by a person.
-const MOST_NAMES: usize = 2000;
+const MOST_NAMES: usize = 500;
+
+/// The longest name that is shown.
+const LONGEST_NAME: usize = 100;
 
 /// What was seen, by name.
 #[derive(Debug, Default)]
@@ -67,7 +70,8 @@ impl Found {
 
     fn event(&mut self, event: &Event) {
         self.events += 1;
-        if self.by_event.len() >= MOST_NAMES && !self.by_event.contains_key(event.name.as_str()) {
+        let is_new = !self.by_event.contains_key(event.name.as_str());
+        if is_new && (self.by_event.len() >= MOST_NAMES || !is_fit(&event.name)) {
             return;
         }
         let of_event = self.by_event.entry(event.name.to_string()).or_default();
@@ -85,10 +89,16 @@ impl Found {
     }
 }
 
+/// Whether a name can stand in a file, and is no address that a sender took for one.
+fn is_fit(name: &str) -> bool {
+    let is_short = name.len() <= LONGEST_NAME && !name.trim().is_empty();
+    is_short && !name.contains(|letter: char| letter == '@' || letter.is_control() || letter == '\u{feff}')
+}
+
 fn add(all: &mut BTreeMap<String, Seen>, name: &str, value: &Value) {
     if let Some(seen) = all.get_mut(name) {
         seen.add(value);
-    } else if all.len() < MOST_NAMES {
+    } else if all.len() < MOST_NAMES && is_fit(name) {
         all.entry(name.to_owned()).or_default().add(value);
     }
 }

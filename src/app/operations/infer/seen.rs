@@ -99,13 +99,28 @@ impl Seen {
     }
 }
 
+/// Parts of names that speak of who somebody is, or where.
+const PRIVATE: [&str; 13] = [
+    "address", "street", "mail", "phone", "mobile", "tel", "name", "iban", "card", "account", "passport", "birth",
+    "contact",
+];
+
+/// Whether values of that name are nobody's business, whatever they look like.
+pub(super) fn is_private(name: &str) -> bool {
+    let name = name.to_lowercase();
+    PRIVATE.iter().any(|part| name.contains(part))
+}
+
 /// Whether a text is no address of anybody, no telephone number, and fit for one line.
 fn may_be_shown(text: &str) -> bool {
     let digits = text.chars().filter(char::is_ascii_digit).count();
+    // Moi Avenue 1 is where somebody lives; Level 1 is not.
+    let is_street = digits > 0 && text.split_whitespace().count() > 2;
     !text.trim().is_empty()
         && text.trim() == text
         && text.len() <= LONGEST
         && digits <= MANY_DIGITS
+        && !is_street
         && !text.contains(['@', '/', ','])
         && !text.contains(char::is_control)
 }

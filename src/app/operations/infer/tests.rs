@@ -33,6 +33,9 @@ fn sample() -> Found {
             "email": format!("zoe{number}@customers.example"),
             "second_address": format!("zoe{number}@work.example"),
             "home": "12 Main Street, Springfield",
+            "where": if number % 2 == 0 { "Moi Avenue 1" } else { "Uhuru Way 2" },
+            "street": "Moi",
+            "account_manager": "Neema",
             "mobile": "+254 700 123 456",
             "whatsapp": 254_700_123_456_u64,
             "plan": if number % 3 == 0 { "pro" } else { "free" },
@@ -67,7 +70,7 @@ fn what_is_stored_becomes_a_file_that_check_takes() {
 #[test]
 fn no_address_and_no_telephone_number_is_ever_shown() {
     let (text, _) = inferred(sample(), &Schema::default());
-    for private in ["@", "zoe", "Main Street", "700", "254"] {
+    for private in ["@", "zoe", "Main Street", "Moi", "Uhuru", "Neema", "700", "254"] {
         assert!(!text.contains(private), "{private} in:\n{text}");
     }
 }
@@ -89,4 +92,58 @@ fn what_is_declared_stays_as_it_is_declared() {
 fn an_empty_store_gives_a_file_that_declares_no_attribute() {
     let (text, schema) = inferred(Found::default(), &Schema::default());
     assert_eq!(schema, Schema::default(), "{text}");
+}
+
+#[test]
+fn names_that_no_person_would_choose_do_not_spoil_the_file() {
+    let names = [
+        "",
+        " ",
+        "a: b",
+        "- a",
+        "#",
+        "?",
+        "*x",
+        "&x",
+        "!x",
+        "[",
+        "{",
+        "'",
+        "\"",
+        "\\",
+        "null",
+        "~",
+        "1",
+        "1.5",
+        "a\nb",
+        "a\u{1b}",
+        "\u{feff}",
+        "zoe@customers.example",
+        "true",
+        "2026-01-05",
+        "a #b",
+        "a:",
+        ":a",
+        "|",
+        ">",
+        "%",
+        "`",
+        "é",
+        "customer",
+        "<<",
+        "---",
+        "...",
+    ];
+    let mut found = Found::default();
+    let all: serde_json::Map<String, serde_json::Value> =
+        names.iter().map(|name| ((*name).to_owned(), serde_json::Value::from(*name))).collect();
+    let all = serde_json::Value::Object(all);
+    found.customer(&customer(&all));
+    for name in names {
+        found.event(&event(name, &all));
+    }
+    let (text, schema) = inferred(found, &Schema::default());
+    assert!(!text.contains("zoe"), "{text}");
+    // All but those of blanks, control characters and addresses, and the purchase event.
+    assert_eq!(schema.events.len(), names.len() - 6 + 1, "{text}");
 }

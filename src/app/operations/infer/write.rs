@@ -1,6 +1,6 @@
 //! What was seen, as the text of a `schema.yaml`.
 
-use super::seen::Seen;
+use super::seen::{Seen, is_private};
 use super::{Found, OfEvent};
 use crate::domain::{Attribute, BUILT_IN, Schema, ValueType};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,8 +54,9 @@ fn attributes(found: &Found, declared: &Schema) -> Vec<(String, String)> {
         match (declared.customer.get(name), seen.and_then(Seen::kind)) {
             (Some(attribute), _) => (format!("{name}: {}", as_declared(attribute)), comment),
             (None, Some(kind)) if can_name_an_attribute(name) => {
-                let of = seen.and_then(Seen::one_of);
-                let range = seen.and_then(Seen::range);
+                let shown = seen.filter(|_| !is_private(name));
+                let of = shown.and_then(Seen::one_of);
+                let range = shown.and_then(Seen::range);
                 let range = range.map(|(least, most)| format!(", from {least} to {most}")).unwrap_or_default();
                 (format!("{name}: {}", guessed(kind, of)), comment + &range)
             }
@@ -129,7 +130,7 @@ fn of_event(seen: &OfEvent, types: &BTreeMap<String, ValueType>) -> String {
         return "it has not happened yet".to_owned();
     }
     let mut comment = if seen.count == 1 { "once".to_owned() } else { format!("{} times", seen.count) };
-    for (name, seen) in &seen.properties {
+    for (name, seen) in seen.properties.iter().filter(|(name, _)| !is_private(name)) {
         if let (Some(ValueType::Text), Some(texts)) = (types.get(name), seen.one_of()) {
             write!(comment, "; {name}: {}", texts.join(", ")).ok();
         }

@@ -59,7 +59,7 @@ fn named(rule: &Rule) -> Vec<String> {
     let mut names = Vec::new();
     texts(&rule.document.root, &mut |text| {
         if text.contains("in_segment") {
-            names.extend(segments_named(text).into_iter().map(|(name, _)| name));
+            names.extend(segments_named(text, None).into_iter().map(|(name, _)| name));
         }
     });
     if let Trigger::Crossing { segment, .. } = &rule.trigger {

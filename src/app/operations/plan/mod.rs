@@ -77,7 +77,7 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
             vec![world.rules.rules.iter().find(|rule| rule.id == *name).cloned().ok_or_else(|| no_rule(&world, name))?]
         }
     };
-    let watched = rules.iter().map(|rule| Watched::live(rule)).collect();
+    let watched = rules.iter().map(Watched::live).collect();
     let rules = judged(core, &world, (rules, watched), scope).await?;
     Ok(PlanReport { at: scope.at, rules, compared: None })
 }

@@ -26,7 +26,7 @@ pub(super) fn counted_at(rule: &Rule, delivery: &Delivery, stretch: Stretch) -> 
     }
 }
 
-/// The days on which it would go off, each with the most that it would stop at once.
+/// The days on which it would go off, each with the most that a rule would have made in the span of its brake.
 pub(super) fn days(
     world: &World,
     all: &Counts,
@@ -47,11 +47,17 @@ pub(super) fn days(
         for (at, count) in made {
             if at >= stretch.from && engine::over_brake(rule, &state, count, customers, at) {
                 let day = calendar::day_of(&world.zone, at);
-                let limit = engine::limit(rule, &state, customers, at);
-                let (rule, name) = (&rule.id, rule.id.to_string());
-                let most = BrakedDay { day: day.to_string(), rule: name, deliveries: count, limit };
-                let marked = braked.entry((day, rule)).or_insert_with(|| most.clone());
-                if marked.deliveries < count {
+                let per = rule.pause_if.map_or(Span::days(1), |pause_if| pause_if.per);
+                let before = state.volume.iter().filter(|(then, _)| at.since(*then) < per).map(|(_, made)| *made);
+                let most = BrakedDay {
+                    day: day.to_string(),
+                    rule: rule.id.to_string(),
+                    deliveries: count.saturating_add(before.sum()),
+                    limit: engine::limit(rule, &state, customers, at),
+                    per: per.to_string(),
+                };
+                let marked = braked.entry((day, &rule.id)).or_insert_with(|| most.clone());
+                if marked.deliveries < most.deliveries {
                     *marked = most;
                 }
             }

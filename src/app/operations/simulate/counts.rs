@@ -1,6 +1,6 @@
 //! What lives come to, counted.
 
-use crate::domain::Time;
+use crate::domain::{Text, Time};
 use jiff::civil::Date;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -19,6 +19,8 @@ pub(super) struct Sent {
 pub(super) struct Counts {
     /// How many lives.
     pub(super) customers: u64,
+    /// A customer over whose life the rules stumbled, if there is one.
+    pub(super) stumbled: Option<Text>,
     /// What goes out.
     pub(super) sent: HashMap<Sent, u64>,
     /// What rules with a brake ask for at once, by the place of the rule.
@@ -29,6 +31,7 @@ impl Counts {
     /// Takes in those of others.
     pub(super) fn add(&mut self, other: Self) {
         self.customers += other.customers;
+        self.stumbled = self.stumbled.take().or(other.stumbled);
         add(&mut self.sent, other.sent);
         add(&mut self.asked, other.asked);
     }

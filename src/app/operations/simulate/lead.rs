@@ -11,6 +11,7 @@ use crate::engine::{Detail, Happened, Life, Scene, Terms, Timetable};
 use crate::store::{History, StoredCustomer};
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -84,7 +85,12 @@ impl Course {
             detail: Detail::Effects,
         };
         for history in histories.take_while(|_| self.is_asked()) {
-            self.lead(history, &terms, &mut counts);
+            let id = history.stored.customer.id.clone();
+            // Within the store a panic would be taken for damage.
+            if catch_unwind(AssertUnwindSafe(|| self.lead(history, &terms, &mut counts))).is_err() {
+                counts.stumbled = Some(id);
+                break;
+            }
             counts.customers += 1;
         }
         counts
@@ -101,7 +107,9 @@ impl Course {
             history;
         if !self.stretch.is_backtest() {
             let mut life = Life::new(number, customer, events, begin, terms);
-            enrollments.iter().for_each(|enrollment| life.enrolled(&enrollment.rule, &enrollment.occurrence));
+            for enrollment in &enrollments {
+                life.enrolled(&enrollment.rule, &enrollment.occurrence);
+            }
             deliveries.into_iter().filter(|delivery| delivery.state.is_waiting()).for_each(|one| life.queue(one));
             life.suppress(self.is_suppressed(life.customer()));
             life.look(observer);

@@ -98,6 +98,11 @@ pub(super) async fn simulate(core: &Shared, request: SimulateRequest) -> Result<
     let mut pages = pages.buffer_unordered(at_once(core.daemon.is_some()));
     while let Some(page) = pages.next().await {
         all.add(page.map_err(failure)?);
+        if let Some(id) = &all.stumbled {
+            let message =
+                format!("the rules stumble over customer {id:?}: a fault of retaind, of which its log tells more");
+            return Err(Failure::new(FailureKind::Internal, message));
+        }
     }
     let customers = core.store.stats().await.map_err(failure)?.customers;
     let mut brakes = brake::days(&world, &all, states, customers, stretch);
