@@ -133,7 +133,9 @@ impl Comparison<'_> {
         };
         if !there.is_empty() {
             let got: Vec<String> = there.iter().map(|place| self.tell(&self.played.sent[*place])).collect();
-            there.into_iter().for_each(|place| self.free[place] = false);
+            for place in there {
+                self.free[place] = false;
+            }
             self.fail(line, expected, got.join(", "), Vec::new());
             return;
         }

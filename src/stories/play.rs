@@ -36,18 +36,18 @@ impl Casts<'_> {
 pub(super) fn file(tests: &Tests, ground: &Ground<'_>) -> Vec<Case> {
     let names: Vec<&str> = tests.with.iter().chain([&tests.rule]).map(Text::as_str).collect();
     let everybody = Cast::of(ground, &names, false);
-    let mut casts = Casts { ground, names, everybody, held_out: None };
+    let mut rules = Casts { ground, names, everybody, held_out: None };
     let mut cases = Vec::new();
-    for test in &tests.tests {
+    for test in &tests.all {
         match &test.kind {
             Kind::Story { person, lines } => {
-                let witness = play(test, (person, lines), casts.of(person), ground);
+                let witness = play(test, (person, lines), rules.of(person), ground);
                 let failures = compare::story(test, lines, &tests.rule, witness);
                 cases.push(Case { place: test.place.clone(), test: test.name.clone(), row: None, failures });
             }
             Kind::Rows(rows) => {
                 for row in rows {
-                    let failures = rows::row(test, row, &tests.rule, (casts.of(&row.person), ground));
+                    let failures = rows::row(test, row, &tests.rule, (rules.of(&row.person), ground));
                     let (place, row) = (row.place.clone(), Some(row.written.clone()));
                     cases.push(Case { place, test: test.name.clone(), row, failures });
                 }
@@ -78,8 +78,8 @@ fn play(test: &Test, (person, lines): (&Person, &[Line]), cast: &Cast, ground: &
         What::Act(_) => None,
     });
     let asks = expected.clone().filter_map(|(day, expected)| match expected {
-        Expected::Nothing { rule, because: Some(text) } => {
-            Some(Ask { day: Some(day), rule: rule.clone(), line: text.clone(), found: Vec::new() })
+        Expected::Nothing { rule, because: Some(line) } => {
+            Some(Ask { day: Some(day), rule: rule.clone(), line: line.clone(), found: Vec::new() })
         }
         _ => None,
     });
@@ -133,7 +133,9 @@ fn by_day(lines: &[Line]) -> BTreeMap<i32, Vec<(civil::Time, &Act)>> {
         });
         acts.push((wall, act));
     }
-    days.values_mut().for_each(|acts| acts.sort_by_key(|(wall, _)| *wall));
+    for acts in days.values_mut() {
+        acts.sort_by_key(|(wall, _)| *wall);
+    }
     days
 }
 

@@ -16,13 +16,12 @@ pub(super) fn clock(time: Time) -> String {
 
 /// `10:00 win-back "Wanjiru, we miss you"`; with the rule where it is not the tested one.
 pub(super) fn delivery(got: &Got, tested: &str) -> String {
-    let mut text = format!("{} {}", clock(got.wall.time()), step(&got.rule, &got.step, tested));
+    let text = format!("{} {}", clock(got.wall.time()), step(&got.rule, &got.step, tested));
     match &got.subject {
-        Some(Ok(subject)) => text.push_str(&format!(" {subject:?}")),
-        Some(Err(_)) => text.push_str(" that cannot be rendered"),
-        None => {}
+        Some(Ok(subject)) => format!("{text} {subject:?}"),
+        Some(Err(_)) => text + " that cannot be rendered",
+        None => text,
     }
-    text
 }
 
 /// The name of a step, with its rule where that is not the tested one.

@@ -136,6 +136,10 @@ impl Chance {
         usize::try_from(self.0 >> 33).unwrap() % limit
     }
 
+    fn number(&mut self, limit: usize) -> i64 {
+        i64::try_from(self.below(limit)).unwrap()
+    }
+
     fn of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.below(choices.len())]
     }
@@ -165,7 +169,7 @@ fn story(number: usize, start: Time, chance: &mut Chance) -> Story {
         6..9 => Deed::Sets("tier", text(*chance.of(&[Some("gold"), Some("iron"), Some("gold"), Some("gone"), None]))),
         9 => Deed::Sets("timezone", text(*chance.of(&zones))),
         10..12 => {
-            let date = jiff::civil::date(2026, 3, 10).saturating_add(jiff::Span::new().days(chance.below(30) as i64));
+            let date = jiff::civil::date(2026, 3, 10).saturating_add(jiff::Span::new().days(chance.number(30)));
             Deed::Sets("renews_on", Some(Value::Date(date)))
         }
         12 => Deed::Sets("renews_on", None),
@@ -183,7 +187,8 @@ fn story(number: usize, start: Time, chance: &mut Chance) -> Story {
     first.extend((0..3).map(|_| deed(chance)).filter(|deed| matches!(deed, Deed::Sets(..) | Deed::Consents(..))));
     let span = usize::try_from(Span::days(DAYS).0 / 1000).unwrap();
     // No two at one instant, and none at the instant of a tick.
-    let mut at: BTreeSet<i64> = (0..18).map(|_| 1000 * chance.below(span) as i64 + 7 + number as i64 * 11).collect();
+    let offset = 7 + 11 * i64::try_from(number).unwrap();
+    let mut at: BTreeSet<i64> = (0..18).map(|_| 1000 * chance.number(span) + offset).collect();
     at.insert(0);
     let mut at = at.into_iter().map(|millis| start.plus(Span(millis + 2000)));
     let arrival = at.next().unwrap();
@@ -249,13 +254,13 @@ impl Told {
 
 /// Tells every story to a life.
 fn led(stories: &[Story], world: &World, (start, end): (Time, Time)) -> Told {
-    let live: BTreeMap<Text, Time> = world.rules.rules.iter().map(|rule| (rule.id.clone(), start)).collect();
+    let since: BTreeMap<Text, Time> = world.rules.rules.iter().map(|rule| (rule.id.clone(), start)).collect();
     let zone_of = |customer: &Customer| world.zone_of(customer);
     let timetable = |zone: &TimeZone| Arc::new(Timetable::over(&world.rules, (&world.zone, zone), start, end));
     let key = DeliveryKey::new([7; 32]);
     let terms = Terms {
         rules: &world.rules,
-        live: &live,
+        live: &since,
         paused: &|_| None,
         policy: &world.policy,
         key: &key,

@@ -1,4 +1,4 @@
-//! What came of tests as JUnit's XML, as build servers read it.
+//! What came of tests as `JUnit`'s XML, as build servers read it.
 
 use super::{details, name};
 use crate::stories::{Case, Report};
@@ -18,7 +18,9 @@ pub(super) fn xml(report: &Report) -> String {
         let failed = cases.iter().filter(|case| !case.failures.is_empty()).count();
         let file = escaped(file);
         writeln!(text, "  <testsuite name=\"{file}\" tests=\"{}\" failures=\"{failed}\">", cases.len()).ok();
-        cases.iter().for_each(|one| case(&mut text, &file, one));
+        for one in cases {
+            case(&mut text, &file, one);
+        }
         text.push_str("  </testsuite>\n");
     }
     text.push_str("</testsuites>");

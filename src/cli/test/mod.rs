@@ -35,7 +35,7 @@ enum Form {
     Table,
     /// For programs.
     Json,
-    /// For continuous integration: JUnit's XML.
+    /// For continuous integration: the XML of `JUnit`.
     Junit,
 }
 

@@ -78,9 +78,9 @@ fn line(item: Item<'_>, known: &Known<'_>) -> Option<Line> {
     let at = map.optional("at").map(time_of_day);
     let what = what(&map, known);
     if map.has("does") {
-        learn_properties(&map)
+        learn_properties(&map);
     } else {
-        map.close()
+        map.close();
     }
     // A time that is wrong must not be taken for any time.
     let at = match at {

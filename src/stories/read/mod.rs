@@ -42,7 +42,7 @@ pub struct Tests {
     pub(super) rule: Text,
     /// Rules that run beside it.
     pub(super) with: Vec<Text>,
-    pub(super) tests: Vec<Test>,
+    pub(super) all: Vec<Test>,
 }
 
 /// One entry under `tests:`.
@@ -103,7 +103,7 @@ fn whole(map: &Map<'_>, names: &Names<'_>) -> Option<Tests> {
         map.optional("tests").into_iter().for_each(|item| item.error("empty-value", "`tests` has no test"));
     }
     let tests: Vec<Option<Test>> = items.into_iter().map(|item| test(item, &person, &known)).collect();
-    Some(Tests { rule: rule?.into(), with, tests: tests.into_iter().collect::<Option<_>>()? })
+    Some(Tests { rule: rule?.into(), with, all: tests.into_iter().collect::<Option<_>>()? })
 }
 
 /// A rule of the project.

@@ -63,9 +63,9 @@ fn row(item: Item<'_>, person: &Person, of_test: Option<i32>, known: &Known<'_>)
             return None;
         }
         (None, None) => {
-            let help = "write `enters: true`, `enters: false` or `held: REASON`";
+            let answers = "write `enters: true`, `enters: false` or `held: REASON`";
             let problem = Diagnostic::error("missing-key", item.place(), "this row does not say what is expected");
-            item.reader().report(problem.help(help));
+            item.reader().report(problem.help(answers));
             return None;
         }
     };

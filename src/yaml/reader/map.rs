@@ -43,7 +43,9 @@ impl<'r> Map<'r> {
 
     /// Says that keys are known which nobody reads any more, as in a map that was refused as a whole.
     pub fn pass_over(&self, names: &[&'static str]) {
-        names.iter().for_each(|name| self.learn(name));
+        for name in names {
+            self.learn(name);
+        }
     }
 
     /// The value of a key, if the key is there, be it empty; not one that was refused already.
