@@ -26,6 +26,7 @@ mod schedule;
 mod scratch;
 mod sending;
 mod simulate;
+mod stories;
 mod table;
 mod ticks;
 mod waiting;
@@ -47,6 +48,7 @@ const FIGURES: &[Figure] = &[
     ("batches", batches::run),
     ("ticks", ticks::run),
     ("waiting", waiting::run),
+    ("stories", stories::run),
     ("simulate", simulate::run),
 ];
 

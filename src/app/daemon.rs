@@ -6,7 +6,7 @@ use super::project::{self, Loaded, Project};
 use super::shared::{DaemonParts, Replan, Shared};
 use super::ticks::{Planner, Progress, TickRunner};
 use super::watch::{self as watcher, Bell};
-use super::{build, live, reload, supervisor};
+use super::{build, follow, live, reload, supervisor};
 use crate::channels::webhook::{Poster, PosterSettings};
 use crate::clock::Clock;
 use crate::delivery::{Pauses, Worker};
@@ -35,6 +35,7 @@ pub(crate) struct Daemon {
     working: tokio::task::JoinHandle<Result<usize, StoreError>>,
     ticking: tokio::task::JoinHandle<Result<(), StoreError>>,
     watching: tokio::task::JoinHandle<Result<(), StoreError>>,
+    following: Option<tokio::task::JoinHandle<()>>,
 }
 
 /// Starts working: what was being sent when the last process ended is found, pauses are read, the loops begin.
@@ -66,6 +67,7 @@ pub(crate) async fn start(
         looked_at: watch::Sender::new(Time::MIN),
         senders: Arc::new(Senders::new(&keys, rate)),
         reloading: tokio::sync::Mutex::default(),
+        follow: watch::Sender::new(project.settings.reload.watch),
         last_reload: std::sync::Mutex::default(),
         metrics,
     };
@@ -89,7 +91,7 @@ pub(crate) async fn start(
     };
     let watching = tokio::spawn(watcher::run(Arc::clone(&core), stopped.clone()));
     let ticking = tokio::spawn(tick_loop(Arc::clone(&core), worker, stopped));
-    Ok(Daemon { core, stop, working, ticking, watching })
+    Ok(Daemon { core, stop, working, ticking, watching, following: None })
 }
 
 impl Daemon {
@@ -105,6 +107,14 @@ impl Daemon {
     pub(crate) fn intake(&self) -> (Arc<dyn Intake>, Arc<Senders>) {
         let senders = self.core.daemon.as_ref().map(|daemon| Arc::clone(&daemon.senders));
         (Arc::new(StoreIntake(Arc::clone(&self.core))), senders.unwrap_or_default())
+    }
+
+    /// Takes in from now on what is saved in the project's folder. `print` is that of the files it was started with.
+    pub(crate) async fn follow(&mut self, print: u64) {
+        if let Some(daemon) = &self.core.daemon {
+            *daemon.reloading.lock().await = reload::Memory::of(print);
+            self.following = Some(tokio::spawn(follow::run(Arc::clone(&self.core), self.stop.subscribe())));
+        }
     }
 
     /// Ends when one of the loops does by itself, which only a broken store makes it do.
@@ -132,6 +142,9 @@ impl Daemon {
         let left = self.working.await.context("the outbox worker broke")?;
         let ticked = self.ticking.await.context("the tick loop broke")?;
         let watched = self.watching.await.context("the watcher broke")?;
+        if let Some(following) = self.following {
+            following.await.context("the watch on the files broke")?;
+        }
         self.core.store.close().await.context("the store could not be closed")?;
         match left? {
             0 => tracing::info!("stopped; nothing was in hand"),

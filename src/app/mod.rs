@@ -10,6 +10,8 @@ mod build;
 
 mod daemon;
 mod demo;
+mod follow;
+mod init;
 mod intake;
 mod live;
 mod operations;
@@ -26,12 +28,13 @@ mod webhook_body;
 mod zones;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use crate::store::sled::OpenMode as StoreMode;
 pub use build::world;
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
-pub use project::{Loaded, Project, load};
+pub use init::{InitError, InitRequest, Playbook, init, playbooks};
+pub use project::{Loaded, Project, Tested, load, test, test_problems};
 
 use crate::channels::webhook::WebhookError;
 use crate::clock::{Clock, SystemClock};

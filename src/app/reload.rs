@@ -1,92 +1,284 @@
 //! Reload: everything is read and compiled, then swapped, or nothing changes.
 
-use super::project;
-use super::shared::Shared;
+use super::follow::Gone;
+use super::project::{self, Loaded};
+use super::shared::{DaemonParts, Shared};
+use super::supervisor::Reloading;
 use super::{build, live, operations};
 use crate::delivery::World;
-use crate::domain::{CustomerNumber, Text};
-use crate::http::{Failure, FailureKind, Problem, ReloadReport, ReloadStatus, Result};
+use crate::domain::{CustomerNumber, Diagnostic, Text};
+use crate::http::{Failure, FailureKind, KeyRate, Problem, ReloadBy, ReloadReport, ReloadStatus, Result};
 use crate::telemetry::names::{self, label};
-use std::collections::BTreeSet;
+use secrecy::SecretString;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Customers brought under a new interest in one commit.
 const REBUILD: usize = 100;
 
-pub(super) async fn reload(core: &Arc<Shared>) -> Result<ReloadReport> {
+/// How often files that change while they are read are read again.
+const READS: usize = 3;
+
+/// After so long they are looked at again, if nobody asked for them now.
+const STILL: Duration = Duration::from_millis(250);
+
+/// The most problems that one reload writes into the log.
+const MOST_LOGGED: usize = ReloadStatus::MOST_PROBLEMS;
+
+/// The most files that the metrics tell apart over the daemon's life; the rest is counted together.
+const MOST_FILES: usize = 100;
+
+/// What a daemon remembers from one reload to the next. Whoever holds it is the only one who reloads, so that the files
+/// that were read last are the ones in use.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// Of all bytes that were last compiled, whether they came into use or not.
+    tried: Option<u64>,
+    /// Files that the metrics have told of.
+    files: BTreeSet<String>,
+}
+
+impl Memory {
+    /// Of a daemon that works with files of that print.
+    pub(super) const fn of(print: u64) -> Self {
+        Self { tried: Some(print), files: BTreeSet::new() }
+    }
+}
+
+/// What came of a look at files that changed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// They say what they said at the last try.
+    Unchanged,
+    /// They would take a rule or a step away that was there a moment ago: look again after so long.
+    Waits(Duration),
+    /// They came into use, or were refused and that told.
+    Tried,
+}
+
+/// What new files came to.
+struct New {
+    world: World,
+    keys: (Vec<SecretString>, KeyRate),
+    watch: bool,
+}
+
+/// Reads everything again because somebody asked for it, and acts at once.
+pub(super) async fn reload(core: &Arc<Shared>, by: ReloadBy) -> Result<ReloadReport> {
     let Some(daemon) = &core.daemon else {
         return Err(Failure::new(FailureKind::Conflict, "no daemon runs, so there is nothing to reload"));
     };
-    // One at a time: the files that were read last are the ones in use.
-    let _reloading = daemon.reloading.lock().await;
+    let mut memory = daemon.reloading.lock().await;
+    let _told = Reloading::begin();
+    let (loaded, print) = read(core).await?;
+    memory.tried = print;
+    let ready = match compiled(&loaded, &core.world.load()) {
+        Ok(new) => live(core, new).await,
+        Err(failure) => Err(failure),
+    };
+    note(core, daemon, &mut memory, by, &loaded, ready.as_ref().err());
+    take(core, daemon, by, &loaded, ready?).await
+}
+
+/// Reads everything again because something of it was saved. The same bytes as at the last try are left alone, and what
+/// would take something away waits until it has been gone for a while.
+pub(super) async fn follow(core: &Arc<Shared>, gone: &mut Gone) -> Result<Followed> {
+    let Some(daemon) = &core.daemon else { return Ok(Followed::Unchanged) };
+    let mut memory = daemon.reloading.lock().await;
+    if memory.tried == Some(off_thread(core, project::print).await?) {
+        gone.forget();
+        return Ok(Followed::Unchanged);
+    }
+    let (loaded, Some(print)) = read(core).await? else { return Ok(Followed::Waits(STILL)) };
+    let old = core.world.load_full();
+    let new = compiled(&loaded, &old);
+    let away = new.as_ref().map(|new| removed_steps(&old, &new.world)).unwrap_or_default();
+    if let Some(wait) = gone.wait(&away, Instant::now()) {
+        tracing::debug!(?away, "gone from the files; waiting whether it comes back");
+        return Ok(Followed::Waits(wait));
+    }
+    gone.forget();
+    memory.tried = Some(print);
+    let _told = Reloading::begin();
+    let ready = match new {
+        Ok(new) => live(core, new).await,
+        Err(failure) => Err(failure),
+    };
+    note(core, daemon, &mut memory, ReloadBy::Watch, &loaded, ready.as_ref().err());
+    match ready {
+        Ok(ready) => take(core, daemon, ReloadBy::Watch, &loaded, ready).await.map(|_| Followed::Tried),
+        Err(failure) if matches!(failure.kind, FailureKind::Rules | FailureKind::Settings) => Ok(Followed::Tried),
+        Err(failure) => {
+            // Not the files are at fault, so the same files may do the next time.
+            memory.tried = None;
+            Err(failure)
+        }
+    }
+}
+
+/// Reads and compiles everything. The print is that of what was read, or `None` if it changed each time it was tried:
+/// then some of it may be from before and some from after.
+async fn read(core: &Shared) -> Result<(Loaded, Option<u64>)> {
+    off_thread(core, |settings_file| {
+        let mut before = project::print(settings_file);
+        for _ in 1..READS {
+            let loaded = project::load(settings_file);
+            let after = project::print(settings_file);
+            if after == before {
+                return (loaded, Some(before));
+            }
+            before = after;
+        }
+        let loaded = project::load(settings_file);
+        (loaded, (project::print(settings_file) == before).then_some(before))
+    })
+    .await
+}
+
+/// Does something with the files of the project where waiting for a disk holds nobody up.
+async fn off_thread<T: Send + 'static>(core: &Shared, work: fn(&Path) -> T) -> Result<T> {
     let settings_file = core.settings_file.clone();
-    let loaded = tokio::task::spawn_blocking(move || project::load(&settings_file))
-        .await
-        .map_err(|error| Failure::from_error(FailureKind::Internal, &error))?;
-    let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count() as u64;
-    for diagnostic in &loaded.diagnostics {
+    let done = tokio::task::spawn_blocking(move || work(&settings_file)).await;
+    done.map_err(|error| Failure::from_error(FailureKind::Internal, &error))
+}
+
+/// Everything that files without an error come to, or why they cannot be used.
+fn compiled(loaded: &Loaded, old: &World) -> Result<New> {
+    let project = match &loaded.project {
+        Some(project) if !loaded.has_errors() => project,
+        _ => {
+            let kind = if loaded.bad_settings { FailureKind::Settings } else { FailureKind::Rules };
+            let failure = Failure::new(kind, "the files have errors; what was in use stays in use");
+            return Err(failure.with(&loaded.diagnostics));
+        }
+    };
+    if !loaded.has_rules && !old.rules.rules.is_empty() {
+        // Taking it for "no rules any more" would cancel everything that is queued.
+        return Err(Failure::new(FailureKind::Rules, "the folder rules/ is gone; what was in use stays in use"));
+    }
+    let built = build::world(project).and_then(|world| build::write_keys(project).map(|keys| (world, keys)));
+    let (world, keys) = built.map_err(|error| Failure::from_error(FailureKind::Settings, error.as_ref()))?;
+    Ok(New { world, keys, watch: project.settings.reload.watch })
+}
+
+/// What is about to come into use: the rules are live in the store.
+struct Ready {
+    new: New,
+    live: live::Live,
+}
+
+/// Makes new rules go live, before anything that arrives is kept for them: what it starts depends on that.
+async fn live(core: &Shared, new: New) -> Result<Ready> {
+    let _editing = core.pauses.editing().await;
+    let live = live::go_live(core.store.as_ref(), &new.world, core.clock.now()).await.map_err(operations::failure)?;
+    Ok(Ready { new, live })
+}
+
+/// Tells what was found: the log, `status`, the metrics.
+fn note(
+    core: &Shared,
+    daemon: &DaemonParts,
+    memory: &mut Memory,
+    by: ReloadBy,
+    loaded: &Loaded,
+    refused: Option<&Failure>,
+) {
+    for diagnostic in loaded.diagnostics.iter().take(MOST_LOGGED) {
         if diagnostic.is_error() {
             tracing::error!("{diagnostic}");
         } else {
             tracing::warn!("{diagnostic}");
         }
     }
+    if let Some(more @ 1..) = loaded.diagnostics.len().checked_sub(MOST_LOGGED) {
+        tracing::warn!("and {more} problems more; `retaind check` shows all");
+    }
+    let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count() as u64;
+    let message = refused.map(|failure| {
+        failure.causes.iter().fold(failure.message.clone(), |message, cause| format!("{message}: {cause}"))
+    });
+    if let Some(message) = &message {
+        tracing::error!(errors, by = by.word(), "reload refused: {message}");
+    }
+    let ok = refused.is_none();
+    daemon.reloaded(ReloadStatus {
+        at: core.clock.now(),
+        ok,
+        by,
+        errors: errors.max(u64::from(!ok)),
+        message,
+        problems: kept(&loaded.diagnostics, &core.settings_file),
+    });
+    metrics::gauge!(names::LAST_RELOAD_OK).set(if ok { 1.0 } else { 0.0 });
+    metrics::counter!(names::RELOADS, label::RESULT => if ok { "ok" } else { "refused" }).increment(1);
+    memory.count(&loaded.diagnostics);
+}
+
+/// The problems as `status` goes on showing them, errors first. Of the settings no line is kept: one that cannot be read
+/// may hold a secret in clear.
+fn kept(diagnostics: &[Diagnostic], settings_file: &Path) -> Vec<Problem> {
+    let (errors, warnings): (Vec<_>, Vec<_>) = diagnostics.iter().partition(|diagnostic| diagnostic.is_error());
+    let all = errors.into_iter().chain(warnings).take(ReloadStatus::MOST_PROBLEMS);
+    all.map(|diagnostic| {
+        let problem = Problem::from(diagnostic);
+        if diagnostic.place.file == settings_file { Problem { line_text: None, ..problem } } else { problem }
+    })
+    .collect()
+}
+
+impl Memory {
+    /// Tells the metrics of each file how many errors it has; those that have none any more are told so.
+    #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+    fn count(&mut self, diagnostics: &[Diagnostic]) {
+        let mut counts: BTreeMap<String, u64> = self.files.iter().map(|file| (file.clone(), 0)).collect();
+        for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
+            let file = diagnostic.place.file.display().to_string();
+            let is_told_apart = counts.contains_key(&file) || counts.len() < MOST_FILES;
+            *counts.entry(if is_told_apart { file } else { "other".to_owned() }).or_default() += 1;
+        }
+        for (file, errors) in &counts {
+            metrics::gauge!(names::RULE_FILE_ERRORS, label::FILE => file.clone()).set(*errors as f64);
+        }
+        self.files = counts.into_keys().collect();
+    }
+}
+
+/// Puts what was compiled in place of what was in use.
+async fn take(
+    core: &Arc<Shared>,
+    daemon: &DaemonParts,
+    by: ReloadBy,
+    loaded: &Loaded,
+    ready: Ready,
+) -> Result<ReloadReport> {
+    let Ready { new: New { world, keys: (keys, rate), watch }, live } = ready;
     let old = core.world.load_full();
-    let templates = loaded.template_files as u64;
-    let world = match &loaded.project {
-        Some(project) if !loaded.has_errors() => {
-            if loaded.has_rules || old.rules.rules.is_empty() {
-                build::world(project)
-                    .and_then(|world| build::write_keys(project).map(|keys| (world, keys)))
-                    .map_err(|error| Failure::from_error(FailureKind::Settings, error.as_ref()))
-            } else {
-                // Taking it for "no rules any more" would cancel everything that is queued.
-                Err(Failure::new(FailureKind::Rules, "the folder rules/ is gone; what was in use stays in use"))
-            }
-        }
-        _ => {
-            let kind = if loaded.bad_settings { FailureKind::Settings } else { FailureKind::Rules };
-            Err(Failure::new(kind, "the files have errors; what was in use stays in use").with(&loaded.diagnostics))
-        }
-    };
-    let now = core.clock.now();
-    let failed = world.is_err();
-    daemon.reloaded(ReloadStatus { at: now, ok: !failed, errors: errors.max(u64::from(failed)) });
-    metrics::gauge!(names::LAST_RELOAD_OK).set(if failed { 0.0 } else { 1.0 });
-    let result = if failed { "refused" } else { "ok" };
-    metrics::counter!(names::RELOADS, label::RESULT => result).increment(1);
-    let (world, (keys, rate)) = world.inspect_err(|failure| {
-        let causes = failure.causes.join(": ");
-        tracing::error!(errors, %failure, causes, "reload refused; what was in use stays in use");
-    })?;
     let names = |world: &World| -> BTreeSet<Text> { world.rules.rules.iter().map(|rule| rule.id.clone()).collect() };
     let (before, after) = (names(&old), names(&world));
     let report = ReloadReport {
         rules: world.rules.rules.len() as u64,
-        templates,
+        templates: loaded.template_files as u64,
         added: after.difference(&before).map(Into::into).collect(),
         removed: before.difference(&after).map(Into::into).collect(),
         diagnostics: loaded.diagnostics.iter().map(Problem::from).collect(),
     };
     let removed = removed_steps(&old, &world);
-    // Before what arrives is kept for them, for what it starts depends on it.
-    let live = {
-        let _editing = core.pauses.editing().await;
-        live::go_live(core.store.as_ref(), &world, now).await.map_err(operations::failure)?
-    };
     daemon.bell.set_live(live);
     let changed_interest = world.interest.fingerprint() != old.interest.fingerprint();
     core.world.store(Arc::new(world));
     daemon.worker.reloaded();
     daemon.bell.world_changed();
     daemon.senders.replace(&keys, rate);
+    daemon.follow.send_if_modified(|follow| std::mem::replace(follow, watch) != watch);
     daemon.replan.ask();
     cancel_removed(core, &removed).await.map_err(operations::failure)?;
     daemon.worker.wake();
     if changed_interest {
         tokio::spawn(rebuild(Arc::clone(core)));
     }
-    tracing::info!(rules = report.rules, added = ?report.added, removed = ?report.removed, "reloaded");
+    tracing::info!(rules = report.rules, added = ?report.added, removed = ?report.removed, by = by.word(), "reloaded");
     Ok(report)
 }
 

@@ -3,7 +3,7 @@
 use super::daemon::{self, read_project, require};
 use super::{StartError, reload, supervisor};
 use crate::clock::SystemClock;
-use crate::http::{AdminListener, PublicLimits, PublicListener};
+use crate::http::{AdminListener, PublicLimits, PublicListener, ReloadBy};
 use crate::store::sled::{Cache, OpenMode};
 use crate::telemetry::Metrics;
 use anyhow::Context;
@@ -28,6 +28,8 @@ const PUBLIC_GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 /// What keeps it from starting, or made it stop; [`super::exit_code`] knows the code.
 pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
+    // Before the files are compiled: whatever is saved meanwhile has another print.
+    let print = super::project::print(settings_file);
     let project = require(read_project(settings_file).await?)?;
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -48,6 +50,7 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
     let (stop_public, public_stopped) = oneshot::channel::<()>();
     let public = public.map(|listener| serve_public(listener, &daemon, public_stopped));
     supervisor::ready();
+    daemon.follow(print).await;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
     let ended = loop {
         tokio::select! {
@@ -55,11 +58,9 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
             _ = interrupt.recv() => break None,
             error = daemon.failed() => break Some(error),
             _ = hangup.recv() => {
-                supervisor::reloading();
                 // Its problems are in the log; the old rules stay.
-                let done = reload::reload(daemon.shared()).await;
+                let done = reload::reload(daemon.shared(), ReloadBy::Signal).await;
                 tracing::debug!(ok = done.is_ok(), "SIGHUP handled");
-                supervisor::ready();
             }
         }
     };

@@ -1,5 +1,6 @@
 //! What everything in the composition root shares.
 
+use super::reload::Memory;
 use super::ticks::Planner;
 use super::watch::Bell;
 use crate::clock::Clock;
@@ -44,7 +45,9 @@ pub(crate) struct DaemonParts {
     pub(crate) looked_at: watch::Sender<Time>,
     /// Who may send to the public listener.
     pub(crate) senders: Arc<Senders>,
-    pub(crate) reloading: tokio::sync::Mutex<()>,
+    pub(crate) reloading: tokio::sync::Mutex<Memory>,
+    /// Whether the files are to be watched.
+    pub(crate) follow: watch::Sender<bool>,
     pub(crate) last_reload: Mutex<Option<ReloadStatus>>,
     /// Renders the metrics.
     pub(crate) metrics: Option<crate::telemetry::Metrics>,

@@ -13,8 +13,24 @@ pub(crate) fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
+/// A reload under way: systemd is told that it begins, and that all is ready when this is dropped, whatever it came to.
+pub(crate) struct Reloading(());
+
+impl Reloading {
+    pub(crate) fn begin() -> Self {
+        reloading();
+        Self(())
+    }
+}
+
+impl Drop for Reloading {
+    fn drop(&mut self) {
+        ready();
+    }
+}
+
 /// A reload begins; systemd compares the time to tell one reload from the next.
-pub(crate) fn reloading() {
+fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
         Err(_) => tell(&[NotifyState::Reloading]),

@@ -1,6 +1,6 @@
 //! Quiet hours and frequency caps in the customer's zone.
 
-use super::day::{at_local, day_of, local};
+use super::day::{at_local, day_of, day_start, days_after, local};
 use crate::domain::{CapPeriod, CapSlot, Class, DeliveryId, FrequencyCap, QuietHours, Time};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -70,9 +70,39 @@ pub fn cap_reached(
     caps.iter().copied().find(|cap| count(cap) >= cap.max as usize)
 }
 
+/// The places that count against one more mail of the class at `at` under a cap, earliest first.
+#[must_use]
+pub fn cap_taken_by(cap: FrequencyCap, slots: &[CapSlot], class: Class, zone: &TimeZone, at: Time) -> Vec<CapSlot> {
+    let counts = |slot: &&CapSlot| match cap.per {
+        CapPeriod::Day => day_of(zone, slot.at) == day_of(zone, at),
+        CapPeriod::Rolling(span) => slot.at > at.minus(span) && slot.at < at.plus(span),
+    };
+    let mut taken: Vec<CapSlot> = slots.iter().filter(|slot| slot.class == class).filter(counts).copied().collect();
+    taken.sort_by_key(|slot| slot.at);
+    taken
+}
+
+/// The first instant from `at` on at which one more mail of the class exceeds no cap, if no place is taken meanwhile.
+/// `None` for a cap that leaves no place at all.
+#[must_use]
+pub fn cap_free_at(caps: &[FrequencyCap], slots: &[CapSlot], class: Class, zone: &TimeZone, at: Time) -> Option<Time> {
+    // It can only come free when a place falls out of a span, or when a day begins.
+    let next_day = |time: Time| day_start(zone, days_after(day_of(zone, time), 1));
+    let mut candidates = vec![at];
+    for slot in slots {
+        candidates.extend(caps.iter().map(|cap| match cap.per {
+            CapPeriod::Day => next_day(slot.at),
+            CapPeriod::Rolling(span) => slot.at.plus(span),
+        }));
+    }
+    candidates.retain(|time| *time >= at);
+    candidates.sort_unstable();
+    candidates.into_iter().find(|time| cap_reached(caps, slots, class, None, zone, *time).is_none())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{cap_reached, quiet_until};
+    use super::{cap_free_at, cap_reached, cap_taken_by, quiet_until};
     use crate::calendar::zone;
     use crate::domain::{CapPeriod, CapSlot, Class, DeliveryId, FrequencyCap, QuietHours, Span, Time};
 
@@ -158,5 +188,21 @@ mod tests {
         assert!(reached(&third, "2026-11-07T10:00:00Z"));
         assert!(reached(&third, "2026-11-04T10:00:00Z"));
         assert!(!reached(&slots, "2026-11-08T10:00:00Z"), "exactly seven days after the first it is out of the span");
+    }
+
+    #[test]
+    fn a_place_comes_free_with_the_day_and_with_the_span_whichever_is_later() {
+        let nairobi = zone("Africa/Nairobi").unwrap();
+        let day = FrequencyCap { max: 1, per: CapPeriod::Day };
+        let week = FrequencyCap { max: 2, per: CapPeriod::Rolling(Span::days(7)) };
+        let slots =
+            [slot("2026-03-27T06:00:00Z", Class::Marketing, 1), slot("2026-03-29T06:00:00Z", Class::Marketing, 2)];
+        let free = |caps: &[FrequencyCap], at: &str| cap_free_at(caps, &slots, Class::Marketing, &nairobi, t(at));
+        assert_eq!(free(&[day], "2026-03-29T08:02:00Z"), Some(t("2026-03-29T21:00:00Z")));
+        assert_eq!(free(&[day, week], "2026-03-29T08:02:00Z"), Some(t("2026-04-03T06:00:00Z")));
+        assert_eq!(free(&[day, week], "2026-04-05T08:02:00Z"), Some(t("2026-04-05T08:02:00Z")));
+        assert_eq!(free(&[FrequencyCap { max: 0, per: CapPeriod::Day }], "2026-03-29T08:02:00Z"), None);
+        let taken = |cap| cap_taken_by(cap, &slots, Class::Marketing, &nairobi, t("2026-03-29T08:02:00Z"));
+        assert_eq!((taken(day), taken(week)), (slots[1..].to_vec(), slots.to_vec()));
     }
 }

@@ -10,11 +10,13 @@ mod cron;
 mod day;
 mod gate;
 mod plan;
+mod words;
 
 pub use cron::{Cron, CronError, Occurrence, occurrence_at};
 pub use day::{
     at_local, day_number, day_of, day_start, days_after, days_between, in_year, last_shift, local, offset,
     shift_between, zone,
 };
-pub use gate::{cap_reached, quiet_until};
+pub use gate::{cap_free_at, cap_reached, cap_taken_by, quiet_until};
 pub use plan::{AHEAD, FIRED_AT_ONCE, GRACE, Plan, plan};
+pub use words::{date_from, date_in_words, instant_from, instant_in_words, time_of_day};

@@ -4,7 +4,8 @@ use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
 use super::{
-    Context, check, customers, deliveries, demo, emit, import, plan, reload, rules, run, sending, simulate, status,
+    Context, check, customers, deliveries, demo, emit, explain, import, init, plan, reload, rules, run, schema,
+    sending, simulate, status, test,
 };
 use crate::domain::Time;
 use crate::telemetry::LogStyle;
@@ -37,9 +38,12 @@ pub(super) struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    Init(init::InitArgs),
     Check(check::CheckArgs),
+    Test(test::TestArgs),
     Plan(plan::PlanArgs),
     Simulate(simulate::SimulateArgs),
+    Explain(explain::ExplainArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
     Reload(reload::ReloadArgs),
@@ -51,15 +55,19 @@ pub(super) enum Command {
     Deliveries(deliveries::DeliveriesArgs),
     Suppressions(suppressions::SuppressionsArgs),
     Rules(rules::RulesArgs),
+    Schema(schema::SchemaArgs),
     Demo(demo::DemoArgs),
 }
 
 impl Command {
     pub(super) async fn run(self, context: &mut Context<'_>) -> Result<u8, Error> {
         match self {
+            Self::Init(args) => init::run(&args, context),
             Self::Check(args) => check::run(&args, context),
+            Self::Test(args) => test::run(&args, context),
             Self::Plan(args) => plan::run(args, context).await,
             Self::Simulate(args) => simulate::run(args, context).await,
+            Self::Explain(args) => explain::run(args, context).await,
             Self::Run(_) => run::run(context).await,
             Self::Status(args) => status::run(args, context).await,
             Self::Reload(args) => reload::run(args, context).await,
@@ -71,6 +79,7 @@ impl Command {
             Self::Deliveries(args) => deliveries::run(args, context).await,
             Self::Suppressions(args) => suppressions::run(args, context).await,
             Self::Rules(args) => rules::run(args, context).await,
+            Self::Schema(args) => schema::run(args, context).await,
             Self::Demo(args) => demo::run(args, context).await,
         }
     }

@@ -1,14 +1,14 @@
 //! `retaind check`.
 
 use super::Context;
-use super::args::OutputArgs;
+use super::annotations;
 use super::composition::Checked;
 use super::diagnostics::render;
 use super::error::Error;
 use super::table::plural;
 use crate::domain::Diagnostic;
 use crate::http::FailureKind;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// Check settings, schema, rules and templates: all problems, each with its place
 ///
@@ -18,8 +18,21 @@ pub(super) struct CheckArgs {
     /// Warnings fail the check too (exit 65)
     #[arg(long)]
     strict: bool,
-    #[command(flatten)]
-    output: OutputArgs,
+    /// How the problems are printed
+    #[arg(long, value_enum, default_value_t)]
+    format: CheckFormat,
+}
+
+/// For whom the problems are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum CheckFormat {
+    /// For a person: each with its line and what to write
+    #[default]
+    Table,
+    /// For an editor
+    Json,
+    /// For GitHub, which shows them beside the lines of a pull request
+    Github,
 }
 
 pub(super) fn run(args: &CheckArgs, context: &mut Context<'_>) -> Result<u8, Error> {
@@ -27,13 +40,23 @@ pub(super) fn run(args: &CheckArgs, context: &mut Context<'_>) -> Result<u8, Err
     let checked = context.composition.check(&settings);
     let code = exit_code(&checked, args);
     let verdict = verdict(&checked, code);
-    if args.output.json() {
-        context.console.json(&checked.diagnostics.iter().map(Diagnostic::to_json).collect::<Vec<_>>())?;
-        context.console.note(&verdict);
-    } else {
-        let rendered = render(&checked.diagnostics, context.console.diagnostic_color());
-        context.console.note(rendered.trim_end());
-        context.console.answer(&verdict)?;
+    match args.format {
+        CheckFormat::Json => {
+            context.console.json(&checked.diagnostics.iter().map(Diagnostic::to_json).collect::<Vec<_>>())?;
+            context.console.note(&verdict);
+        }
+        CheckFormat::Github => {
+            let lines = annotations::lines(&checked.diagnostics);
+            if !lines.is_empty() {
+                context.console.answer(lines.trim_end())?;
+            }
+            context.console.note(&verdict);
+        }
+        CheckFormat::Table => {
+            let rendered = render(&checked.diagnostics, context.console.diagnostic_color());
+            context.console.note(rendered.trim_end());
+            context.console.answer(&verdict)?;
+        }
     }
     Ok(code)
 }

@@ -1,10 +1,12 @@
 //! What the command line needs from the program that it is the face of.
 
-use crate::app::{DemoReport, DemoRequest};
-use crate::domain::Diagnostic;
+use crate::app::{DemoReport, DemoRequest, Tested};
+use crate::domain::{Diagnostic, Schema};
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
+use crate::rules::RuleSet;
 use async_trait::async_trait;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The program behind the commands: [`super::Live`], or a made-up one in tests.
@@ -12,6 +14,15 @@ use std::sync::Arc;
 pub trait Composition: Send + Sync {
     /// Reads settings, schema, rules and templates, and answers every problem of them.
     fn check(&self, settings: &Path) -> Checked;
+
+    /// The names that the project of those settings has, errors or not; `None` when nothing of it can be read.
+    fn names(&self, settings: &Path) -> Option<ProjectNames>;
+
+    /// Runs the tests of those files, or all of the project if there is none. Needs no store and no daemon.
+    fn test(&self, settings: &Path, files: &[PathBuf]) -> Tested;
+
+    /// Reads the same, and answers the rules if nothing of it has an error.
+    fn rules(&self, settings: &Path) -> Result<RuleSet, Refusal>;
 
     /// Where the daemon of those settings would answer.
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal>;
@@ -24,6 +35,25 @@ pub trait Composition: Send + Sync {
 
     /// The whole of it on made-up customers, in the folder of the request.
     async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal>;
+}
+
+/// What files of a project may name.
+#[derive(Debug, Clone, Default)]
+pub struct ProjectNames {
+    /// Attributes and events.
+    pub schema: Schema,
+    /// Topics of the settings.
+    pub topics: BTreeSet<String>,
+    /// Endpoints of the settings.
+    pub endpoints: BTreeSet<String>,
+    /// Folders under `templates/`.
+    pub templates: BTreeSet<String>,
+    /// Segments without an error.
+    pub segments: BTreeSet<String>,
+    /// Rules without an error.
+    pub rules: BTreeSet<String>,
+    /// Their steps.
+    pub steps: BTreeSet<String>,
 }
 
 /// A store that this process has opened.

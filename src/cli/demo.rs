@@ -15,22 +15,33 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
     /// How many customers to make up
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    customers: u32,
+    ///
+    /// [default: 500, and 200 with --project]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    customers: Option<u32>,
     /// What their purchases are drawn with; equal seeds give equal customers
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     /// Where the project and the mails go: a folder that is new or empty [default: a new one for temporary files]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// Play a project of your own, a folder with a retaind.yaml: its rules, templates and schema on made-up customers who
+    /// have what the schema declares. It is only read, its store is not touched, and nothing leaves this machine
+    #[arg(long, value_name = "DIR")]
+    project: Option<PathBuf>,
 }
+
+/// So few that a rule for a quarter of them does not go over the brake of its first day.
+const FOR_A_PROJECT: u32 = 200;
+const BY_ITSELF: u32 = 500;
 
 pub(super) async fn run(args: DemoArgs, context: &mut Context<'_>) -> Result<u8, Error> {
     let folder = match args.folder {
         Some(folder) => folder,
         None => fresh(&std::env::temp_dir()).context("no folder can be made for the demo")?,
     };
-    let request = DemoRequest { customers: args.customers, seed: args.seed, folder };
+    let customers = args.customers.unwrap_or(if args.project.is_some() { FOR_A_PROJECT } else { BY_ITSELF });
+    let request = DemoRequest { customers, seed: args.seed, folder, project: args.project };
     let report = context.composition.demo(&request).await?;
     context.console.answer(report.to_string().trim_end())?;
     if report.is_complete() {

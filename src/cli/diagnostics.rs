@@ -1,7 +1,7 @@
 //! Problems of files as people read them: the line, a caret under the fault, and what to do.
 
-use crate::domain::{Diagnostic, Severity};
-use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use crate::domain::{Diagnostic, Place, Severity};
+use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -43,21 +43,54 @@ fn one(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
         Severity::Warning => Level::WARNING,
     };
     let place = &diagnostic.place;
-    let path = place.file.display().to_string();
     let title = level.primary_title(visible(&diagnostic.message)).id(diagnostic.code);
-    let (line, column) = place.line_column();
-    let span = whole_characters(&place.text, &place.span);
-    let source = line_of(&place.text, span.start);
-    let mut group = if place.text.is_empty() || source.len() > LONGEST_LINE {
-        title.element(Origin::path(path).line(line).char_column(column))
-    } else {
-        let caret = AnnotationKind::Primary.span(span.start - source.start..span.end - source.start);
-        title.element(Snippet::source(&place.text[source]).line_start(line).path(path).annotation(caret))
+    // What lies near is shown in one piece with the lines between left out, what lies elsewhere by itself.
+    let (near, far): (Vec<_>, Vec<_>) = diagnostic.also.iter().partition(|(also, _)| is_near(place, also));
+    let mut group = match snippet((place, None), &near) {
+        Ok(snippet) => title.element(snippet),
+        Err(origin) => title.element(origin),
     };
+    for (place, words) in far {
+        group = match snippet((place, Some(words)), &[]) {
+            Ok(snippet) => group.element(snippet),
+            Err(origin) => group.element(origin),
+        };
+    }
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(visible(help)));
     }
     renderer.render(&[group])
+}
+
+/// Whether two places can be shown in one piece of a text.
+fn is_near(one: &Place, other: &Place) -> bool {
+    let lines = line_of(&one.text, one.span.start.min(other.span.start).min(one.text.len()));
+    let end = one.span.end.max(other.span.end);
+    one.file == other.file && one.text == other.text && end.saturating_sub(lines.start) < LONGEST_LINE
+}
+
+/// The lines of a place and of others near to it with marks under them, or the place alone where there is no line to show.
+fn snippet<'p>(
+    (place, words): (&'p Place, Option<&str>),
+    near: &[&(Place, String)],
+) -> Result<Snippet<'p, Annotation<'p>>, Origin<'p>> {
+    let path = place.file.display().to_string();
+    let (line, column) = place.line_column();
+    let span = whole_characters(&place.text, &place.span);
+    let others: Vec<_> = near.iter().map(|(also, words)| (whole_characters(&also.text, &also.span), words)).collect();
+    let first = others.iter().map(|(span, _)| span.start).fold(span.start, usize::min);
+    let last = others.iter().map(|(span, _)| span.start).fold(span.start, usize::max);
+    let source = line_of(&place.text, first).start..line_of(&place.text, last).end;
+    if place.text.is_empty() || source.len() > 2 * LONGEST_LINE {
+        return Err(Origin::path(path).line(line).char_column(column));
+    }
+    let within = |span: &Range<usize>| span.start - source.start..span.end - source.start;
+    let kind = if words.is_some() { AnnotationKind::Context } else { AnnotationKind::Primary };
+    let mark = kind.span(within(&span)).label(words.map(visible));
+    let marks = others.iter().map(|(span, words)| AnnotationKind::Context.span(within(span)).label(visible(words)));
+    let first_line = place.text[..source.start].matches('\n').count() + 1;
+    let snippet = Snippet::source(&place.text[source.clone()]).line_start(first_line).path(path);
+    Ok(snippet.annotation(mark).annotations(marks))
 }
 
 /// The line that holds a byte. Only this one is given to the renderer, so that a large file costs no more than a small
@@ -140,6 +173,43 @@ mod tests {
           | ^^^^
 
         1 error, 1 warning in 1 file
+        ");
+    }
+
+    #[test]
+    fn a_second_place_is_shown_beside_the_first_or_by_itself() {
+        let text = "rule: a\nclass: service\n# one\n# two\n# three\n# four\nrule: b\n";
+        let second = text.rfind("rule").unwrap();
+        let near = Diagnostic::error("duplicate-key", place(text, second..second + 4), "`rule` stands twice")
+            .also(place(text, 0..4), "the first");
+        let other = Place { file: "rules/b.yaml".into(), ..place("rule: a\n", 6..7) };
+        let far = Diagnostic::error("duplicate-rule", place(text, 6..7), "`a` is taken")
+            .also(other, "here")
+            .help("rename one");
+        insta::assert_snapshot!(render(&[near, far], Color::Never), @r"
+        error[duplicate-key]: `rule` stands twice
+         --> rules/a.yaml:7:1
+          |
+        1 | rule: a
+          | ---- the first
+        ...
+        7 | rule: b
+          | ^^^^
+
+        error[duplicate-rule]: `a` is taken
+         --> rules/a.yaml:1:7
+          |
+        1 | rule: a
+          |       ^
+          |
+         ::: rules/b.yaml:1:7
+          |
+        1 | rule: a
+          |       - here
+          |
+          = help: rename one
+
+        2 errors in 1 file
         ");
     }
 

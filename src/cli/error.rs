@@ -3,6 +3,7 @@
 use super::composition::Refusal;
 use super::console::Console;
 use super::diagnostics::render;
+use super::problems::draw;
 use crate::domain::Diagnostic;
 use crate::http::{Failure, FailureKind};
 use std::io;
@@ -32,8 +33,9 @@ impl Error {
                 kind.exit_code()
             }
             Self::Failure(failure) => {
-                for diagnostic in &failure.diagnostics {
-                    console.note(&diagnostic.to_string());
+                let drawn = draw(&failure.diagnostics, console.diagnostic_color());
+                if !drawn.is_empty() {
+                    console.note(&format!("{drawn}\n"));
                 }
                 console.error(&with_causes(&failure.message, failure.causes.iter().map(String::as_str)));
                 failure.kind.exit_code()

@@ -1,10 +1,11 @@
 //! The program itself, as the commands drive it.
 
-use super::composition::{Checked, Composition, Offline, Refusal, StoreAccess};
-use crate::app::{self, Closer, DemoReport, DemoRequest, StartError, StoreMode};
+use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
+use crate::app::{self, Closer, DemoReport, DemoRequest, StartError, StoreMode, Tested};
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
+use crate::rules::RuleSet;
 use async_trait::async_trait;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The composition root.
@@ -14,12 +15,44 @@ pub struct Live;
 #[async_trait]
 impl Composition for Live {
     fn check(&self, settings: &Path) -> Checked {
-        let loaded = app::load(settings);
+        let mut loaded = app::load(settings);
+        let tests = app::test_problems(&loaded);
+        loaded.diagnostics.extend(tests);
         Checked {
             diagnostics: loaded.diagnostics,
             bad_settings: loaded.bad_settings,
             rules: loaded.rule_files,
             templates: loaded.template_files,
+        }
+    }
+
+    fn names(&self, settings: &Path) -> Option<ProjectNames> {
+        let project = app::load(settings).project?;
+        let rules = &project.rules.rules;
+        Some(ProjectNames {
+            topics: project.settings.topics.keys().cloned().collect(),
+            endpoints: project.settings.endpoint_names().clone(),
+            templates: project.templates.names(),
+            segments: project.rules.segments.iter().map(|segment| segment.name.to_string()).collect(),
+            rules: rules.iter().map(|rule| rule.id.to_string()).collect(),
+            steps: rules.iter().flat_map(|rule| &rule.steps).map(|step| step.id.to_string()).collect(),
+            schema: project.schema,
+        })
+    }
+
+    fn test(&self, settings: &Path, files: &[PathBuf]) -> Tested {
+        app::test(settings, files)
+    }
+
+    fn rules(&self, settings: &Path) -> Result<RuleSet, Refusal> {
+        let loaded = app::load(settings);
+        let has_errors = loaded.has_errors();
+        match loaded.project {
+            Some(project) if !has_errors => Ok(project.rules),
+            _ => {
+                let kind = if loaded.bad_settings { FailureKind::Settings } else { FailureKind::Rules };
+                Err(Refusal::Files { kind, diagnostics: loaded.diagnostics })
+            }
         }
     }
 

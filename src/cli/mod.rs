@@ -9,6 +9,7 @@
 //! Deliberately not here: what a command does to a store or a daemon ([`Composition`], `http::Operations`).
 
 mod admin;
+mod annotations;
 mod args;
 mod chart;
 mod check;
@@ -20,23 +21,30 @@ mod demo;
 mod diagnostics;
 mod emit;
 mod error;
+mod explain;
+mod graph;
 mod import;
+mod init;
 mod listing;
 mod live;
 mod plan;
+mod problems;
 mod reload;
 mod rules;
 mod run;
+mod schema;
+mod schemas;
 mod sending;
 mod simulate;
 mod status;
 mod suppressions;
 mod table;
+mod test;
 
 #[cfg(test)]
 mod tests;
 
-pub use composition::{Checked, Composition, Offline, Refusal, StoreAccess};
+pub use composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
 pub use live::Live;
 
 use args::{Arguments, Command};

@@ -5,6 +5,7 @@ use super::admin::Admin;
 use super::args::OutputArgs;
 use super::composition::StoreAccess;
 use super::error::Error;
+use super::problems::draw;
 use super::table::plural;
 use crate::http::{Problem, ReloadReport};
 use clap::Args;
@@ -27,8 +28,9 @@ pub(super) async fn run(args: ReloadArgs, context: &mut Context<'_>) -> Result<u
             return Err(error);
         }
     };
-    for warning in &report.diagnostics {
-        context.console.note(&warning.to_string());
+    let drawn = draw(&report.diagnostics, context.console.diagnostic_color());
+    if !drawn.is_empty() {
+        context.console.note(&format!("{drawn}\n"));
     }
     context.console.print(args.output, &report, shown)?;
     Ok(0)

@@ -5,8 +5,9 @@ use super::admin::{Admin, encoded};
 use super::args::OutputArgs;
 use super::composition::StoreAccess;
 use super::error::Error;
+use super::graph::{self, GraphArgs};
 use super::table::{Column, or_dash, plural, table};
-use crate::http::{RuleResumed, RuleStanding, RuleView};
+use crate::http::{RuleResumed, RuleStanding, RuleView, Status};
 use clap::{Args, Subcommand};
 
 /// How each rule stands
@@ -23,6 +24,8 @@ enum Action {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Draw what starts each rule, what it does, and which rules and segments hang together; reads the files alone
+    Graph(GraphArgs),
     /// Pause a rule, over restarts too
     Pause(RuleArgs),
     /// Let a rule go on, whether a person or the brake paused it
@@ -38,8 +41,12 @@ struct RuleArgs {
 }
 
 pub(super) async fn run(args: RulesArgs, context: &mut Context<'_>) -> Result<u8, Error> {
+    if let Action::Graph(args) = args.action {
+        return graph::run(&args, context);
+    }
     let admin = Admin::open(context, StoreAccess::Existing).await?;
     let result = match args.action {
+        Action::Graph(_) => Ok(()),
         Action::List { output } => list(&admin, output, context).await,
         Action::Pause(args) => pause(&admin, args, context).await,
         Action::Resume(args) => resume(&admin, args, context).await,
@@ -49,6 +56,16 @@ pub(super) async fn run(args: RulesArgs, context: &mut Context<'_>) -> Result<u8
 
 async fn list(admin: &Admin, output: OutputArgs, context: &mut Context<'_>) -> Result<(), Error> {
     let rules: Vec<RuleView> = admin.get("/v1/rules").await?;
+    let status: Status = admin.get("/v1/status").await?;
+    if let Some(refused) = status.last_reload.filter(|reload| !reload.ok) {
+        let note = format!(
+            "the files were changed and are not in use: the last reload ({}, by {}) was {}",
+            refused.at,
+            refused.by.word(),
+            refused.came_to()
+        );
+        context.console.warning(&note);
+    }
     context.console.print(output, &rules, |rules| if rules.is_empty() { "no rules".into() } else { shown(rules) })?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::admin::Admin;
 use super::args::OutputArgs;
 use super::composition::StoreAccess;
 use super::error::Error;
-use super::table::{counts, facts};
+use super::table::{counts, facts, visible};
 use crate::http::{LaneView, Status};
 use clap::Args;
 
@@ -37,10 +37,10 @@ pub(super) fn shown(status: &Status) -> String {
     } else {
         format!("{}, paused: {}", status.rules.count, status.rules.paused.join(", "))
     };
-    let reload = status.last_reload.as_ref().map(|reload| {
-        let came_to = if reload.ok { "taken".into() } else { format!("refused, {} errors", reload.errors) };
-        format!("{} {came_to}", reload.at)
-    });
+    let reload = status
+        .last_reload
+        .as_ref()
+        .map(|reload| visible(&format!("{} by {}: {}", reload.at, reload.by.word(), reload.came_to())).into_owned());
     let lanes: Vec<_> = status.lanes.iter().map(in_words).collect();
     facts([
         ("daemon", Some(daemon)),

@@ -125,6 +125,9 @@ fn side<K: Kind>(term: &Term<K>, facts: &Facts<'_>) -> String {
         };
     };
     let shown = K::show(&value, facts);
+    if stands_in(term, facts) {
+        return format!("{shown} (default, never set)");
+    }
     if is_plain(term, facts) {
         return shown;
     }
@@ -135,6 +138,12 @@ fn side<K: Kind>(term: &Term<K>, facts: &Facts<'_>) -> String {
         }
     }
     if notes.is_empty() { shown } else { format!("{shown}: {}", notes.join(", ")) }
+}
+
+/// Whether a constant stands in for an attribute that was never set.
+fn stands_in<K: Kind>(term: &Term<K>, facts: &Facts<'_>) -> bool {
+    let Term::Default(terms) = term else { return false };
+    matches!((&terms.0, &terms.1), (Term::Attribute(_), Term::Constant(_))) && terms.0.evaluate(facts).is_none()
 }
 
 /// Whether the value is exactly what was read, so that a note would say it again.

@@ -29,6 +29,8 @@
 
 mod check;
 mod explain;
+mod foregone;
+mod missing;
 mod path;
 mod predicate;
 mod reads;
@@ -36,9 +38,12 @@ mod source;
 mod tree;
 mod words;
 
+pub use foregone::{Foregone, Part, excluded, foregone};
+pub use missing::Missing;
 pub use path::Path;
 pub use predicate::Predicate;
 pub use reads::Reads;
+pub use source::Parser;
 
 use crate::domain::{Customer, Entry, Schema, Severity, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,6 +141,19 @@ pub struct Scope<'a> {
     pub segments: &'a BTreeMap<String, Predicate>,
     /// Rules that `sent(…)` may name.
     pub rules: &'a BTreeSet<String>,
+    /// What is asked of the condition.
+    pub wanted: Wanted,
+    /// The thread's parser; without it each condition is parsed on a thread of its own.
+    pub parser: Option<&'a Parser>,
+}
+
+/// Which value of a condition is a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// It has to hold.
+    True,
+    /// It has to be false, as what stands under `none:`.
+    False,
 }
 
 impl<'a> Scope<'a> {
@@ -144,7 +162,15 @@ impl<'a> Scope<'a> {
     pub fn of(schema: &'a Schema) -> Self {
         static NO_SEGMENTS: BTreeMap<String, Predicate> = BTreeMap::new();
         static NO_RULES: BTreeSet<String> = BTreeSet::new();
-        Self { schema, event: None, at_entry: false, segments: &NO_SEGMENTS, rules: &NO_RULES }
+        Self {
+            schema,
+            event: None,
+            at_entry: false,
+            segments: &NO_SEGMENTS,
+            rules: &NO_RULES,
+            wanted: Wanted::True,
+            parser: None,
+        }
     }
 }
 
@@ -177,11 +203,14 @@ pub struct Explanation {
 /// Checks and compiles a condition. All problems are reported; the predicate is there unless one is an error.
 #[must_use]
 pub fn compile(source: &str, scope: &Scope<'_>) -> (Option<Predicate>, Vec<Problem>) {
-    let node = match source::read(source) {
-        Ok(node) => node,
-        Err(problems) => return (None, problems),
-    };
-    let (clause, mut problems) = check::check(&node, scope);
+    let source::Reading { node, mut problems } = source::read(source, scope.parser);
+    let is_sound = problems.is_empty();
+    let clause = node.and_then(|node| {
+        let (clause, found) = check::check(&node, scope);
+        // Of a text that is not what was written only what is certainly wrong is told.
+        problems.extend(found.into_iter().filter(|problem| is_sound || problem.severity == Severity::Error));
+        clause
+    });
     problems.sort_by_key(|problem| (problem.span.start, problem.severity));
     problems.dedup();
     let broken = problems.iter().any(|problem| problem.severity == Severity::Error);
@@ -193,9 +222,9 @@ pub fn compile(source: &str, scope: &Scope<'_>) -> (Option<Predicate>, Vec<Probl
 /// putting segments in order before they are compiled. Empty for a text that cannot be read, of which [`compile`] tells
 /// the problems.
 #[must_use]
-pub fn segments_named(source: &str) -> Vec<(String, Range<usize>)> {
+pub fn segments_named(source: &str, parser: Option<&Parser>) -> Vec<(String, Range<usize>)> {
     let mut named = Vec::new();
-    if let Ok(node) = source::read(source) {
+    if let Some(node) = source::read(source, parser).node {
         name_segments(&node, &mut named);
     }
     named

@@ -19,6 +19,8 @@ pub struct Reads {
     pub orders: bool,
     /// Whether it names a property of the event that started the enrollment.
     pub event: bool,
+    /// Segments that it names itself; those which they name are not among them.
+    pub segments: BTreeSet<String>,
     /// Rules of which it asks whether they sent something.
     pub sent: BTreeSet<String>,
     /// Whether it counts days or hours on the customer's clock, so that another time zone may change it.
@@ -42,7 +44,12 @@ impl Reads {
                 }
                 Leaf::Orders(_) => reads.orders = true,
                 Leaf::Property(_) => reads.event = true,
-                Leaf::Segment(segment) => reads.merge(segment.predicate.reads()),
+                Leaf::Segment(segment) => {
+                    let mut segments = std::mem::take(&mut reads.segments);
+                    reads.merge(segment.predicate.reads());
+                    segments.insert(segment.name.to_string());
+                    reads.segments = segments;
+                }
                 Leaf::Sent(sent) => {
                     reads.sent.insert(sent.rule.to_string());
                     reads.now |= sent.window.is_some();
@@ -73,6 +80,7 @@ impl Reads {
         }
         self.orders |= other.orders;
         self.event |= other.event;
+        self.segments.extend(other.segments.iter().cloned());
         self.sent.extend(other.sent.iter().cloned());
         self.local_time |= other.local_time;
         self.now |= other.now;

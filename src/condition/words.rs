@@ -6,12 +6,14 @@ use crate::domain::{Span, Time, Value};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
 /// `2 Feb 2026`
 pub(super) fn date(date: Date) -> String {
-    let month = usize::try_from(date.month() - 1).ok().and_then(|index| MONTHS.get(index)).unwrap_or(&"");
-    format!("{} {month} {}", date.day(), date.year())
+    crate::calendar::date_in_words(date)
+}
+
+/// `2 Feb`, with the year where it is not that of the facts.
+fn near(at: Time, facts: &Facts<'_>) -> String {
+    crate::calendar::date_from(crate::calendar::day_of(facts.zone, at), facts.zone, facts.now)
 }
 
 /// `2 Feb 2026 10:30` in the zone; without the time of day at midnight.
@@ -64,7 +66,7 @@ pub(super) fn missing(leaf: &Leaf<'_>) -> String {
 /// What was read, as a note behind a value that was made of it; `None` for what explains nothing.
 pub(super) fn note(leaf: &Leaf<'_>, facts: &Facts<'_>) -> Option<String> {
     let activity = &facts.customer.activity;
-    let day = |at: Option<Time>| at.map(|at| date(crate::calendar::day_of(facts.zone, at)));
+    let day = |at: Option<Time>| at.map(|at| near(at, facts));
     let known = match leaf {
         Leaf::Now | Leaf::Zone | Leaf::Segment(_) => return None,
         Leaf::Sent(asked) => Some(sent(asked, facts)),
@@ -100,7 +102,7 @@ pub(super) fn note(leaf: &Leaf<'_>, facts: &Facts<'_>) -> Option<String> {
 
 fn orders(field: OrderField, facts: &Facts<'_>) -> Option<String> {
     let orders = &facts.customer.activity.orders;
-    let day = |at: Option<Time>| at.map(|at| date(crate::calendar::day_of(facts.zone, at)));
+    let day = |at: Option<Time>| at.map(|at| near(at, facts));
     match field {
         OrderField::Count => Some(counted(orders.count, "order")),
         OrderField::Revenue => Some(format!("revenue {}", orders.revenue)),
@@ -116,7 +118,7 @@ pub(super) fn consent(name: &str, facts: &Facts<'_>) -> String {
     match facts.customer.consent.get(name) {
         None => "never given".into(),
         Some(consent) => {
-            let since = date(crate::calendar::day_of(facts.zone, consent.at));
+            let since = near(consent.at, facts);
             if consent.granted { format!("given on {since}") } else { format!("withdrawn on {since}") }
         }
     }

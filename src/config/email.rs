@@ -140,7 +140,7 @@ fn connections(item: Item<'_>) -> Option<u16> {
     let count = item.whole()?;
     let count = u16::try_from(count).ok().filter(|count| (1..=256).contains(count));
     if count.is_none() {
-        item.error("bad-value", "`connections` must lie between 1 and 256");
+        item.error_with_help("bad-value", "`connections` must lie between 1 and 256", "write `connections: 8`");
     }
     count
 }

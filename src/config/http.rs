@@ -76,7 +76,7 @@ fn remarks(http: &Http, map: &Map<'_>) {
     let report = |item: Item<'_>, problem: Diagnostic| item.reader().report(problem);
     if let Some(item) = map.get("public_url") {
         let message = "`http.public_url` is not supported in this version, and does nothing yet";
-        report(item, Diagnostic::warning("not-supported", item.key_place(), message));
+        report(item, Diagnostic::warning("not-supported", item.key_place(), message).help("leave it out until then"));
     }
     let Some(public) = map.get("public") else {
         for name in ["write_keys", "rate"] {

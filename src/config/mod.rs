@@ -50,6 +50,8 @@ pub struct Settings {
     pub http: Http,
     /// Caps, quiet hours, misfires, uncertain outcomes.
     pub policy: Policy,
+    /// How changed files come into use.
+    pub reload: Reload,
     /// Names of all endpoints, those with a mistake among them, so that one mistake is not reported twice.
     endpoint_names: BTreeSet<String>,
 }
@@ -98,6 +100,19 @@ impl Default for Business {
             words: BTreeMap::new(),
             people: BTreeMap::new(),
         }
+    }
+}
+
+/// How changed files come into use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reload {
+    /// Whether the daemon watches the folders and takes in what is saved there.
+    pub watch: bool,
+}
+
+impl Default for Reload {
+    fn default() -> Self {
+        Self { watch: true }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `retaind.yaml`, from its first key to its last.
 
-use super::{Business, Email, Http, Mailbox, Settings, StoreSettings, endpoints, http, policy, secret};
+use super::{Business, Email, Http, Mailbox, Reload, Settings, StoreSettings, endpoints, http, policy, secret};
 use crate::domain::{Class, Diagnostic, Purchase};
 use crate::yaml::{Item, Map, Reader, parse};
 use std::collections::BTreeMap;
@@ -35,6 +35,7 @@ impl Settings {
             endpoints: BTreeMap::new(),
             http: Http::default_for(&store),
             policy: policy::Policy::default(),
+            reload: Reload::default(),
             store,
             endpoint_names: std::collections::BTreeSet::new(),
         }
@@ -65,6 +66,10 @@ fn read(map: Map<'_>, base: &Path) -> Settings {
         None => Http::default_for(&settings.store),
     };
     settings.policy = policy::read(&map);
+    if let Some(section) = section("reload") {
+        settings.reload.watch = section.optional("watch").and_then(Item::bool).unwrap_or(true);
+        section.close();
+    }
     map.close();
     settings
 }

@@ -38,6 +38,20 @@ impl Place {
         let line_start = before.rfind('\n').map_or(0, |index| index + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
+
+    /// Line and column of the end, from 1; the column is the one behind the last character.
+    #[must_use]
+    pub fn end_line_column(&self) -> (usize, usize) {
+        Self { span: self.span.end..self.span.end, ..self.clone() }.line_column()
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let ((line, column), (end_line, end_column)) = (self.line_column(), self.end_line_column());
+        serde_json::json!({
+            "file": self.file.display().to_string(), "line": line, "column": column,
+            "end_line": end_line, "end_column": end_column,
+        })
+    }
 }
 
 /// One problem.
@@ -53,13 +67,15 @@ pub struct Diagnostic {
     pub message: String,
     /// What to write instead, if that can be said.
     pub help: Option<String>,
+    /// Other places that belong to it, each with a few words: where the first of two stands.
+    pub also: Vec<(Place, String)>,
 }
 
 impl Diagnostic {
     /// An error without help.
     #[must_use]
     pub fn error(code: &'static str, place: Place, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, place, message: message.into(), help: None }
+        Self { severity: Severity::Error, code, place, message: message.into(), help: None, also: Vec::new() }
     }
 
     /// A warning without help.
@@ -75,23 +91,35 @@ impl Diagnostic {
         self
     }
 
+    /// With another place that belongs to it.
+    #[must_use]
+    pub fn also(mut self, place: Place, words: impl Into<String>) -> Self {
+        self.also.push((place, words.into()));
+        self
+    }
+
     /// Whether it makes the file unusable.
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 
-    /// As JSON for editors and annotations: `file line column end_line end_column severity code message help`.
+    /// As JSON for editors and annotations: `file line column end_line end_column severity code message help also`, where
+    /// `also` lists places, each with its `message`.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        let (line, column) = self.place.line_column();
-        let end = Place { span: self.place.span.end..self.place.span.end, ..self.place.clone() };
-        let (end_line, end_column) = end.line_column();
-        serde_json::json!({
-            "file": self.place.file.display().to_string(), "line": line, "column": column,
-            "end_line": end_line, "end_column": end_column,
-            "severity": self.severity, "code": self.code, "message": self.message, "help": self.help,
-        })
+        let also = |(place, words): &(Place, String)| {
+            let mut also = place.to_json();
+            also["message"] = words.as_str().into();
+            also
+        };
+        let mut json = self.place.to_json();
+        json["severity"] = serde_json::json!(self.severity);
+        json["code"] = self.code.into();
+        json["message"] = self.message.as_str().into();
+        json["help"] = self.help.as_deref().into();
+        json["also"] = self.also.iter().map(also).collect();
+        json
     }
 }
 

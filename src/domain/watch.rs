@@ -224,10 +224,13 @@ impl Watch {
         join_all(&mut self.moved, other.moved);
         let goes_on = |one: &Active| self.active.iter().any(|other| one.is_as(other));
         self.moved.retain(|one| !goes_on(one));
+        let goes_on =
+            |it: &Stopped| self.active.iter().any(|one| one.rule == it.rule && one.occurrence == it.occurrence);
+        self.stopped.extend(other.stopped);
+        self.stopped.retain(|one| one.reason != Reason::Stopped || !goes_on(one));
         self.pending.extend(other.pending);
         self.pending.sort_by(|a, b| a.place().cmp(&b.place()));
         self.holding.extend(other.holding);
-        self.stopped.extend(other.stopped);
         self.quiet |= other.quiet;
     }
 
@@ -382,6 +385,25 @@ mod tests {
         let held_out = Active { held_out: true, ..active("o", 2, &["b"]) };
         watch.join(Watch { active: vec![held_out], ..Watch::default() });
         assert_eq!(watch.active, [active("o", 1, &["a"])], "the other one sent nothing");
+    }
+
+    #[test]
+    fn what_goes_on_with_one_of_two_was_not_stopped_with_the_other() {
+        let stopped = |occurrence: &str| Stopped {
+            rule: "r".into(),
+            occurrence: occurrence.into(),
+            reason: Reason::Stopped,
+            until: Time(8),
+        };
+        for turned in [false, true] {
+            let going = Watch { active: vec![active("o", 1, &["a"])], ..Watch::default() };
+            let moved = vec![active("o", 2, &["b"]), active("p", 2, &[])];
+            let gone = Watch { moved, stopped: vec![stopped("o"), stopped("p")], ..Watch::default() };
+            let (mut ours, theirs) = if turned { (gone, going) } else { (going, gone) };
+            ours.join(theirs);
+            assert_eq!(ours.stopped, [stopped("p")]);
+            assert_eq!((ours.active.len(), &ours.moved), (1, &vec![active("p", 2, &[])]));
+        }
     }
 
     #[test]

@@ -20,6 +20,12 @@ pub fn limit(rule: &Rule, state: &RuleState, customers: u64, now: Time) -> u64 {
     if first_day {
         return ALWAYS_ALLOWED.max(customers / 10);
     }
+    ALWAYS_ALLOWED.max(usual(state, now).unwrap_or(0).saturating_mul(10))
+}
+
+/// How many deliveries the rule usually makes: the mean of its recent days that had any; `None` if there was none.
+#[must_use]
+pub fn usual(state: &RuleState, now: Time) -> Option<u64> {
     let mut by_day: BTreeMap<i64, u64> = BTreeMap::new();
     for (at, count) in &state.volume {
         let days_ago = now.since(*at).0 / Span::days(1).0;
@@ -27,8 +33,7 @@ pub fn limit(rule: &Rule, state: &RuleState, customers: u64, now: Time) -> u64 {
             *by_day.entry(days_ago).or_default() += count;
         }
     }
-    let mean = by_day.values().sum::<u64>().checked_div(by_day.len() as u64).unwrap_or(0);
-    ALWAYS_ALLOWED.max(mean.saturating_mul(10))
+    by_day.values().sum::<u64>().checked_div(by_day.len() as u64)
 }
 
 /// Whether `deliveries` more of this tick, with those of the span before, are over the rule's limit.

@@ -1,7 +1,7 @@
 //! When the steps of an enrollment fall due.
 
 use crate::calendar;
-use crate::domain::{Active, Span, Time};
+use crate::domain::{Active, Event, Span, Time};
 use crate::rules::{Offset, Rule, Trigger};
 use jiff::civil;
 use jiff::tz::TimeZone;
@@ -61,11 +61,16 @@ pub(super) fn instants(rule: &Rule, base: Base, zone: &TimeZone) -> Vec<Time> {
     instants
 }
 
-/// The instant after which an event reaches the goal of an enrollment: that at which what started it had happened and any
-/// delay was over. Entry is some moments later, and what happens in them comes after it all the same.
-pub(super) fn goal_after(active: &Active, rule: &Rule) -> Time {
+/// How long an event may have been under way that happened before an enrollment and came after it.
+const UNDER_WAY: Span = Span::minutes(1);
+
+/// The instant after which such an event reaches the goal of an enrollment: that at which what started it had happened
+/// and any delay was over. Entry is some moments later, and what happens in them comes after it all the same. Where
+/// nothing says when it started, entry; what was under way then counts as after it, for its sender could not know.
+pub(super) fn goal_after(active: &Active, rule: &Rule, event: &Event) -> Time {
     match (&rule.trigger, &active.entry.event) {
-        (Trigger::Event { delay, .. }, Some(event)) => event.at.plus(*delay).min(active.entered_at),
+        (Trigger::Event { delay, .. }, Some(start)) => start.at.plus(*delay).min(active.entered_at),
+        _ if event.received_at > active.entered_at => active.entered_at.minus(UNDER_WAY),
         _ => active.entered_at,
     }
 }

@@ -2,9 +2,10 @@
 
 use super::due::{self, Base};
 use super::enroll::{Case, Dated, Start, enter};
-use super::look::due_on;
+use super::look::{due_on, has_moved};
 use super::{Decided, Firing, Moment};
-use crate::domain::{Active, Customer, CustomerNumber, Event, Time};
+use crate::condition::{Facts, Truth};
+use crate::domain::{Active, Customer, CustomerNumber, Event, Reason, Time};
 use crate::rules::{Rule, Step};
 use jiff::tz::TimeZone;
 use std::borrow::Cow;
@@ -32,6 +33,12 @@ impl Day {
     #[must_use]
     pub fn occurrence(&self) -> String {
         self.dated.occurrence()
+    }
+
+    /// When each step of its rule falls due.
+    #[must_use]
+    pub fn instants(&self, rule: &Rule, zone: &TimeZone) -> Vec<Time> {
+        due::instants(rule, self.dated.base(), zone)
     }
 
     /// When the last of the steps falls due.
@@ -67,6 +74,29 @@ pub fn decide_cause(
     let verdict = enter(&start, &Case { number, customer, zone, moment }, &mut decided);
     decided.verdicts.push(verdict);
     decided
+}
+
+/// What becomes of an enrollment under a rule as it is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It goes on.
+    GoesOn,
+    /// It ends early, for that reason.
+    Ends(Reason),
+    /// Nothing of it waits any more.
+    IsOver,
+}
+
+/// What a look at that instant would make of an enrollment that goes on, goals apart; `rule` is `None` where it is gone.
+#[must_use]
+pub fn fate(active: &Active, rule: Option<&Rule>, (customer, zone): (&Customer, &TimeZone), at: Time) -> Fate {
+    let Some(rule) = rule else { return Fate::Ends(Reason::RuleRemoved) };
+    let facts = Facts { customer, now: at, zone, entry: Some(&active.entry) };
+    let left = rule.stays.as_ref().is_some_and(|stays| stays.evaluate(&facts) == Truth::False);
+    if left || has_moved(active, rule, customer, zone) {
+        return Fate::Ends(Reason::Stopped);
+    }
+    if due::is_over(active, rule, at) { Fate::IsOver } else { Fate::GoesOn }
 }
 
 /// The steps of an enrollment that wait, each with when it falls due.

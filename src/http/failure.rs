@@ -1,6 +1,6 @@
 //! Why an operation did not succeed, for people and for programs.
 
-use crate::domain::Diagnostic;
+use crate::domain::{Diagnostic, Place};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -61,7 +61,10 @@ impl FailureKind {
     }
 }
 
-/// A diagnostic as it goes over the wire: places as lines and columns, without the file's text.
+/// The longest line, in bytes, that goes over the wire: nobody reads a longer one, and a file may be one line.
+const LONGEST_LINE: usize = 500;
+
+/// A diagnostic as it goes over the wire: places as lines and columns, of the file's text only the line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The file, as the user would name it.
@@ -82,6 +85,24 @@ pub struct Problem {
     pub message: String,
     /// What to write instead, if that can be said.
     pub help: Option<String>,
+    /// The line itself, so that whoever has not the file can show where in it the fault is; absent when the file could not
+    /// be read and when the line is longer than 500 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line_text: Option<String>,
+}
+
+impl Problem {
+    /// Whether it makes the file unusable.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == "error"
+    }
+
+    /// Its place, as `file:line:column`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}:{}:{}", self.file, self.line, self.column)
+    }
 }
 
 impl From<&Diagnostic> for Problem {
@@ -100,8 +121,20 @@ impl From<&Diagnostic> for Problem {
             code: diagnostic.code.into(),
             message: diagnostic.message.clone(),
             help: diagnostic.help.clone(),
+            line_text: line_of(&diagnostic.place),
         }
     }
+}
+
+/// The line that a place begins in.
+fn line_of(place: &Place) -> Option<String> {
+    if place.text.is_empty() {
+        return None;
+    }
+    let (line, _) = place.line_column();
+    let text = place.text.split('\n').nth(line - 1)?;
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    (text.len() <= LONGEST_LINE).then(|| text.to_owned())
 }
 
 impl std::fmt::Display for Problem {

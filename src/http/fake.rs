@@ -57,7 +57,14 @@ fn rule(state: RuleStanding) -> RuleView {
         live_since: Some(AT),
         next_due: Some(AT),
         last_tick: None,
+        problem: None,
     }
+}
+
+fn fault() -> crate::domain::Diagnostic {
+    let text = "rule: win-back\nprioritty: 5\n";
+    let place = crate::domain::Place { file: "rules/win-back.yaml".into(), text: text.into(), span: 15..24 };
+    crate::domain::Diagnostic::error("unknown-key", place, "no key `prioritty`").help("write `priority`")
 }
 
 fn known(what: &str, name: &str, known: &str) -> Result<()> {
@@ -85,8 +92,88 @@ impl Operations for Fake {
             deliveries: ChannelCounts { email: 2, webhook: 2 },
             customers: request.customers.then(|| vec!["42".into(), "a\u{1b}b".into()]),
             held: request.customers.then(|| [(Reason::NoConsent, vec!["42".into()])].into()),
+            missing: [("customer.tier".into(), 1)].into(),
+            under_way: Some(UnderWay {
+                count: 40,
+                go_on: 38,
+                end: [(Reason::Stopped, 2)].into(),
+                steps_waiting: 41,
+                steps_cancelled: 2,
+                deliveries_cancelled: 0,
+            }),
+            usual: Some(3),
+            brake: Some(BrakeView { limit: 200, per: crate::domain::Span::days(1), before: 1, goes_off: false }),
+            change: request.files.is_some().then(change),
         };
-        Ok(PlanReport { at: request.at.unwrap_or(AT), rules: vec![plan] })
+        let compared = request
+            .files
+            .is_some()
+            .then(|| Compared { segments: [("vip".into(), ChangeKind::Changed)].into(), ..Compared::default() });
+        Ok(PlanReport { at: request.at.unwrap_or(AT), rules: vec![plan], compared })
+    }
+
+    async fn explain(&self, request: ExplainRequest) -> Result<ExplainReport> {
+        known("customer", &request.customer, "a/b c")?;
+        let part = |text: &str, value, detail: &str| ConditionView {
+            text: text.into(),
+            value,
+            detail: detail.into(),
+            children: Vec::new(),
+        };
+        let none = ConditionView {
+            children: vec![part("customer.wholesale", Some(false), "false (default, never set)")],
+            ..part("none of", Some(true), "0 of 1 hold")
+        };
+        let any = ConditionView {
+            children: vec![
+                part("customer.tier == \"gold\"", None, "customer.tier was never set"),
+                part("orders.revenue > 5000", Some(false), "830"),
+            ],
+            ..part("any of", None, "0 of 2 hold, 1 unknown")
+        };
+        let condition = ConditionView {
+            children: vec![
+                part("orders.count >= 2", Some(true), "2"),
+                part("days_since(orders.last_at) > 60", Some(false), "55: last order 2 Feb"),
+                any,
+                none,
+            ],
+            ..part("all of", Some(false), "2 of 4 hold, 1 unknown")
+        };
+        let gate = |gate: &str, reason: Option<Reason>, detail: &str| GateView {
+            gate: gate.into(),
+            open: reason.is_none(),
+            reason,
+            detail: detail.into(),
+            since: None,
+            until: None,
+        };
+        let text = |at, text: &str| HistoryView { at, delivery: None, event: Some("x".into()), text: text.into() };
+        Ok(ExplainReport {
+            customer: request.customer,
+            name: Some("Zo\u{7}e B.".into()),
+            at: request.at.unwrap_or(AT),
+            zone: "Africa/Nairobi".into(),
+            rules: vec![RuleExplanation {
+                rule: request.rule.unwrap_or_else(|| "win-back".into()),
+                decision: RuleDecision::NoMatch,
+                reasons: vec![Reason::UnknownValue],
+                condition,
+                next_due: Some(AT),
+                verdict: "NO: 1 of 4 lines fails, 1 cannot be told.".into(),
+                due: "Due Sat 4 Apr 10:00 if nothing new arrives before.".into(),
+                trigger: None,
+                stays: None,
+                gates: vec![
+                    gate("consent", None, "yes (4 Jan, \u{1b}[31mform)"),
+                    gate("frequency_cap", Some(Reason::FrequencyCap), "\"birthday\" went out 09:00 today, 1 a day"),
+                ],
+                under_way: Vec::new(),
+                file: "rules/win-back.yaml".into(),
+                line: 6,
+            }],
+            history: vec![text(AT, "birthday sent"), text(AT, "order 380 KES")],
+        })
     }
 
     /// Knows `Order Completed` and the customer `a/b c`; the message `seen` was there before.
@@ -175,6 +262,10 @@ impl Operations for Fake {
         })
     }
 
+    async fn infer(&self) -> Result<InferReport> {
+        Ok(InferReport { schema: "customer:\n  plan: string\n".into(), customers: 7, events: 9 })
+    }
+
     async fn status(&self) -> Result<Status> {
         Ok(Status {
             version: "0.1.0".into(),
@@ -189,16 +280,19 @@ impl Operations for Fake {
             lanes: vec![LaneView { lane: "mail:marketing".into(), next_due: AT, trouble: None, tried_at: None }],
             rules: RulesStatus { count: 2, paused: vec!["win-back".into()] },
             next_tick: Some(NextTick { at: AT, rule: "win-back".into() }),
-            last_reload: Some(ReloadStatus { at: AT, ok: false, errors: 2 }),
+            last_reload: Some(ReloadStatus {
+                at: AT,
+                ok: false,
+                by: ReloadBy::Watch,
+                errors: 2,
+                message: Some("the files have errors".into()),
+                problems: vec![Problem::from(&fault())],
+            }),
         })
     }
 
     async fn reload(&self) -> Result<ReloadReport> {
-        let text = "rule: win-back\nprioritty: 5\n";
-        let place = crate::domain::Place { file: "rules/win-back.yaml".into(), text: text.into(), span: 15..24 };
-        let diagnostic =
-            crate::domain::Diagnostic::error("unknown-key", place, "no key `prioritty`").help("write `priority`");
-        Err(Failure::new(FailureKind::Rules, "the old rules stay in use").with(&[diagnostic]))
+        Err(Failure::new(FailureKind::Rules, "the old rules stay in use").with(&[fault()]))
     }
 
     async fn pause(&self) -> Result<Paused> {
@@ -298,6 +392,19 @@ impl Operations for Fake {
     async fn readiness(&self) -> Readiness {
         let paused = self.paused.load(Ordering::SeqCst);
         Readiness { ready: !paused, reasons: if paused { vec!["all sending is paused".into()] } else { Vec::new() } }
+    }
+}
+
+fn change() -> RuleChange {
+    RuleChange {
+        kind: ChangeKind::Changed,
+        lines: vec!["- when: orders.count >= 2".into(), "+ when: a | b ```\u{1b}".into()],
+        live: Some(LiveCounts {
+            matched: 3,
+            enroll: 4,
+            deliveries: ChannelCounts { email: 2, webhook: 0 },
+            ..LiveCounts::default()
+        }),
     }
 }
 

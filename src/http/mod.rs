@@ -37,12 +37,15 @@ pub use public::{
 };
 pub use router::{Access, router};
 pub use socket::connect_socket;
+pub use wire::InferReport;
 pub use wire::{
-    ActiveView, Bound, BrakedDay, Changed, ChannelCounts, ConsentView, CustomerDetail, CustomerLine, CustomerQuery,
-    DeliveriesOfDay, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted,
-    EnrollmentView, EventPlan, EventRule, EventView, Given, GoalView, ImportKind, ImportLine, ImportProgress,
-    ImportReport, ImportRequest, LaneView, MemoryView, NextTick, OrdersView, Page, Paused, PlanReport, PlanRequest,
-    PlannedDelivery, Readiness, RefusedRow, ReloadReport, ReloadStatus, RuleDecision, RulePlan, RuleResumed,
-    RuleStanding, RuleView, RulesStatus, SimulateReport, SimulateRequest, StandingView, Status, StoreStatus,
-    SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged,
+    ActiveView, Bound, BrakeView, BrakedDay, ChangeKind, Changed, ChannelCounts, Compared, ConditionView, ConsentView,
+    CustomerDetail, CustomerLine, CustomerQuery, DeliveriesOfDay, DeliveryDetail, DeliveryQuery, DeliverySelection,
+    DeliveryView, EmitRequest, EmitResult, Emitted, EnrollmentView, EventPlan, EventRule, EventView, ExplainReport,
+    ExplainRequest, GateView, Given, GoalView, HistoryView, ImportKind, ImportLine, ImportProgress, ImportReport,
+    ImportRequest, LaneView, LiveCounts, MemoryView, NextTick, OrdersView, Page, PastDelivery, Paused, PlanFile,
+    PlanFiles, PlanReport, PlanRequest, PlannedDelivery, Readiness, RefusedRow, ReloadBy, ReloadReport, ReloadStatus,
+    RuleChange, RuleDecision, RuleExplanation, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus,
+    SimulateReport, SimulateRequest, StandingView, Status, StoreStatus, SuppressionAdded, SuppressionQuery,
+    SuppressionRequest, TickView, Unchanged, UnderWay,
 };

@@ -1,10 +1,12 @@
 //! The operations of the administration, as the composition root implements them.
 
+use super::wire::InferReport;
 use super::wire::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
-    DeliveryView, EmitRequest, Emitted, EventPlan, ImportLine, ImportProgress, ImportReport, ImportRequest, Page,
-    Paused, PlanReport, PlanRequest, Readiness, RefusedRow, ReloadReport, RuleResumed, RuleView, SimulateReport,
-    SimulateRequest, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
+    DeliveryView, EmitRequest, Emitted, EventPlan, ExplainReport, ExplainRequest, ImportLine, ImportProgress,
+    ImportReport, ImportRequest, Page, Paused, PlanReport, PlanRequest, Readiness, RefusedRow, ReloadReport,
+    RuleResumed, RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded, SuppressionQuery,
+    SuppressionRequest,
 };
 use super::{Failure, FailureKind};
 use crate::domain::{DeliveryId, Suppression};
@@ -50,6 +52,9 @@ pub trait Operations: Send + Sync + 'static {
     /// Every delivery of a time on a simulated clock. Changes nothing; stops when nobody waits for it any more.
     /// [`FailureKind::Invalid`] for a time that ends before it begins, or is longer than can be led.
     async fn simulate(&self, request: SimulateRequest) -> Result<SimulateReport>;
+    /// Why a customer gets something of the rules, or why not, and when next. Changes nothing. [`FailureKind::NotFound`] for
+    /// a customer or a rule that is not there.
+    async fn explain(&self, request: ExplainRequest) -> Result<ExplainReport>;
 
     /// Stores one event, and answers when it is durable. [`FailureKind::NotFound`] for an event that the schema does not
     /// know, unless forced; [`FailureKind::Invalid`] for a value that it cannot have.
@@ -57,6 +62,9 @@ pub trait Operations: Send + Sync + 'static {
 
     /// What an event would start. Changes nothing; refuses what [`Operations::emit`] refuses.
     async fn plan_event(&self, request: EmitRequest) -> Result<EventPlan>;
+
+    /// What the store holds, as a `schema.yaml`. Changes nothing.
+    async fn infer(&self) -> Result<InferReport>;
 
     /// The state of the daemon and of its store.
     async fn status(&self) -> Result<Status>;

@@ -2,8 +2,8 @@
 
 use super::asked::Asked;
 use super::wire::{
-    CustomerQuery, DeliveryQuery, DeliverySelection, EmitRequest, PlanRequest, SimulateRequest, SuppressionQuery,
-    SuppressionRequest,
+    CustomerQuery, DeliveryQuery, DeliverySelection, EmitRequest, ExplainRequest, PlanRequest, SimulateRequest,
+    SuppressionQuery, SuppressionRequest,
 };
 use super::{Failure, FailureKind, Operations, gate, import};
 use crate::domain::DeliveryId;
@@ -19,6 +19,9 @@ use std::sync::Arc;
 
 /// How many bytes of a question are read, imports apart: some 30,000 delivery ids.
 const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The same for a plan, with which a folder of rules may come.
+const PLAN_LIMIT: usize = 64 * 1024 * 1024;
 
 /// The operations, as handlers get them.
 pub(super) type Shared = State<Arc<dyn Operations>>;
@@ -38,10 +41,12 @@ pub enum Access {
 pub fn router(operations: Arc<dyn Operations>, access: Access) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics))
-        .route("/v1/plan", post(plan))
         .route("/v1/simulate", post(simulate))
+        .route("/v1/plan", post(plan).layer(DefaultBodyLimit::max(PLAN_LIMIT)))
+        .route("/v1/explain", post(explain))
         .route("/v1/emit", post(emit))
         .route("/v1/emit/plan", post(plan_event))
+        .route("/v1/schema/infer", post(infer))
         .route("/v1/status", get(status))
         .route("/v1/reload", post(reload))
         .route("/v1/pause", post(pause))
@@ -95,12 +100,20 @@ async fn simulate(State(operations): Shared, Asked(request): Asked<SimulateReque
     operations.simulate(request).await.map(Json)
 }
 
+async fn explain(State(operations): Shared, Asked(request): Asked<ExplainRequest>) -> Answer<super::ExplainReport> {
+    operations.explain(request).await.map(Json)
+}
+
 async fn emit(State(operations): Shared, Asked(request): Asked<EmitRequest>) -> Answer<super::Emitted> {
     operations.emit(request).await.map(Json)
 }
 
 async fn plan_event(State(operations): Shared, Asked(request): Asked<EmitRequest>) -> Answer<super::EventPlan> {
     operations.plan_event(request).await.map(Json)
+}
+
+async fn infer(State(operations): Shared) -> Answer<super::InferReport> {
+    operations.infer().await.map(Json)
 }
 
 async fn status(State(operations): Shared) -> Answer<super::Status> {

@@ -88,6 +88,7 @@ async fn the_socket_and_the_router_in_process_answer_the_same() {
         ("GET", "/readyz", None, 200),
         ("GET", "/metrics", None, 200),
         ("POST", "/v1/plan", Some(r#"{"at": "2026-11-22T10:00:00Z", "customers": true}"#), 200),
+        ("POST", "/v1/schema/infer", None, 200),
         ("POST", "/v1/plan", Some(r#"{"rule": 5}"#), 400),
         ("POST", "/v1/plan", Some(r#"{"at": "yesterday"}"#), 400),
         ("POST", "/v1/plan", Some(r#"{"everyone": true}"#), 400),
@@ -241,9 +242,13 @@ async fn no_port_but_loopback_is_listened_on() {
 #[tokio::test]
 async fn a_question_without_end_is_refused() {
     let long = format!(r#"{{"rule": "{}"}}"#, "x".repeat(2 * 1024 * 1024));
-    let (status, answer) = in_process(request("POST", "/v1/plan", Some(&long))).await;
+    let (status, answer) = in_process(request("POST", "/v1/emit", Some(&long))).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(std::str::from_utf8(&answer).unwrap().contains("too_large"));
+    // With a plan a folder of rules may come.
+    assert_eq!(in_process(request("POST", "/v1/plan", Some(&long))).await.0, StatusCode::OK);
+    let long = format!(r#"{{"rule": "{}"}}"#, "x".repeat(65 * 1024 * 1024));
+    assert_eq!(in_process(request("POST", "/v1/plan", Some(&long))).await.0, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 #[tokio::test]

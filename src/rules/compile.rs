@@ -3,12 +3,15 @@
 use super::known::Known;
 use super::segments::{self, Segments};
 use super::{Names, Rule, RuleSet, Segment, SourceFile, Trigger, rule};
-use crate::condition::Predicate;
-use crate::domain::{Diagnostic, Interest, Place, Text};
+use crate::condition::{Parser, Predicate};
+use crate::domain::{Diagnostic, Interest, Place, Purchase, Text};
 use crate::yaml::{Document, Map, Reader, parse};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+
+/// What to do about a file that cannot be read.
+const READABLE: &str = "write it as a plain file that the daemon's user may read, or remove it";
 
 /// The name of the file that holds named conditions.
 const SEGMENTS: &str = "segments.yaml";
@@ -17,12 +20,16 @@ const SEGMENTS: &str = "segments.yaml";
 /// when any diagnostic is an error. Files that end in `.test.yaml` are no rules and are passed over.
 #[must_use]
 pub fn compile(files: &[SourceFile], names: &Names<'_>) -> (RuleSet, Vec<Diagnostic>) {
+    Parser::with(|parser| compile_with(files, names, parser))
+}
+
+fn compile_with(files: &[SourceFile], names: &Names<'_>, parser: Option<&Parser>) -> (RuleSet, Vec<Diagnostic>) {
     let files = files.iter().filter(|file| !is_test(&file.path));
     let (of_segments, of_rules): (Vec<_>, Vec<_>) = files.partition(|file| is_segments(&file.path));
     let ids = of_rules.iter().filter_map(|file| Some(file.path.file_stem()?.to_string_lossy().into_owned())).collect();
-    let (segments, mut problems) = read_segments(&of_segments, names, &ids);
+    let (segments, mut problems) = read_segments(&of_segments, names, &ids, parser);
     let (mut rules, mut first) = (BTreeMap::new(), BTreeMap::new());
-    let known = Known::of(names, &segments, &ids);
+    let known = Known::of(names, &segments, &ids, parser);
     for file in of_rules {
         let One { id, rule, problems: found } = read_rule(file, &known);
         problems.extend(found);
@@ -64,13 +71,19 @@ fn document(file: &SourceFile) -> Result<Arc<Document>, Vec<Diagnostic>> {
     match &file.content {
         Ok(bytes) => parse(&file.path, bytes).map(Arc::new),
         Err(why) => {
-            Err(vec![Diagnostic::error("unreadable", nowhere(file), format!("the file cannot be read: {why}"))])
+            let message = format!("the file cannot be read: {why}");
+            Err(vec![Diagnostic::error("unreadable", nowhere(file), message).help(READABLE)])
         }
     }
 }
 
 /// The segments of the one file that may hold them, and all that is wrong with it.
-fn read_segments(files: &[&SourceFile], names: &Names<'_>, rules: &BTreeSet<String>) -> (Segments, Vec<Diagnostic>) {
+fn read_segments(
+    files: &[&SourceFile],
+    names: &Names<'_>,
+    rules: &BTreeSet<String>,
+    parser: Option<&Parser>,
+) -> (Segments, Vec<Diagnostic>) {
     let [file, others @ ..] = files else { return Default::default() };
     let another = |file: &&SourceFile| {
         let problem = Diagnostic::error("duplicate-file", nowhere(file), "there is another file of segments");
@@ -79,7 +92,7 @@ fn read_segments(files: &[&SourceFile], names: &Names<'_>, rules: &BTreeSet<Stri
     let (segments, mut problems) = match document(file) {
         Ok(document) => {
             let reader = Reader::new(&document);
-            (segments::read(&reader, names, rules), reader.finish())
+            (segments::read(&reader, names, rules, parser), reader.finish())
         }
         Err(problems) => (Segments::default(), problems),
     };
@@ -107,12 +120,13 @@ fn named(map: &Map<'_>) -> Option<(String, Place)> {
 }
 
 /// What is wrong where another file has a rule of that name already.
-fn taken(first: &mut BTreeMap<String, PathBuf>, id: String, place: Place) -> Option<Diagnostic> {
+fn taken(first: &mut BTreeMap<String, Place>, id: String, place: Place) -> Option<Diagnostic> {
     if let Some(other) = first.get(&id) {
-        let message = format!("the rule `{id}` stands in {} too", other.display());
-        return Some(Diagnostic::error("duplicate-rule", place, message).help("rename one of the two"));
+        let message = format!("the rule `{id}` stands in {} too", other.file.display());
+        let problem = Diagnostic::error("duplicate-rule", place, message).help("rename one of the two");
+        return Some(problem.also(other.clone(), "the other"));
     }
-    first.insert(id, place.file);
+    first.insert(id, place);
     None
 }
 
@@ -120,11 +134,17 @@ fn set(rules: BTreeMap<Text, Rule>, segments: Vec<Segment>, names: &Names<'_>) -
     let mut rules: Vec<Arc<Rule>> = rules.into_values().map(Arc::new).collect();
     // They come by id, and the sort is stable.
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
-    let mut interest = Interest { purchase: names.schema.purchase.clone(), ..Interest::default() };
-    for segment in &segments {
+    let interest = interest(&rules, &segments, &names.schema.purchase);
+    RuleSet { rules, segments, interest }
+}
+
+/// What rules and segments need of each customer's events.
+pub(super) fn interest(rules: &[Arc<Rule>], segments: &[Segment], purchase: &Purchase) -> Interest {
+    let mut interest = Interest { purchase: purchase.clone(), ..Interest::default() };
+    for segment in segments {
         interest.merge(segment.when.interest());
     }
-    for rule in &rules {
+    for rule in rules {
         // What `at_entry.` stands before is read of what is kept of every customer.
         conditions(rule).for_each(|condition| interest.merge(condition.interest()));
         interest.triggers.extend(rule.goal.iter().map(|goal| goal.event.clone()));
@@ -132,7 +152,7 @@ fn set(rules: BTreeMap<Text, Rule>, segments: Vec<Segment>, names: &Names<'_>) -
             interest.triggers.insert(name.clone());
         }
     }
-    RuleSet { rules, segments, interest }
+    interest
 }
 
 fn conditions(rule: &Rule) -> impl Iterator<Item = &Predicate> {

@@ -2,7 +2,7 @@
 
 use super::Names;
 use super::segments::Segments;
-use crate::condition::Scope;
+use crate::condition::{Parser, Scope};
 use crate::domain::{ValueType, nearest};
 use crate::yaml::Item;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +18,13 @@ pub(super) struct Known<'a> {
 
 impl<'a> Known<'a> {
     /// With these segments, and the rules of these ids.
-    pub(super) fn of(names: &'a Names<'a>, segments: &'a Segments, rules: &'a BTreeSet<String>) -> Self {
-        Self { names, scope: Scope { segments: &segments.known, rules, ..Scope::of(names.schema) } }
+    pub(super) fn of(
+        names: &'a Names<'a>,
+        segments: &'a Segments,
+        rules: &'a BTreeSet<String>,
+        parser: Option<&'a Parser>,
+    ) -> Self {
+        Self { names, scope: Scope { segments: &segments.known, rules, parser, ..Scope::of(names.schema) } }
     }
 }
 
@@ -55,7 +60,13 @@ impl Known<'_> {
         match properties.get(name) {
             Some(kind) if fits(*kind) => return Some(name.to_owned()),
             Some(kind) => {
-                item.error("type-mismatch", format!("`{name}` of `{event}` is a {kind}, not {wanted}"));
+                let fitting = fitting(properties, fits);
+                let help = if fitting.is_empty() {
+                    format!("remove it: `{event}` has none that is {wanted}")
+                } else {
+                    format!("there are: {}", fitting.join(", "))
+                };
+                item.error_with_help("type-mismatch", format!("`{name}` of `{event}` is a {kind}, not {wanted}"), help);
                 return None;
             }
             None => {}
@@ -80,7 +91,9 @@ impl Known<'_> {
             Some(attribute) if is_date(attribute.kind) => return Some(name.to_owned()),
             Some(attribute) => {
                 let message = format!("`{name}` is a {}, and a rule counts from a date", attribute.kind);
-                item.error("type-mismatch", message);
+                let dates: Vec<&str> =
+                    attributes.iter().filter(|(_, one)| is_date(one.kind)).map(|(name, _)| name.as_str()).collect();
+                item.error_with_help("type-mismatch", message, format!("there are: {}", dates.join(", ")));
                 return None;
             }
             None => format!("schema.yaml declares no attribute `{name}`"),

@@ -49,8 +49,9 @@ fn written(node: &Node) -> String {
     }
 }
 
-/// A condition's text without the blanks outside its texts, but for those that part two words.
-fn without_blanks(text: &str) -> String {
+/// A condition's text without the blanks outside its texts, but for those that part two words: two that are the same then are one condition.
+#[must_use]
+pub fn without_blanks(text: &str) -> String {
     let is_word = |character: char| character.is_alphanumeric() || character == '_';
     let (mut bare, mut quote, mut parted) = (String::with_capacity(text.len()), None, false);
     let mut characters = text.trim().chars();

@@ -9,6 +9,7 @@
 //! (`templates/`), who is enrolled when (`engine/`).
 
 mod compile;
+mod foregone;
 mod goal;
 mod known;
 mod meaning;
@@ -23,6 +24,7 @@ mod when;
 mod tests;
 
 pub use compile::compile;
+pub use meaning::without_blanks;
 
 use crate::calendar::Cron;
 use crate::condition::{Path, Predicate};
@@ -77,6 +79,14 @@ impl RuleSet {
         self.rules.iter().find(|rule| rule.id == id)
     }
 
+    /// The rules that `keep` names, with all segments, as if there were no other rule.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let rules: Vec<Arc<Rule>> = self.rules.iter().filter(|rule| keep(&rule.id)).cloned().collect();
+        let interest = compile::interest(&rules, &self.segments, &self.interest.purchase);
+        Self { rules, segments: self.segments.clone(), interest }
+    }
+
     /// Notes of each step whether what it sends names `event.…`, which only who has read the templates can say.
     pub fn keep_events(&mut self, names_event: impl Fn(&Rule, &Step) -> bool) {
         for rule in &mut self.rules {
@@ -100,6 +110,10 @@ pub struct Rule {
     pub file: PathBuf,
     /// The line of the file on which its name stands, from 1.
     pub line: usize,
+    /// Where its file says `when`.
+    pub when_place: Place,
+    /// Its file, as it was read.
+    pub document: Arc<yaml::Document>,
     /// What it is for, in the user's words; empty if not given.
     pub description: String,
     /// The class of its messages.

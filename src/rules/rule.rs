@@ -4,7 +4,7 @@ use super::known::Known;
 use super::offset::Offsets;
 use super::steps::Around;
 use super::trigger::Outline;
-use super::{AgainAfter, Names, PauseIf, Rule, Step, goal, steps, trigger, when};
+use super::{AgainAfter, Goal, Names, PauseIf, Rule, Step, foregone, goal, steps, trigger, when};
 use crate::condition::{Path, Predicate, Scope};
 use crate::domain::{Class, Diagnostic, Number, Span};
 use crate::yaml::{Document, Item, Kind, Map};
@@ -41,13 +41,26 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, known: &Known<'_>) ->
     let pause_if = map.optional("pause_if").and_then(Item::map).and_then(pause_if);
     let around = Around { document, names, scope: of_enrollment };
     let steps = map.required("steps").and_then(|item| steps::read(item, &around, Offsets::new(outline.counted)));
+    let when_place = map.get("when").map(Item::key_place);
+    if let (Some(when), Some(Some(stays))) = (&when, &stays)
+        && let (Some(when_item), Some(stays_item)) = (map.get("when"), map.get("while"))
+    {
+        foregone::tell_excluded((when_item, when), (stays_item, stays));
+    }
+    if let Some(class) = class {
+        weigh_goal(&map, class, goal.as_ref(), names);
+    }
+    map.later(&[("variants", "remove it, or write a rule for each")]);
     map.close();
     let place = id?.place();
+    let when_place = when_place.unwrap_or_else(|| place.clone());
     let (stays, steps) = (stays.flatten(), steps?);
     Some(Rule {
         id: name?.into(),
         file: document.file.clone(),
         line: place.line_column().0,
+        when_place,
+        document: Arc::clone(document),
         description,
         class: class?,
         topic: topic.map(Into::into),
@@ -62,6 +75,34 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, known: &Known<'_>) ->
         pause_if,
         steps,
     })
+}
+
+/// Notes a goal that does not fit the class, and a marketing rule without one.
+fn weigh_goal(map: &Map<'_>, class: Class, goal: Option<&Goal>, names: &Names<'_>) {
+    let purchase = names.schema.purchase.event.as_str();
+    let warning = match (class, goal, map.get("goal")) {
+        (Class::Marketing, _, None) => {
+            let Some(item) = map.get("class") else { return };
+            let message = "a marketing rule without a goal: nobody will see what it is worth";
+            Diagnostic::warning("no-goal", item.place(), message)
+                .help(format!("add a line: `goal: {{event: {purchase}, within: 30d}}`"))
+        }
+        (Class::Service, Some(goal), Some(item)) if goal.event.as_str() == purchase => {
+            let place = item
+                .node()
+                .get("event")
+                .map_or_else(|| item.place(), |node| item.reader().document().place(node.span.clone()));
+            let message = "a rule that is meant to bring a purchase is marketing, and this one is `class: service`";
+            let warning = Diagnostic::warning("service-goal", place, message)
+                .help("write `class: marketing`, so that consent, caps and quiet hours are obeyed, or another goal");
+            match map.get("class") {
+                Some(class) => warning.also(class.place(), "the class"),
+                None => warning,
+            }
+        }
+        _ => return,
+    };
+    map.item().reader().report(warning);
 }
 
 /// What an enrollment has to keep of its beginning, each path once.
@@ -86,7 +127,8 @@ fn rule_id(item: Item<'_>, document: &Document) -> Option<String> {
         let file = if is_kebab_case(&stem) { "" } else { "; rename the file in the same way" };
         item.error_with_help("bad-name", message, format!("{help}{file}"));
     } else if id.len() > LONGEST_ID {
-        item.error("bad-name", format!("the rule's name has {} characters, more than {LONGEST_ID}", id.len()));
+        let message = format!("the rule's name has {} characters, more than {LONGEST_ID}", id.len());
+        item.error_with_help("bad-name", message, "choose a shorter one, for the file too");
     } else if id != stem {
         let message = format!("the rule is `{id}`, but its file is `{stem}`");
         let rule = if is_kebab_case(&stem) { format!("write `rule: {stem}`, or ") } else { String::new() };
@@ -168,7 +210,8 @@ fn pause_if(map: Map<'_>) -> Option<PauseIf> {
 pub(super) fn positive_span(item: Item<'_>) -> Option<Span> {
     let span = item.span()?;
     if span <= Span(0) {
-        item.error("bad-span", format!("`{}` must be longer than nothing", item.name()));
+        let help = "write a whole number and a unit, such as 30m, 24h, 180d or 2w";
+        item.error_with_help("bad-span", format!("`{}` must be longer than nothing", item.name()), help);
         return None;
     }
     Some(span)

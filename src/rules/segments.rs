@@ -3,7 +3,7 @@
 use super::meaning::meaning;
 use super::rule::{a_map, is_kebab_case};
 use super::{Names, Segment, when};
-use crate::condition::{Predicate, Scope, segments_named};
+use crate::condition::{Parser, Predicate, Scope, segments_named};
 use crate::domain::{Diagnostic, Place};
 use crate::yaml::{Document, Item, Kind, Node, Reader};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,19 +28,24 @@ pub(super) struct Segments {
 }
 
 /// Reads all segments of a file; all that is wrong is noted with the reader.
-pub(super) fn read(reader: &Reader<'_>, names: &Names<'_>, rules: &BTreeSet<String>) -> Segments {
-    let drafts = drafts(reader);
+pub(super) fn read(
+    reader: &Reader<'_>,
+    names: &Names<'_>,
+    rules: &BTreeSet<String>,
+    parser: Option<&Parser>,
+) -> Segments {
+    let drafts = drafts(reader, parser);
     let mut segments = Segments::default();
     segments.known.extend(drafts.iter().map(|draft| (draft.name.to_owned(), Predicate::everyone())));
     if drafts.len() > MOST_SEGMENTS {
         let message = format!("there are {} segments, more than {MOST_SEGMENTS}", drafts.len());
-        reader.root().error("too-large", message);
+        reader.root().error_with_help("too-large", message, "remove those that no rule names");
         return segments;
     }
     let mut weights = BTreeMap::new();
     for index in Order::of(&drafts) {
         let draft = &drafts[index];
-        let scope = Scope { segments: &segments.known, rules, ..Scope::of(names.schema) };
+        let scope = Scope { segments: &segments.known, rules, parser, ..Scope::of(names.schema) };
         let Some(when) = draft.when.and_then(|item| when::whole(item, &scope)) else { continue };
         if !is_bearable(draft, &mut weights) {
             continue;
@@ -66,12 +71,12 @@ struct Draft<'r> {
     is_sound: bool,
 }
 
-fn drafts<'r>(reader: &'r Reader<'_>) -> Vec<Draft<'r>> {
+fn drafts<'r>(reader: &'r Reader<'_>, parser: Option<&Parser>) -> Vec<Draft<'r>> {
     let pairs = reader.root().pairs().unwrap_or_default();
-    pairs.into_iter().map(|(_, item)| draft(item)).collect()
+    pairs.into_iter().map(|(_, item)| draft(item, parser)).collect()
 }
 
-fn draft(item: Item<'_>) -> Draft<'_> {
+fn draft<'r>(item: Item<'r>, parser: Option<&Parser>) -> Draft<'r> {
     let mut draft =
         Draft { name: item.name(), description: "", when: None, named: Vec::new(), is_sound: is_good_name(item) };
     let Some(map) = a_map(item, "a segment", "write {when: CONDITION}") else { return draft };
@@ -82,7 +87,7 @@ fn draft(item: Item<'_>) -> Draft<'_> {
     }
     map.close();
     if let Some(when) = draft.when {
-        named_in(when.node(), item.reader().document(), &mut draft.named);
+        named_in(when.node(), (item.reader().document(), parser), &mut draft.named);
     }
     draft
 }
@@ -94,7 +99,7 @@ fn is_good_name(item: Item<'_>) -> bool {
         Diagnostic::error("bad-name", item.key_place(), format!("`{name}` is not kebab-case")).help(help)
     } else if name.len() > LONGEST_NAME {
         let message = format!("the segment's name has {} characters, more than {LONGEST_NAME}", name.len());
-        Diagnostic::error("bad-name", item.key_place(), message)
+        Diagnostic::error("bad-name", item.key_place(), message).help("choose a shorter one")
     } else {
         return true;
     };
@@ -102,16 +107,17 @@ fn is_good_name(item: Item<'_>) -> bool {
     false
 }
 
-fn named_in(node: &Node, document: &Document, found: &mut Vec<(String, Place)>) {
+fn named_in(node: &Node, from: (&Document, Option<&Parser>), found: &mut Vec<(String, Place)>) {
+    let (document, parser) = from;
     match &node.kind {
-        // Reading a condition takes a thread, and most name none.
+        // Reading a condition takes long, and most name none.
         Kind::Text(text) if !text.contains("in_segment") => {}
         Kind::Text(text) => {
-            let named = segments_named(text).into_iter();
+            let named = segments_named(text, parser).into_iter();
             found.extend(named.map(|(name, span)| (name, document.place_within(node, span))));
         }
-        Kind::List(items) => items.iter().for_each(|item| named_in(item, document, found)),
-        Kind::Map(entries) => entries.iter().for_each(|(_, node)| named_in(node, document, found)),
+        Kind::List(items) => items.iter().for_each(|item| named_in(item, from, found)),
+        Kind::Map(entries) => entries.iter().for_each(|(_, node)| named_in(node, from, found)),
         Kind::Null | Kind::Bool(_) | Kind::Number(_) => {}
     }
 }

@@ -12,6 +12,14 @@ use std::sync::Arc;
 /// The most steps of one rule.
 const MOST_STEPS: usize = 100;
 
+/// Keys that a later version will take, and what to write until then.
+const LATER: [(&str, &str); 4] = [
+    ("wait", "write `day: 3` or `hour: 72` in the step that is to wait"),
+    ("branch", "write the steps with a `when` of their own"),
+    ("split", "remove it"),
+    ("variants", "remove it"),
+];
+
 /// What the steps of a rule stand in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Around<'a> {
@@ -31,7 +39,8 @@ pub(super) fn read(item: Item<'_>, around: &Around<'_>, mut offsets: Offsets) ->
         return None;
     }
     if items.len() > MOST_STEPS {
-        item.error("too-large", format!("`steps` has {} entries, more than {MOST_STEPS}", items.len()));
+        let message = format!("`steps` has {} entries, more than {MOST_STEPS}", items.len());
+        item.error_with_help("too-large", message, "write several rules");
         return None;
     }
     let mut seen = BTreeMap::new();
@@ -73,6 +82,8 @@ fn step(map: Map<'_>, around: &Around<'_>, offsets: &mut Offsets) -> Option<Step
             map.item().error_with_help("two-steps", message, "write two steps, each with its own `-`");
             None
         }
+        (false, false) if LATER.iter().any(|(name, _)| map.has(name)) => None,
+        (false, false) if map.is_meant(&["email", "webhook"]) || map.item().node().is_partial() => None,
         (false, false) => {
             let help = "write `email: TEMPLATE` or `webhook: {to: ENDPOINT, type: NAME}`";
             let place = map.item().place();
@@ -80,6 +91,7 @@ fn step(map: Map<'_>, around: &Around<'_>, offsets: &mut Offsets) -> Option<Step
             None
         }
     };
+    map.later(&LATER);
     map.close();
     let (action, by_itself) = action?;
     // A step that is skipped when it should be, or not, is no step: what is wrong must not be taken for absent.
@@ -106,7 +118,11 @@ fn mail(item: Item<'_>, names: &Names<'_>) -> Option<(Action, String)> {
     let template = item.text()?;
     if !names.can_mail {
         let message = "this step sends mail, but the settings have no `email.from`";
-        item.error_with_help("missing-setting", message, "set `email: {from: …}` in retaind.yaml");
+        item.error_with_help(
+            "missing-setting",
+            message,
+            "write into retaind.yaml: `email: {from: hello@shop.example}`",
+        );
     }
     if !names.templates.contains(template) {
         let message = format!("there is no template `{template}`");

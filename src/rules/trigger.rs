@@ -67,6 +67,10 @@ pub(super) fn read(item: Item<'_>, known: &Known<'_>) -> Option<Trigger> {
 }
 
 fn nothing(map: &Map<'_>) {
+    // A misspelt kind is told as an unknown key, and a merged one cannot be seen.
+    if map.is_meant(&KINDS) || map.item().node().is_partial() {
+        return;
+    }
     let message = "the trigger does not say what starts the rule";
     let problem = Diagnostic::error("missing-key", map.item().place(), message);
     map.item().reader().report(problem.help("write one of `schedule`, `event`, `date`, `enters` and `leaves`"));

@@ -3,14 +3,18 @@
 //! A text is one condition; `everyone` is a word; a list is all of its parts; a map says `all`, `any` or `none` of a
 //! list. Several of these keys in one map hold together.
 
-use crate::condition::{self, Predicate, Scope};
+use super::foregone;
+use crate::condition::{self, Predicate, Problem, Scope, Wanted};
 use crate::domain::{Diagnostic, nearest};
 use crate::yaml::{Item, Kind, Map, Node, Style};
 
 /// The most conditions of one `when`, so that a file of 1 MiB cannot hold up a reload.
 const MOST_CONDITIONS: usize = 200;
 
-const EVERYONE: &str = "everyone";
+pub(super) const EVERYONE: &str = "everyone";
+
+/// The keys under which conditions are joined, in the order in which they are looked at.
+pub(super) const GROUPS: [&str; 3] = ["all", "any", "none"];
 
 /// The rule's own `when`, which must be there.
 pub(super) fn required(map: &Map<'_>, scope: &Scope<'_>) -> Option<Predicate> {
@@ -23,42 +27,59 @@ pub(super) fn required(map: &Map<'_>, scope: &Scope<'_>) -> Option<Predicate> {
 
 /// Reads the whole of a condition; `None` when any part of it is wrong.
 pub(super) fn whole(item: Item<'_>, scope: &Scope<'_>) -> Option<Predicate> {
-    bounded(item, &Asked { scope: *scope, missing: Missing::IsNoMatch })
+    bounded(item, Asked { scope: *scope, missing: Missing::IsNoMatch })
 }
 
 /// The same for a condition of which only a false that is certain has consequences.
 pub(super) fn unless_false(item: Item<'_>, scope: &Scope<'_>) -> Option<Predicate> {
-    bounded(item, &Asked { scope: *scope, missing: Missing::ChangesNothing })
+    bounded(item, Asked { scope: *scope, missing: Missing::ChangesNothing })
 }
 
 /// What a condition is asked.
+#[derive(Clone, Copy)]
 struct Asked<'a> {
     scope: Scope<'a>,
     missing: Missing,
 }
 
 /// What follows from a value that is missing.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Missing {
     IsNoMatch,
     ChangesNothing,
 }
 
 impl Asked<'_> {
-    /// Whether a problem of that code is one here.
-    fn minds(&self, code: &str) -> bool {
-        self.missing == Missing::IsNoMatch || code != "unknown-no-match"
+    /// Whether a problem is one here: what is asked for elsewhere in the condition with `has` is not missed.
+    fn minds(self, problem: &Problem, text: &str, item: Item<'_>) -> bool {
+        if problem.code != "unknown-no-match" {
+            return true;
+        }
+        let path = text.get(problem.span.clone()).unwrap_or_default();
+        let whole = item.reader().document().text.as_ref();
+        self.missing == Missing::IsNoMatch && !whole.contains(&format!("has({path})"))
+    }
+
+    /// What is asked of the parts of `none:`.
+    fn negated(self) -> Self {
+        let wanted = match self.scope.wanted {
+            Wanted::True => Wanted::False,
+            Wanted::False => Wanted::True,
+        };
+        Self { scope: Scope { wanted, ..self.scope }, ..self }
     }
 }
 
-fn bounded(item: Item<'_>, asked: &Asked<'_>) -> Option<Predicate> {
+fn bounded(item: Item<'_>, asked: Asked<'_>) -> Option<Predicate> {
     let count = texts(item.node());
     if count > MOST_CONDITIONS {
         let message = format!("`{}` has {count} conditions, more than {MOST_CONDITIONS}", item.name());
         item.error_with_help("too-large", message, "use `in [...]` for lists of values, or an attribute that says it");
         return None;
     }
-    read(item, asked)
+    let predicate = read(item, asked)?;
+    foregone::tell(item, &predicate);
+    Some(predicate)
 }
 
 /// How many texts stand in a value, at any depth.
@@ -70,7 +91,7 @@ pub(super) fn texts(node: &Node) -> usize {
     }
 }
 
-fn read(item: Item<'_>, asked: &Asked<'_>) -> Option<Predicate> {
+fn read(item: Item<'_>, asked: Asked<'_>) -> Option<Predicate> {
     match &item.node().kind {
         Kind::Null => empty(item),
         Kind::Text(text) if text.trim().is_empty() => empty(item),
@@ -92,13 +113,17 @@ fn empty(item: Item<'_>) -> Option<Predicate> {
     None
 }
 
-fn groups(item: Item<'_>, asked: &Asked<'_>) -> Option<Predicate> {
+fn groups(item: Item<'_>, asked: Asked<'_>) -> Option<Predicate> {
     let map = item.map()?;
+    if is_split(item) {
+        return None;
+    }
     let mut groups = Vec::new();
     for (name, join) in
         [("all", Predicate::all as fn(Vec<Predicate>) -> Predicate), ("any", Predicate::any), ("none", Predicate::none)]
     {
         if let Some(item) = map.get(name) {
+            let asked = if name == "none" { asked.negated() } else { asked };
             let is_list = matches!(item.node().kind, Kind::List(_));
             let parts = if is_list { parts(item, asked) } else { read(item, asked).map(|part| vec![part]) };
             groups.push(parts.map(join));
@@ -111,8 +136,25 @@ fn groups(item: Item<'_>, asked: &Asked<'_>) -> Option<Predicate> {
     groups.into_iter().collect::<Option<Vec<_>>>().filter(|groups| !groups.is_empty()).map(Predicate::all)
 }
 
+/// Whether YAML has split a condition with `: ` in it into a key and a value. Notes it.
+fn is_split(item: Item<'_>) -> bool {
+    let pairs = item.pairs().unwrap_or_default();
+    let [(key, value)] = pairs.as_slice() else { return false };
+    let is_name = key.name.chars().all(|character| character.is_alphanumeric() || matches!(character, '_' | '-'));
+    if is_name {
+        return false;
+    }
+    let document = item.reader().document();
+    let span = key.span.start..value.node().span.end.max(key.span.end);
+    let quoted = format!("'{}'", document.text[span.clone()].trim_end().replace('\'', "''"));
+    let message = "a colon and a blank begin a value in YAML, and this condition has them inside";
+    let problem = Diagnostic::error("yaml-cut", document.place(span), message);
+    item.reader().report(problem.help(format!("put the whole condition in quotes: {quoted}")));
+    true
+}
+
 /// All parts of a list; every one of them is looked at, even when one is wrong.
-fn parts(item: Item<'_>, asked: &Asked<'_>) -> Option<Vec<Predicate>> {
+fn parts(item: Item<'_>, asked: Asked<'_>) -> Option<Vec<Predicate>> {
     let items = item.list()?;
     if items.is_empty() {
         empty(item);
@@ -125,25 +167,67 @@ fn parts(item: Item<'_>, asked: &Asked<'_>) -> Option<Vec<Predicate>> {
     parts.into_iter().collect()
 }
 
-/// `[count("a", 30d) > 1]` is cut at its comma. Notes the first item whose brackets do not match.
+/// `[count("a", 30d) > 1]` and `[orders.revenue > 10,000]` are cut at their comma. Notes the first such place.
 fn is_cut(items: &[Item<'_>]) -> bool {
-    let unmatched = |item: &&Item<'_>| {
-        item.node().style() == Style::Plain && item.node().as_text().is_some_and(|text| !Scan::of(text).is_balanced())
-    };
-    let Some(item) = items.iter().find(unmatched) else { return false };
-    let help =
-        "inside [ ] a comma ends a value: put a condition with a comma in quotes, or write it on a line of its own";
-    item.error_with_help("yaml-cut", format!("`{}` is only a part of a condition", item.written()), help);
+    items.windows(2).any(|pair| is_cut_number(pair[0], pair[1])) || is_cut_condition(items)
+}
+
+/// A number that ends an item and goes on with the next.
+fn is_cut_number(first: Item<'_>, second: Item<'_>) -> bool {
+    let (before, after) = (first.written(), second.written());
+    let digits = before.len() - before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let begins = before[..before.len() - digits]
+        .chars()
+        .next_back()
+        .is_some_and(|c| !c.is_alphanumeric() && !matches!(c, '_' | '.'));
+    let glued = first.node().span.end + 1 == second.node().span.start;
+    let group = after.split('.').next().unwrap_or_default();
+    let is_group = group.len() == 3 && after.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_plain = first.node().style() == Style::Plain && second.node().style() == Style::Plain;
+    if !(begins && glued && is_group && is_plain && (1..=3).contains(&digits)) {
+        return false;
+    }
+    let start = first.node().span.end - digits;
+    let place = first.reader().document().place(start..second.node().span.end);
+    let number = &before[before.len() - digits..];
+    let problem = Diagnostic::error(
+        "yaml-cut",
+        place,
+        format!("`{number},{after}` is not one number: inside [ ] a comma ends a value"),
+    );
+    first.reader().report(problem.help(format!("write `{number}{after}`")));
     true
 }
 
-fn one(item: Item<'_>, text: &str, asked: &Asked<'_>) -> Option<Predicate> {
+fn is_cut_condition(items: &[Item<'_>]) -> bool {
+    let unmatched = |item: &Item<'_>| {
+        item.node().style() == Style::Plain && item.node().as_text().is_some_and(|text| !Scan::of(text).is_balanced())
+    };
+    let Some(at) = items.iter().position(unmatched) else { return false };
+    let document = items[at].reader().document();
+    let start = items[at].node().span.start;
+    let whole = |end: &Item<'_>| start..end.node().span.end;
+    // Up to the item with which all brackets are closed again.
+    let last =
+        items[at..].iter().find(|item| Scan::of(&document.text[whole(item)]).is_balanced()).unwrap_or(&items[at]);
+    let written = &document.text[whole(last)];
+    let place = document.place(whole(last));
+    let problem =
+        Diagnostic::error("yaml-cut", place, "inside [ ] a comma ends a value, so this condition is cut off there");
+    let quoted = format!("'{}'", written.replace('\'', "''"));
+    items[at]
+        .reader()
+        .report(problem.help(format!("put the condition in quotes: {quoted}, or write it on a line of its own")));
+    true
+}
+
+fn one(item: Item<'_>, text: &str, asked: Asked<'_>) -> Option<Predicate> {
     if is_cut_off(item, text) || is_misspelt(item, text) {
         return None;
     }
     let document = item.reader().document();
     let (predicate, problems) = condition::compile(text, &asked.scope);
-    for problem in problems.into_iter().filter(|problem| asked.minds(problem.code)) {
+    for problem in problems.into_iter().filter(|problem| asked.minds(problem, text, item)) {
         let place = document.place_within(item.node(), problem.span);
         item.reader().report(Diagnostic {
             severity: problem.severity,
@@ -151,6 +235,7 @@ fn one(item: Item<'_>, text: &str, asked: &Asked<'_>) -> Option<Predicate> {
             place,
             message: problem.message,
             help: problem.help,
+            also: Vec::new(),
         });
     }
     predicate
@@ -170,8 +255,10 @@ fn is_cut_off(item: Item<'_>, text: &str) -> bool {
     let document = item.reader().document();
     let rest = document.text[item.node().span.end..].lines().next().unwrap_or_default();
     if item.node().style() == Style::Plain && Scan::of(text).open_quote && rest.trim_start().starts_with('#') {
-        let help = "put the whole condition in '…': a `#` behind a blank begins a comment in YAML";
-        item.error_with_help("yaml-cut", "the condition is cut off at the `#`", help);
+        let whole = format!("{}{}", item.written(), rest.trim_end()).replace('\'', "''");
+        let help = format!("put the whole condition in quotes: '{whole}'");
+        let message = "a `#` behind a blank begins a comment in YAML, so this condition is cut off there";
+        item.error_with_help("yaml-cut", message, help);
         return true;
     }
     false

@@ -43,6 +43,7 @@ metrics! {
     RULES = "retaind_rules", Gauge, "Rules in use, by `state` (live, paused, braked).";
     RELOADS = "retaind_reloads_total", Counter, "Reloads, by `result` (ok, refused).";
     LAST_RELOAD_OK = "retaind_last_reload_ok", Gauge, "1 if the last reload was taken, 0 if the old rules were kept.";
+    RULE_FILE_ERRORS = "retaind_rule_file_errors", Gauge, "Errors that the last reload found, by `file` (of more than a hundred the rest as `other`); 0 once it is mended.";
     TICKS = "retaind_ticks_total", Counter, "Ticks completed, by `rule`.";
     TICK_SECONDS = "retaind_tick_seconds", Seconds, "Time of a tick, by `part` (decide, commit).";
     TICK_LAG = "retaind_tick_lag_seconds", Gauge, "By how much the oldest tick that is not complete is late.";
@@ -86,6 +87,8 @@ pub mod label {
     pub const RESULT: &str = "result";
     /// A status of HTTP.
     pub const STATUS: &str = "status";
+    /// A file of the project.
+    pub const FILE: &str = "file";
     /// What something is.
     pub const KIND: &str = "kind";
     /// Whether an enrollment is held out.

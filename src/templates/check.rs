@@ -10,6 +10,10 @@ use minijinja::{Environment, Error, ErrorKind, Template};
 use std::collections::HashSet;
 use std::ops::Range;
 
+/// What to do about a text whose tags cannot be read.
+pub(super) const SYNTAX: &str =
+    "a value stands between `{{` and `}}`, a choice between `{% if … %}` and `{% endif %}`; each must be closed";
+
 /// Checks texts with tags and collects what is wrong with them.
 pub(super) struct Checker<'a> {
     pub(super) names: Names<'a>,
@@ -45,7 +49,7 @@ impl<'a> Checker<'a> {
         match engine.template_from_named_str("part.txt", source) {
             Err(error) => {
                 let span = error.range().filter(|range| range.end <= source.len()).unwrap_or(0..source.len());
-                self.found.push(Diagnostic::error("template-syntax", place(span), told(&error)));
+                self.found.push(Diagnostic::error("template-syntax", place(span), told(&error)).help(SYNTAX));
             }
             Ok(template) => {
                 self.check_names(source, &tags, &template, &mut needs, place);

@@ -99,6 +99,10 @@ fn help(parts: &[&str], names: &Names<'_>, sent_by: &[SentBy]) -> Option<String>
     if let Some(near) = nearest(&parts[1..].join("."), members.iter().copied()) {
         return Some(format!("did you mean `{root}.{near}`?"));
     }
+    if members.is_empty() && *root == "words" {
+        let word = parts.get(1).unwrap_or(&"shop");
+        return Some(format!("write into retaind.yaml: `business: {{words: {{{word}: …}}}}`"));
+    }
     (!members.is_empty()).then(|| format!("write `{root}.` and one of: {}", members.join(", ")))
 }
 

@@ -140,7 +140,8 @@ impl Compiling<'_> {
         };
         if let Err(error) = self.engine.add_template_owned(name, source) {
             let place = document.place(node.span.clone());
-            self.checker.found.push(Diagnostic::error("template-syntax", place, super::check::told(&error)));
+            let problem = Diagnostic::error("template-syntax", place, super::check::told(&error));
+            self.checker.found.push(problem.help(super::check::SYNTAX));
             return None;
         }
         Some(part)

@@ -1,7 +1,8 @@
 //! The event pass: where everything stands, and everything that YAML allows and we do not.
 
 use super::Style;
-use super::parse::{MAX_DEPTH, Source, is_absent, strip_location};
+use super::broken::{self, Mend, in_quotes};
+use super::parse::{MAX_DEPTH, Source, is_absent};
 use crate::domain::Diagnostic;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 use std::borrow::Cow;
@@ -19,6 +20,8 @@ pub(super) struct Shape {
     pub(super) style: Style,
     /// Whether a problem was noted that leaves no value to go on with.
     pub(super) refused: bool,
+    /// Whether keys may be missing only because they were to be merged in.
+    pub(super) partial: bool,
 }
 
 #[derive(Debug)]
@@ -35,20 +38,32 @@ impl Shape {
     }
 }
 
+/// After so many texts that could not be read the rest of a file is not looked at.
+const MAX_BROKEN: usize = 8;
+
 /// The shape of the one document of a source and what is wrong with it, or all that forbids to read it at all.
 pub(super) fn shape(source: &Source<'_>) -> Result<(Shape, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut pass = Pass { source, open: Vec::new(), root: None, documents: 0, problems: Vec::new(), unreadable: false };
-    for event in Parser::new_from_str(source.yaml()) {
-        let went_on = match event {
-            Ok((event, span)) => pass.take(event, span),
-            Err(error) => pass.syntax(&error),
+    let (mut yaml, mut told, mut mends) = (Cow::Borrowed(source.yaml()), Vec::new(), Vec::new());
+    loop {
+        let mut pass = Pass::new(source);
+        let Some(error) = pass.run(&yaml) else {
+            pass.problems.append(&mut told);
+            return pass.finish(&mends);
         };
-        pass.unreadable |= pass.problems.len() >= MAX_PROBLEMS;
-        if went_on.is_none() || pass.unreadable {
-            break;
+        let at = source.byte(error.marker().index());
+        let broken = broken::tell(source, error.info(), at);
+        let known = broken.mend.filter(|mend| told.len() < MAX_BROKEN && !mends.contains(mend));
+        if !told.contains(&broken.problem) {
+            told.push(broken.problem);
         }
+        let Some(mend) = known else {
+            pass.problems.append(&mut told);
+            pass.unreadable = true;
+            return pass.finish(&mends);
+        };
+        yaml = Cow::Owned(broken::mended(source, &yaml, &mend));
+        mends.push(mend);
     }
-    pass.finish()
 }
 
 /// A list or map whose end has not come yet.
@@ -59,6 +74,7 @@ struct Open {
     /// A key whose value has not come yet.
     key: Option<Shape>,
     refused: bool,
+    partial: bool,
 }
 
 struct Pass<'s> {
@@ -71,16 +87,42 @@ struct Pass<'s> {
     unreadable: bool,
 }
 
-impl Pass<'_> {
+impl<'s> Pass<'s> {
+    const fn new(source: &'s Source<'s>) -> Self {
+        Self { source, open: Vec::new(), root: None, documents: 0, problems: Vec::new(), unreadable: false }
+    }
+
+    /// Takes all events of a text; the scanner's error, if one ends it.
+    fn run(&mut self, yaml: &str) -> Option<ScanError> {
+        for event in Parser::new_from_str(yaml) {
+            let went_on = match event {
+                Ok((event, span)) => self.take(event, span),
+                Err(error) if self.is_told(&error) => None,
+                Err(error) => return Some(error),
+            };
+            self.unreadable |= self.problems.len() >= MAX_PROBLEMS;
+            if went_on.is_none() || self.unreadable {
+                break;
+            }
+        }
+        None
+    }
+
     /// Takes one event; `None` when the rest need not be looked at.
     fn take(&mut self, event: Event<'_>, span: Span) -> Option<()> {
         let span = self.source.byte(span.start.index())..self.source.byte(span.end.index());
         match event {
             Event::DocumentStart(_) => self.document(span)?,
             Event::Alias(_) => {
-                self.problem("yaml-alias", span.clone(), "an alias (`*name`) is not allowed").help =
-                    Some("write the value out, or put a text that begins with * in quotes".into());
-                self.put(Shape { form: Form::Scalar("alias".into()), span, style: Style::Plain, refused: true });
+                self.problem("yaml-alias", span.clone(), "a value cannot begin with `*`: YAML takes it for an alias")
+                    .help = Some("write the value out; a text that begins with * stands in quotes".into());
+                self.put(Shape {
+                    form: Form::Scalar("alias".into()),
+                    span,
+                    style: Style::Plain,
+                    refused: true,
+                    partial: false,
+                });
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.decorations(&span, anchor, tag.as_deref());
@@ -131,24 +173,48 @@ impl Pass<'_> {
             Style::Plain if text.is_empty() => 0,
             _ => self.source.slice(span.clone()).trim_end().len(),
         };
-        Shape { form: Form::Scalar(text.into_owned()), span: span.start..span.start + written, style, refused: false }
+        Shape {
+            form: Form::Scalar(text.into_owned()),
+            span: span.start..span.start + written,
+            style,
+            refused: false,
+            partial: false,
+        }
     }
 
     fn decorations(&mut self, span: &Range<usize>, anchor: usize, tag: Option<&Tag>) {
         // With a tag, an `&` further on is more likely part of a condition.
         if anchor > 0 && tag.is_none() {
-            self.problem("yaml-anchor", span.clone(), "an anchor (`&name`) is not allowed").help =
-                Some("write the value out, or put a text that begins with & in quotes".into());
+            self.problem("yaml-anchor", span.clone(), "a value cannot begin with `&`: YAML takes it for an anchor")
+                .help = Some(self.anchored(span));
         }
         if tag.is_some() {
             let line = self.source.rest_of_line(span.start).trim_end();
             let cure = if line.contains(['\'', '#', ',', '}', ']']) || line.len() > 60 {
-                "a `!` at the start is a tag in YAML; put the whole text in quotes".to_owned()
+                "put the whole text in quotes".to_owned()
             } else {
-                format!("a `!` at the start is a tag in YAML; put the whole text in quotes: '{line}'")
+                format!("put the whole text in quotes: '{line}'")
             };
             let end = span.start + line.len();
-            self.problem("yaml-tag", span.start..end, "a tag (`!name`) is not allowed").help = Some(cure);
+            self.problem("yaml-tag", span.start..end, "a value cannot begin with `!`: YAML takes it for a tag").help =
+                Some(cure);
+        }
+    }
+
+    /// What to write for what begins with `&`.
+    fn anchored(&self, span: &Range<usize>) -> String {
+        // The place may be that of the anchor or of what stands behind it.
+        let (start, line) = self.source.line_at(span.start);
+        let text = line.find('&').map_or(line, |at| &line[at..]).trim();
+        if text.starts_with("&&") {
+            return "leave out the `&&`: the lines of a list hold together; inside a text it ends the line above"
+                .into();
+        }
+        let rest = text.split_once(' ').map_or("", |(_, rest)| rest).trim();
+        if start > span.start || rest.is_empty() || rest.starts_with('#') {
+            "write the value out; a text that begins with & stands in quotes".into()
+        } else {
+            format!("write the value alone: {rest}")
         }
     }
 
@@ -159,13 +225,14 @@ impl Pass<'_> {
         }
         let flow = self.source.slice(span.clone()).starts_with(['[', '{']);
         let style = if flow { Style::Flow } else { Style::Block };
-        self.open.push(Open { form, start: span.start, style, key: None, refused: false });
+        self.open.push(Open { form, start: span.start, style, key: None, refused: false, partial: false });
         Some(())
     }
 
     fn too_deep(&mut self, span: Range<usize>) -> Option<()> {
         let message = format!("lists and maps lie more than {MAX_DEPTH} deep in one another");
-        self.problem("yaml-depth", span, message);
+        self.problem("yaml-depth", span, message).help =
+            Some("write it flatter; check the indentation and the brackets".into());
         self.unreadable = true;
         None
     }
@@ -182,21 +249,52 @@ impl Pass<'_> {
         if let (Form::Map(entries), Style::Flow) = (&open.form, open.style) {
             refused |= self.cut_keys(entries);
         }
-        self.put(Shape { form: open.form, span: open.start..end.max(open.start), style: open.style, refused });
+        self.put(Shape {
+            form: open.form,
+            span: open.start..end.max(open.start),
+            style: open.style,
+            refused,
+            partial: open.partial,
+        });
     }
 
     /// `{when: count("a", 30d) > 1}` is cut at its comma, and what follows becomes a key without a value.
     /// Whether it was so.
     fn cut_keys(&mut self, entries: &[(Shape, Shape)]) -> bool {
+        let is_cut = |(key, value): &(Shape, Shape)| is_absent(value) && matches!(key.form, Form::Scalar(_));
         let before = self.problems.len();
-        let cut = entries.iter().filter(|(key, value)| is_absent(value) && matches!(key.form, Form::Scalar(_)));
-        for (key, _) in cut {
-            let message = format!("`{}` has no value", key.scalar());
-            let help = "inside { } a comma ends a value: put a text with a comma in quotes, or write each key on a line of its own";
-            let problem = self.source.error("yaml-cut", key.span.clone(), message).help(help);
-            self.problems.push(problem);
+        let mut index = 0;
+        while index < entries.len() {
+            let length = entries[index..].iter().take_while(|entry| is_cut(entry)).count();
+            if length > 0 {
+                let owner = index.checked_sub(1).map(|owner| &entries[owner]);
+                let problem = self.cut(owner, &entries[index..index + length]);
+                self.problems.push(problem);
+            }
+            index += length.max(1);
         }
         self.problems.len() > before
+    }
+
+    /// What is wrong with keys that follow each other and have no value: they belong to the value before them, if there
+    /// is one.
+    fn cut(&self, owner: Option<&(Shape, Shape)>, keys: &[(Shape, Shape)]) -> Diagnostic {
+        let span = keys.first().map_or(0, |(key, _)| key.span.start)..keys.last().map_or(0, |(key, _)| key.span.end);
+        let has_colon = self.source.rest_of_line(span.end).trim_start().starts_with(':');
+        let Some((key, value)) = owner.filter(|(_, value)| matches!(value.form, Form::Scalar(_)) && !has_colon) else {
+            let message = format!("`{}` has no value", self.source.slice(span.clone()));
+            let help = "inside { } each key has a value: write `key: value`";
+            return self.source.error("yaml-cut", span, message).help(help);
+        };
+        let name = key.scalar();
+        let message = format!("inside {{ }} a comma ends a value, so `{name}` is cut off there");
+        let help = if value.style == Style::Plain {
+            let whole = self.source.slice(value.span.start..span.end);
+            format!("put the whole value in quotes: {name}: {}", in_quotes(whole))
+        } else {
+            format!("write a value behind `{}`, or remove it", self.source.slice(span.clone()))
+        };
+        self.source.error("yaml-cut", key.span.start..span.end, message).help(help)
     }
 
     fn put(&mut self, shape: Shape) {
@@ -215,9 +313,9 @@ impl Pass<'_> {
     fn key(&mut self, mut key: Shape) {
         let (code, message, help) = match &key.form {
             Form::List(_) => ("yaml-key", "a list cannot be a key", "write a name before the colon"),
-            Form::Map(_) => ("yaml-key", "a map cannot be a key", "put a text that holds {{ }} in quotes"),
+            Form::Map(_) => ("yaml-key", "a text that begins with `{` must stand in quotes", "write \"{{ … }}\""),
             Form::Scalar(text) if text == "<<" && key.style == Style::Plain => {
-                ("yaml-merge", "a merge key (`<<`) is not allowed", "write the keys out")
+                ("yaml-merge", "a merge key (`<<`) is not allowed", "write out here the keys that it stands for")
             }
             Form::Scalar(_) if is_absent(&key) => ("yaml-key", "a key without a name", "write a name before the colon"),
             Form::Scalar(_) => ("", "", ""),
@@ -225,18 +323,23 @@ impl Pass<'_> {
         if !code.is_empty() {
             // What was found wrong inside a `{{ }}` that should have been quoted would only mislead.
             self.problems.retain(|other| other.code != "yaml-cut" || !key.span.contains(&other.place.span.start));
-            self.problem(code, key.span.clone(), message).help = Some(help.into());
+            let braced = format!("{{{}}}", self.source.slice(key.span.clone()));
+            let is_braced = matches!(key.form, Form::Map(_)) && self.source.slice(key.span.clone()).starts_with('{');
+            let help = if is_braced { format!("write \"{braced}\"") } else { help.to_owned() };
+            self.problem(code, key.span.clone(), message).help = Some(help);
             key.refused = true;
         }
+        let is_merge = code == "yaml-merge";
         if let Some(open) = self.open.last_mut() {
             // A map in one line was hardly meant as one; of a map of lines only this one is lost.
             open.refused |= key.refused && open.style == Style::Flow;
+            open.partial |= is_merge;
             open.key = Some(key);
         }
     }
 
-    fn syntax(&mut self, error: &ScanError) -> Option<()> {
-        self.unreadable = true;
+    /// Notes an error after which nothing of the file can be read.
+    fn is_told(&mut self, error: &ScanError) -> bool {
         let at = self.source.byte(error.marker().index());
         let (line_start, line) =
             self.source.line_at(at.saturating_sub(usize::from(at == self.source.byte(usize::MAX))));
@@ -244,19 +347,24 @@ impl Pass<'_> {
         if let Some(tab) = line[..indentation].find('\t') {
             let tab = line_start + tab;
             self.problem("yaml-tab", tab..tab + 1, "a tab in the indentation").help = Some("indent with spaces".into());
-            return None;
+            self.unreadable = true;
+            return true;
         }
         // The scanner looks ahead and has a limit of its own.
         if error.info().contains("recursion limit") {
-            return self.too_deep(at..at);
+            self.too_deep(at..at);
+            return true;
         }
-        let message = format!("this is not valid YAML: {}", strip_location(error.info()));
-        self.problem("yaml-syntax", at..at, message).help = cure(error.info());
-        None
+        false
     }
 
-    fn finish(mut self) -> Result<(Shape, Vec<Diagnostic>), Vec<Diagnostic>> {
+    fn finish(mut self, mends: &[Mend]) -> Result<(Shape, Vec<Diagnostic>), Vec<Diagnostic>> {
         if let Some(root) = &mut self.root {
+            if !mends.is_empty() {
+                refuse(root, mends);
+                // What seems to be missing may stand in what could not be read.
+                root.partial |= mends.iter().any(|mend| matches!(mend, Mend::Value(..)));
+            }
             let mut duplicates = Vec::new();
             duplicate_keys(self.source, root, &mut duplicates);
             self.problems.append(&mut duplicates);
@@ -290,26 +398,20 @@ fn is_too_large(text: &str) -> bool {
     size > if negative { 1 << 63 } else { u128::from(u64::MAX) }
 }
 
-/// What to do about a text that the parser could not read, where that can be told.
-fn cure(info: &str) -> Option<String> {
-    let cure = if info.contains("mapping values are not allowed") {
-        "a colon and a blank begin a value: put a text that holds `: ` in quotes, and check the indentation"
-    } else if info.contains("trailing content") {
-        "the text goes on behind its closing quote: put the whole of it in '…'"
-    } else if info.contains("flow mapping") || info.contains("flow sequence") || info.contains("flow") {
-        "inside [ ] and { } put a text that holds , [ ] { } or : in quotes"
-    } else if info.contains("unknown anchor") {
-        "put a text that begins with * in quotes"
-    } else if info.contains("unexpected character") {
-        "put a text that begins with this character in quotes"
-    } else if info.contains("quoted scalar") {
-        "close the quote; inside '…' write '' for an apostrophe"
-    } else if info.contains("simple key") {
-        "a line of a map needs `key: value`, a line of a list `- value`"
-    } else {
-        return None;
-    };
-    Some(cure.to_owned())
+/// Marks what was put out of the scanner's way as refused.
+fn refuse(shape: &mut Shape, mends: &[Mend]) {
+    shape.refused |= mends.contains(&Mend::Character(shape.span.start));
+    match &mut shape.form {
+        Form::Scalar(_) => {}
+        Form::List(items) => items.iter_mut().for_each(|item| refuse(item, mends)),
+        Form::Map(entries) => {
+            for (key, value) in entries {
+                let is_blank = |mend: &Mend| matches!(mend, Mend::Value(start, _) if *start == key.span.start);
+                value.refused |= mends.iter().any(is_blank);
+                refuse(value, mends);
+            }
+        }
+    }
 }
 
 /// Notes keys that stand twice, and leaves out all but the first of each, and those that are no keys.
@@ -318,21 +420,21 @@ fn duplicate_keys(source: &Source<'_>, shape: &mut Shape, problems: &mut Vec<Dia
         Form::Scalar(_) => {}
         Form::List(items) => items.iter_mut().for_each(|item| duplicate_keys(source, item, problems)),
         Form::Map(entries) => {
-            let mut seen: HashMap<String, usize> = HashMap::with_capacity(entries.len());
+            let mut seen: HashMap<String, Range<usize>> = HashMap::with_capacity(entries.len());
             entries.retain_mut(|(key, value)| {
                 duplicate_keys(source, value, problems);
                 if key.refused || !matches!(key.form, Form::Scalar(_)) {
                     return false;
                 }
                 let Some(first) = seen.get(key.scalar()) else {
-                    seen.insert(key.scalar().to_owned(), key.span.start);
+                    seen.insert(key.scalar().to_owned(), key.span.clone());
                     return true;
                 };
                 if problems.len() < MAX_PROBLEMS {
-                    let line = source.line_number(*first);
+                    let line = source.line_number(first.start);
                     let message = format!("the key `{}` stands twice in this map, first on line {line}", key.scalar());
                     let problem = source.error("duplicate-key", key.span.clone(), message);
-                    problems.push(problem.help("keep one of the two"));
+                    problems.push(problem.help("keep one of the two").also(source.place(first.clone()), "the first"));
                 }
                 false
             });

@@ -7,6 +7,7 @@
 //! and no anchors to expand; a problem never hides the others that can still be seen.
 //! Deliberately not here: which keys a file may have (`rules/`, `config/`, `templates/`), and how a problem is printed.
 
+mod broken;
 mod events;
 mod parse;
 mod reader;
@@ -16,6 +17,8 @@ mod walk;
 mod tests;
 
 pub use parse::{MAX_BYTES, MAX_DEPTH, parse, parse_part};
+#[cfg(test)]
+pub(crate) use reader::{Asked, recorded};
 pub use reader::{Item, Map, Reader};
 
 use crate::domain::{Diagnostic, Number, Place};
@@ -44,6 +47,7 @@ pub struct Node {
     pub span: Range<usize>,
     style: Style,
     refused: bool,
+    partial: bool,
 }
 
 /// A value.
@@ -91,17 +95,30 @@ pub enum Style {
     Block,
 }
 
+impl Default for Document {
+    /// An empty file without a name.
+    fn default() -> Self {
+        Self { file: PathBuf::new(), text: "".into(), root: Node::empty_map(0), problems: Vec::new() }
+    }
+}
+
 impl Node {
     /// A map without keys, for what is left out and would stand at that byte.
     #[must_use]
     pub const fn empty_map(at: usize) -> Self {
-        Self { kind: Kind::Map(Vec::new()), span: at..at, style: Style::Flow, refused: false }
+        Self { kind: Kind::Map(Vec::new()), span: at..at, style: Style::Flow, refused: false, partial: false }
     }
 
     /// Whether what stands here was refused already; its value is [`Kind::Null`], and nothing more is to be said of it.
     #[must_use]
     pub const fn is_refused(&self) -> bool {
         self.refused
+    }
+
+    /// Whether this is a map of which keys may be missing only because a merge was refused.
+    #[must_use]
+    pub const fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// How it is written.

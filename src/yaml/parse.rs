@@ -52,8 +52,9 @@ fn decode(file: &Path, bytes: &[u8]) -> Result<Arc<str>, Box<Diagnostic>> {
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
-        let message = format!("not UTF-8: byte {} is no part of a character", error.valid_up_to());
-        Diagnostic::error("not-utf8", place(valid), message).help("save the file as UTF-8")
+        let message = "the file is not in UTF-8: this letter is stored in another way";
+        Diagnostic::error("not-utf8", place(valid), message)
+            .help("save it as UTF-8; editors ask for the encoding under \"Save as\"")
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text).into())
 }
@@ -109,10 +110,14 @@ impl<'s> Source<'s> {
         self.text[..byte].matches('\n').count() + 1
     }
 
+    /// The place of a span of the whole text.
+    pub(super) fn place(&self, span: Range<usize>) -> Place {
+        Place { file: self.file.to_owned(), text: Arc::clone(self.text), span }
+    }
+
     /// An error at a span of the whole text.
     pub(super) fn error(&self, code: &'static str, span: Range<usize>, message: impl Into<String>) -> Diagnostic {
-        let place = Place { file: self.file.to_owned(), text: Arc::clone(self.text), span };
-        Diagnostic::error(code, place, message)
+        Diagnostic::error(code, self.place(span), message)
     }
 
     /// The first character that no text has: NUL or another control character.
@@ -132,8 +137,8 @@ impl<'s> Source<'s> {
     fn value(&self) -> Result<serde_yaml::Value, Box<Diagnostic>> {
         serde_yaml::from_str(self.yaml()).map_err(|error| {
             let at = self.byte(error.location().map_or(0, |location| location.index()));
-            let message = strip_location(&error.to_string());
-            Box::new(self.error("yaml-syntax", at..at, format!("this is not valid YAML: {message}")))
+            let help = "check its indentation, and put a text with special characters in '…'";
+            Box::new(self.error("yaml-syntax", at..at, "this line cannot be read").help(help))
         })
     }
 
@@ -172,7 +177,7 @@ impl<'s> Source<'s> {
             }
             _ => return Err(Box::new(self.ambiguous(shape))),
         };
-        Ok(Node { kind, span: shape.span.clone(), style: shape.style, refused })
+        Ok(Node { kind, span: shape.span.clone(), style: shape.style, refused, partial: shape.partial })
     }
 
     fn number(&self, shape: &Shape, text: &str, number: &serde_yaml::Number) -> Result<Number, Box<Diagnostic>> {
@@ -204,12 +209,6 @@ fn value_of(shape: &Shape) -> serde_yaml::Value {
             entries.iter().map(|(key, value)| (Value::String(key.scalar().to_owned()), value_of(value))).collect(),
         ),
     }
-}
-
-/// A message of a YAML reader without the place in it, which stands before the message already.
-pub(super) fn strip_location(message: &str) -> String {
-    let end = message.find(" at line ").unwrap_or(message.len());
-    message[..end].to_owned()
 }
 
 /// Whether a value is written as nothing at all.

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -78,6 +79,19 @@ impl Project {
         Ran { code: status.code(), out: text(out), err: text(err) }
     }
 
+    /// What a line typed into a shell prints, on both outputs; `retaind` is the built program. However it ends.
+    pub(crate) fn shell(&self, line: &str) -> String {
+        let program = Path::new(env!("CARGO_BIN_EXE_retaind")).parent().expect("a program lies in a folder");
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("exec 2>&1\n{line}")]).current_dir(self.path()).env("PATH", path);
+        command.env_remove("RETAIND_CONFIG").stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("bash starts");
+        let out = in_background(child.stdout.take().expect("it is piped"));
+        ended(&mut child, 4 * LIMIT, line);
+        out.join().expect("the pipe was read")
+    }
+
     /// Runs a command that prints JSON and must succeed.
     #[track_caller]
     pub(crate) fn json(&self, args: &[&str]) -> Value {
@@ -100,20 +114,26 @@ impl Project {
     /// Starts the daemon and waits until it says that it is ready.
     #[track_caller]
     pub(crate) fn start(&self) -> Daemon {
+        self.start_as(self.command(&["run"]))
+    }
+
+    /// As [`Self::start`], by a command that becomes the daemon in the end.
+    #[track_caller]
+    pub(crate) fn start_as(&self, mut command: Command) -> Daemon {
         let path = self.path().join("notify");
         // A second start in the same folder finds the first one's socket file; the first start finds none.
         std::fs::remove_file(&path).ok();
         let notices = UnixDatagram::bind(&path).expect("a socket in the project's folder");
         let log = self.path().join("daemon.log");
         let file = std::fs::File::options().create(true).append(true).open(&log).expect("a log file");
-        let mut command = self.command(&["run"]);
         command.env("NOTIFY_SOCKET", &path).stdout(Stdio::null()).stderr(file);
-        let mut daemon = Daemon { child: command.spawn().expect("it starts"), notices, log };
+        let mut daemon = Daemon { child: command.spawn().expect("it starts"), notices: heard(notices), log };
         daemon.wait_for("READY=1");
         daemon
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// The program with those arguments in the project's folder.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_retaind"));
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
         command.env_remove("RETAIND_CONFIG").env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC");
@@ -125,7 +145,7 @@ impl Project {
 #[derive(Debug)]
 pub(crate) struct Daemon {
     child: Child,
-    notices: UnixDatagram,
+    notices: Receiver<String>,
     log: PathBuf,
 }
 
@@ -139,11 +159,8 @@ impl Daemon {
     #[track_caller]
     pub(crate) fn wait_for(&mut self, line: &str) {
         let end = Instant::now() + LIMIT;
-        let mut buffer = [0; 4096];
-        self.notices.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout can be set");
         while Instant::now() < end {
-            let length = self.notices.recv(&mut buffer).unwrap_or(0);
-            let said = String::from_utf8_lossy(&buffer[..length]);
+            let said = self.notices.recv_timeout(Duration::from_millis(200)).unwrap_or_default();
             if said.lines().any(|one| one == line) {
                 return;
             }
@@ -185,6 +202,21 @@ impl Drop for Daemon {
         // It may have ended long ago.
         self.child.kill().and_then(|()| self.child.wait()).ok();
     }
+}
+
+/// Reads the socket all the time: one that nobody reads fills up, and the daemon would wait.
+fn heard(notices: UnixDatagram) -> Receiver<String> {
+    let (sender, receiver) = sync_channel(100_000);
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(length) = notices.recv(&mut buffer) {
+            // Nobody is left to hear it when the test is over.
+            if sender.send(String::from_utf8_lossy(&buffer[..length]).into_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 fn in_background(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {

@@ -25,6 +25,7 @@ again_after: 90d
 priority: 40
 steps:
   - email: thank-you
+goal: {event: Order Completed, within: 30d, value: revenue}
 ";
 
 const AT_RISK: &str = "\
@@ -54,6 +55,7 @@ again_after: 7d
 priority: 10
 steps:
   - email: news
+goal: {event: Order Completed, within: 7d, value: revenue}
 ";
 
 const THANK_YOU_MAIL: &str = "\
@@ -112,6 +114,7 @@ endpoints:
         ("rules/at-risk-to-crm.yaml", AT_RISK),
         ("rules/news.yaml", NEWS),
         ("templates/win-back/en.md", include_str!("../../../templates/win-back/en.md")),
+        ("templates/win-back-why/en.md", include_str!("../../../templates/win-back-why/en.md")),
         ("templates/thank-you/en.md", THANK_YOU_MAIL),
         ("templates/news/en.md", NEWS_MAIL),
     ];

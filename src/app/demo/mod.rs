@@ -1,22 +1,29 @@
 //! `retaind demo`: the whole of it on made-up customers, a mail catcher and a webhook receiver on loopback.
 //!
 //! Between the two catchers runs the daemon's own code. Only the clock is the demo's: it is turned on hour by hour, and
-//! after each turn the demo waits until everything due was worked off.
+//! after each turn the demo waits until everything due was worked off. A person's own project is played in the same
+//! way, from a copy: its store is not touched, and nothing of it leaves the machine.
 
+mod borrowed;
+mod count;
 mod files;
+mod invented;
 mod people;
 mod report;
 
 pub use report::{DemoReport, MailReport, RuleReport};
 
 use super::daemon::{self, Daemon};
+use super::project::Project;
 use super::{StartError, project};
-use crate::catcher::{HookCatcher, HookFaults, MailCatcher, MailFaults};
+use crate::catcher::{CaughtMail, HookCatcher, HookFaults, MailCatcher, MailFaults};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::domain::{Arrival, Reason, Span, State, Time};
 use crate::store::sled::{Cache, OpenMode};
 use crate::store::{DeliveryFilter, Marking, Store, Urgency};
 use anyhow::{Context, ensure};
+use borrowed::Catchers;
+use invented::Inventor;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -26,8 +33,15 @@ use std::time::{Duration, Instant};
 /// How many hours pass.
 const HOURS: i64 = 22;
 
+/// How many hours pass for a person's own project: every time of the day comes once.
+const HOURS_OF_A_DAY: i64 = 24;
+
 /// The clock starts so long before the full hour.
 const BEFORE_THE_HOUR: Span = Span::seconds(30);
+
+/// So many mails are shown, and looked at to find some of every kind.
+const SHOWN: usize = 6;
+const LOOKED_AT: usize = 2000;
 
 /// How long one hour's work may really take.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -41,6 +55,8 @@ pub struct DemoRequest {
     pub seed: u64,
     /// Where the project and the mails go; it must not exist, or be empty.
     pub folder: PathBuf,
+    /// A project of a person's own to play instead of the demo's: its folder. It is only read.
+    pub project: Option<PathBuf>,
 }
 
 /// Runs the demo to its end.
@@ -49,54 +65,130 @@ pub struct DemoRequest {
 /// What kept it from starting, or from working off an hour within two minutes.
 pub async fn demo(request: &DemoRequest) -> anyhow::Result<DemoReport> {
     let began = Instant::now();
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let folder = &request.folder;
-    ensure!(is_free(folder), "{} is there and not empty; name another folder", folder.display());
-    let secret = secret()?;
-    let mails = MailCatcher::start_in(&folder.join("mails"), any, MailFaults::none()).await?;
-    let hooks = HookCatcher::start(any, &secret, HookFaults::none()).await?;
-    files::write(folder, mails.address(), &hooks.url(), &secret).context("the demo's files cannot be written")?;
-    let settings = folder.join("retaind.yaml");
+    let (mails, hooks) = set_up(request).await?;
+    let settings = request.folder.join("retaind.yaml");
     let project = daemon::require(project::load(&settings))?;
-    let start = morning(SystemClock.now());
+    let mut play = Play::of(request, &project, SystemClock.now());
+    let start = play.start;
     let clock = Arc::new(ManualClock::new(start));
     let store: Arc<dyn Store> = Arc::new(super::open_store(&project.settings, OpenMode::Create, Cache::OfStore).await?);
-    let arrivals = people::make_up(request.customers, request.seed, start);
-    let purchases = arrivals.iter().filter(|arrival| matches!(arrival, Arrival::Event { .. })).count() as u64;
-    for part in arrivals.chunks(500) {
-        let stored = store.ingest(part.to_vec(), &project.rules.interest, Urgency::Background, Marking::Quiet).await;
-        stored.map_err(StartError::Store)?;
-    }
+    let purchases = play.enter(store.as_ref()).await?;
     let shown: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-    let daemon = daemon::start(project, &settings, Arc::clone(&store), shown, None).await?;
+    let played = sound(project::load(&settings))?;
+    let daemon = daemon::start(played, &settings, Arc::clone(&store), shown, None).await?;
     let mut report = DemoReport {
         customers: store.last_customer().0,
         purchases,
-        span: (start, start.plus(Span::hours(HOURS))),
+        span: (start, start.plus(Span::hours(play.hours))),
         took: Duration::ZERO,
         rules: BTreeMap::new(),
         mails: 0,
         hooks: (0, 0),
         waited_for_morning: 0,
+        unfinished: 0,
         examples: Vec::new(),
         silent: Vec::new(),
-        folder: folder.clone(),
+        folder: request.folder.clone(),
     };
+    let mut ticks = Ticks::default();
     // The schedules go live just before the hour, and then each hour strikes.
     settle(&daemon, start).await?;
-    for hour in 0..=HOURS {
+    for hour in 0..=play.hours {
         clock.set(start.plus(BEFORE_THE_HOUR).plus(Span::hours(hour)));
+        play.events_of_hour(hour, &daemon, clock.now()).await?;
         settle(&daemon, clock.now()).await?;
-        add_ticks(&daemon, &mut report).await?;
+        ticks.add(store.as_ref(), &mut report).await?;
     }
     read_deliveries(store.as_ref(), &mut report).await?;
+    count::enrollments(&daemon, &project, &mut report).await?;
+    report.examples = examples(store.as_ref(), mails.mails()).await?;
     daemon.drain().await?;
     report.mails = mails.count();
     let calls = hooks.calls();
     report.hooks = (hooks.count(), calls.iter().filter(|call| call.verified).count() as u64);
-    report.examples = mails.mails().into_iter().take(5).filter_map(example).collect();
     report.took = began.elapsed();
     Ok(report)
+}
+
+/// The catchers, and a project in the folder that sends everything to them.
+async fn set_up(request: &DemoRequest) -> anyhow::Result<(MailCatcher, HookCatcher)> {
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let folder = &request.folder;
+    ensure!(is_free(folder), "{} is there and not empty; name another folder", folder.display());
+    if let Some(own) = &request.project {
+        // Its problems are told with its own places, before anything is copied.
+        sound(project::load(&own.join("retaind.yaml")))?;
+    }
+    let secret = secret()?;
+    let mails = MailCatcher::start_in(&folder.join("mails"), any, MailFaults::none()).await?;
+    let hooks = HookCatcher::start(any, &secret, HookFaults::none()).await?;
+    let (mail, hook) = (mails.address(), hooks.url());
+    match &request.project {
+        Some(own) => borrowed::copy(own, folder, &Catchers { mail, hook: &hook, secret: &secret })?,
+        None => files::write(folder, mail, &hook, &secret).context("the demo's files cannot be written")?,
+    }
+    Ok((mails, hooks))
+}
+
+/// Who plays, and from when to when.
+struct Play<'p> {
+    start: Time,
+    hours: i64,
+    request: &'p DemoRequest,
+    project: &'p Project,
+    /// What a person's own project needs to have made up for it.
+    inventor: Option<Inventor<'p>>,
+}
+
+impl<'p> Play<'p> {
+    fn of(request: &'p DemoRequest, project: &'p Project, now: Time) -> Self {
+        if request.project.is_none() {
+            return Self { start: morning(now), hours: HOURS, request, project, inventor: None };
+        }
+        let inventor = Inventor::new(project, request.customers, request.seed, now);
+        let start = inventor.midnight().minus(BEFORE_THE_HOUR);
+        Self { start, hours: HOURS_OF_A_DAY, request, project, inventor: Some(inventor) }
+    }
+
+    /// Takes in the customers with all that is past, and answers how many purchases that is.
+    async fn enter(&mut self, store: &dyn Store) -> anyhow::Result<u64> {
+        let (count, seed) = (self.request.customers, self.request.seed);
+        let arrivals = match &mut self.inventor {
+            Some(inventor) => inventor.people(seed, self.start),
+            None => people::make_up(count, seed, self.start),
+        };
+        let purchase = &self.project.schema.purchase.event;
+        let is_purchase =
+            |arrival: &&Arrival| matches!(arrival, Arrival::Event { event, .. } if event.name == *purchase);
+        let purchases = arrivals.iter().filter(is_purchase).count() as u64;
+        let interest = &self.project.rules.interest;
+        for part in arrivals.chunks(500) {
+            let stored = store.ingest(part.to_vec(), interest, Urgency::Background, Marking::Quiet).await;
+            stored.map_err(StartError::Store)?;
+        }
+        Ok(purchases)
+    }
+
+    /// Takes in what happens to customers in that hour.
+    async fn events_of_hour(&mut self, hour: i64, daemon: &Daemon, now: Time) -> anyhow::Result<()> {
+        let Some(inventor) = &mut self.inventor else { return Ok(()) };
+        let arrivals = inventor.events_of_hour(hour, now);
+        if arrivals.is_empty() {
+            return Ok(());
+        }
+        let interest = Arc::clone(&daemon.shared().world.load().interest);
+        let stored = daemon.shared().store.ingest(arrivals, &interest, Urgency::Interactive, Marking::Dirty).await;
+        stored.map_err(StartError::Store)?;
+        daemon.shared().ring();
+        Ok(())
+    }
+}
+
+/// The project, or its errors.
+fn sound(loaded: project::Loaded) -> Result<Project, StartError> {
+    let has_errors = loaded.has_errors();
+    let (diagnostics, bad_settings) = (loaded.diagnostics, loaded.bad_settings);
+    loaded.project.filter(|_| !has_errors).ok_or(StartError::BadProject { diagnostics, bad_settings })
 }
 
 fn is_free(folder: &Path) -> bool {
@@ -124,21 +216,27 @@ async fn settle(daemon: &Daemon, now: Time) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Adds what the ticks since the last look counted.
-async fn add_ticks(daemon: &Daemon, report: &mut DemoReport) -> anyhow::Result<()> {
-    let now = daemon.shared().clock.now();
-    for (name, state) in daemon.shared().store.rule_states().await.map_err(StartError::Store)? {
-        let rule = report.rules.entry(name.into()).or_default();
-        let Some((at, counts)) = state.last_tick.filter(|(at, _)| now.since(*at) < Span::minutes(5)) else { continue };
-        tracing::debug!(%at, "tick counted");
-        rule.matched += counts.matched;
-        rule.enrolled += counts.enrolled;
-        rule.held_out += counts.held_out;
-        for (reason, count) in counts.held {
-            *rule.held.entry(reason).or_default() += count;
+/// The ticks that were counted, by rule.
+#[derive(Default)]
+struct Ticks(BTreeMap<String, Time>);
+
+impl Ticks {
+    /// Adds what the last tick of each rule counted, unless that was added before.
+    async fn add(&mut self, store: &dyn Store, report: &mut DemoReport) -> anyhow::Result<()> {
+        for (name, state) in store.rule_states().await.map_err(StartError::Store)? {
+            let rule = report.rules.entry(name.to_string()).or_default();
+            let Some((at, counts)) = state.last_tick else { continue };
+            if self.0.insert(name.to_string(), at) == Some(at) {
+                continue;
+            }
+            tracing::debug!(%at, "tick counted");
+            rule.matched += counts.matched;
+            for (reason, count) in counts.held {
+                *rule.held.entry(reason).or_default() += count;
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Counts all deliveries, and picks a few that did not go out.
@@ -156,6 +254,8 @@ async fn read_deliveries(store: &dyn Store, report: &mut DemoReport) -> anyhow::
             if delivery.state == State::Sent && waited {
                 report.waited_for_morning += 1;
             }
+            let is_late = delivery.state.is_waiting() && delivery.due_at <= report.span.1;
+            report.unfinished += u64::from(is_late || delivery.state == State::Sending);
             if let Some(reason) = delivery.reason
                 && told.insert((delivery.rule.to_string(), reason))
             {
@@ -165,6 +265,21 @@ async fn read_deliveries(store: &dyn Store, report: &mut DemoReport) -> anyhow::
     }
 }
 
-fn example(mail: crate::catcher::CaughtMail) -> Option<MailReport> {
+/// A few of the mails, first one of each step of each rule.
+async fn examples(store: &dyn Store, mails: Vec<CaughtMail>) -> anyhow::Result<Vec<MailReport>> {
+    let (mut seen, mut first, mut others) = (BTreeSet::new(), Vec::new(), Vec::new());
+    for mail in mails.into_iter().take(LOOKED_AT) {
+        let id = mail.message_id.trim_start_matches('<').split('@').next().and_then(|id| id.parse().ok());
+        let delivery = match id {
+            Some(id) => store.delivery(id).await.map_err(StartError::Store)?,
+            None => None,
+        };
+        let is_new = delivery.is_some_and(|delivery| seen.insert((delivery.rule, delivery.step)));
+        if is_new { first.push(mail) } else { others.push(mail) }
+    }
+    Ok(first.into_iter().chain(others).take(SHOWN).filter_map(example).collect())
+}
+
+fn example(mail: CaughtMail) -> Option<MailReport> {
     Some(MailReport { to: mail.to.first()?.clone(), subject: mail.subject, file: mail.file? })
 }

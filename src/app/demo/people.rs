@@ -39,9 +39,13 @@ const LAST: [&str; 12] = [
 ];
 
 /// A small generator (splitmix64); good enough to make up people, and the same everywhere.
-struct Draw(u64);
+pub(super) struct Draw(u64);
 
 impl Draw {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -52,7 +56,7 @@ impl Draw {
 
     /// A number from 0 to below 1.
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit a float exactly")]
-    fn unit(&mut self) -> f64 {
+    pub(super) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
@@ -61,9 +65,14 @@ impl Draw {
         -mean * (1.0 - self.unit()).ln()
     }
 
-    fn pick<'t, T>(&mut self, from: &'t [T]) -> &'t T {
-        let length = from.len() as u64;
-        &from[usize::try_from(self.next() % length).unwrap_or(0)]
+    /// A whole number below `end`, or 0 where there is none.
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end.max(1)
+    }
+
+    /// One of what there is; there must be something.
+    pub(super) fn pick<'t, T>(&mut self, from: &'t [T]) -> &'t T {
+        &from[usize::try_from(self.below(from.len() as u64)).unwrap_or(0)]
     }
 }
 

@@ -80,6 +80,7 @@ fn standing(core: &Shared, stored: StoredCustomer, is_suppressed: bool) -> Vec<S
             .filter(|rule| matches!(rule.trigger, Trigger::Schedule { .. }))
             .cloned()
             .collect(),
+        watched: Vec::new(),
         pauses: Arc::clone(&core.pauses),
         suppressed: address.into_iter().collect(),
         key: core.store.delivery_key(),
@@ -92,7 +93,7 @@ fn standing(core: &Shared, stored: StoredCustomer, is_suppressed: bool) -> Vec<S
     judge.page(std::iter::once(Seen::now(stored))).iter().map(standing_of).collect()
 }
 
-fn standing_of(judged: &Judged) -> StandingView {
+pub(super) fn standing_of(judged: &Judged) -> StandingView {
     let plan = &judged.plan;
     let mut reasons: Vec<Reason> = plan.hold.keys().copied().collect();
     reasons.extend((plan.unknown > 0).then_some(Reason::UnknownValue));
@@ -111,7 +112,7 @@ fn standing_of(judged: &Judged) -> StandingView {
 }
 
 /// An enrollment that goes on; of a rule that is gone nothing waits.
-fn goes_on(world: &World, active: &Active, zone: &TimeZone) -> ActiveView {
+pub(super) fn goes_on(world: &World, active: &Active, zone: &TimeZone) -> ActiveView {
     let rule = world.rules.get(&active.rule);
     ActiveView {
         rule: active.rule.to_string(),

@@ -3,7 +3,9 @@
 mod customers;
 mod deliveries;
 mod emit;
+mod explain;
 mod import;
+mod infer;
 mod plan;
 mod rules;
 mod simulate;
@@ -12,11 +14,13 @@ mod suppressions;
 
 use super::shared::Shared;
 use crate::domain::{DeliveryId, Suppression};
+use crate::http::InferReport;
 use crate::http::{
     Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
-    DeliveryView, EmitRequest, Emitted, EventPlan, Failure, FailureKind, ImportReport, ImportRequest, ImportSink,
-    ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness, ReloadReport, Result, RuleResumed,
-    RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest,
+    DeliveryView, EmitRequest, Emitted, EventPlan, ExplainReport, ExplainRequest, Failure, FailureKind, ImportReport,
+    ImportRequest, ImportSink, ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness, ReloadBy,
+    ReloadReport, Result, RuleResumed, RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded,
+    SuppressionQuery, SuppressionRequest,
 };
 use crate::store::StoreError;
 use async_trait::async_trait;
@@ -43,6 +47,11 @@ impl Operations for Ops {
         simulate::simulate(&self.0, request).await
     }
 
+    async fn explain(&self, request: ExplainRequest) -> Result<ExplainReport> {
+        self.0.sound_rules()?;
+        explain::explain(&self.0, request).await
+    }
+
     async fn emit(&self, request: EmitRequest) -> Result<Emitted> {
         // What starts rules is kept only if all of them are known.
         self.0.sound_rules()?;
@@ -54,12 +63,19 @@ impl Operations for Ops {
         emit::plan(&self.0, request).await
     }
 
+    async fn infer(&self) -> Result<InferReport> {
+        infer::infer(&self.0).await
+    }
+
     async fn status(&self) -> Result<Status> {
         status::status(&self.0).await
     }
 
     async fn reload(&self) -> Result<ReloadReport> {
-        crate::app::reload::reload(&self.0).await
+        // On its own: whoever asked may go away, and a reload is done whole or not at all.
+        let core = Arc::clone(&self.0);
+        let done = tokio::spawn(async move { crate::app::reload::reload(&core, ReloadBy::Command).await }).await;
+        done.map_err(|error| Failure::from_error(FailureKind::Internal, &error))?
     }
 
     async fn pause(&self) -> Result<Paused> {

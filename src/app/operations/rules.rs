@@ -2,7 +2,7 @@
 
 use super::plan::no_rule;
 use super::{deliveries, failure};
-use crate::app::shared::Shared;
+use crate::app::shared::{DaemonParts, Shared};
 use crate::calendar;
 use crate::delivery::World;
 use crate::domain::{Reason, RuleState, Span, Time};
@@ -17,7 +17,15 @@ pub(super) async fn list(core: &Shared) -> Result<Vec<RuleView>> {
     let state_of =
         |id: &str| states.iter().find(|(name, _)| name == id).map(|(_, state)| state.clone()).unwrap_or_default();
     let zones = core.store.zones();
-    Ok(world.rules.rules.iter().map(|rule| view(&world, rule, &state_of(&rule.id), &zones, now)).collect())
+    let refused = core.daemon.as_ref().and_then(DaemonParts::last_reload).filter(|reload| !reload.ok);
+    let found = refused.map(|reload| reload.problems).unwrap_or_default();
+    let problem_of = |rule: &Rule| {
+        let file = rule.file.display().to_string();
+        found.iter().find(|problem| problem.is_error() && problem.file == file).cloned()
+    };
+    let one =
+        |rule: &Rule| RuleView { problem: problem_of(rule), ..view(&world, rule, &state_of(&rule.id), &zones, now) };
+    Ok(world.rules.rules.iter().map(|rule| one(rule)).collect())
 }
 
 fn view(world: &World, rule: &Rule, state: &RuleState, zones: &[String], now: Time) -> RuleView {
@@ -39,6 +47,7 @@ fn view(world: &World, rule: &Rule, state: &RuleState, zones: &[String], now: Ti
         live_since: state.live_since,
         next_due: next_due(world, rule, zones, now),
         last_tick: state.last_tick.as_ref().map(|(at, counts)| TickView::new(*at, counts)),
+        problem: None,
     }
 }
 

@@ -8,9 +8,18 @@ use crate::templates::{self, Payload, SentBy, TemplateFile, Templates};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 mod channels;
+mod proposed;
+mod stories;
+
+pub(super) use proposed::{Compiled, compile};
+pub use stories::{Tested, test, test_problems};
+mod print;
+
+pub(crate) use print::print;
 
 /// Files larger than this are refused unread.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -47,6 +56,8 @@ pub struct Loaded {
     pub template_files: usize,
     /// Whether there is a folder `rules/`.
     pub has_rules: bool,
+    /// `rules/*.test.yaml`, unread: what is wrong with a test keeps no daemon from running.
+    pub test_files: Vec<PathBuf>,
 }
 
 impl Loaded {
@@ -68,6 +79,7 @@ pub fn load(settings_file: &Path) -> Loaded {
         rule_files: 0,
         template_files: 0,
         has_rules: folder.join("rules").is_dir(),
+        test_files: Vec::new(),
     };
     let settings = match read_file(settings_file) {
         Ok(bytes) => {
@@ -95,7 +107,7 @@ pub fn load(settings_file: &Path) -> Loaded {
     let names = templates::Names { schema: &schema, words: &settings.business.words, sent_by: &sent_by };
     let (templates, problems) = templates::compile(&files, &names);
     loaded.diagnostics.extend(problems);
-    let payloads = compile_payloads(&rules, &names, &mut loaded);
+    let payloads = compile_payloads(&rules, &names, &mut loaded.diagnostics);
     rules.keep_events(|rule, step| match &step.action {
         Action::Email { template, .. } => templates.names_event(template),
         Action::Webhook { .. } => payloads.get(&(rule.id.clone(), step.id.clone())).is_some_and(Payload::names_event),
@@ -175,19 +187,20 @@ fn read_rules(
     let mut files = Vec::new();
     if !loaded.has_rules {
         let message = "there is no such folder, so there are no rules";
-        loaded.diagnostics.push(warning("no-rules", &folder.join("rules"), message));
+        let problem = warning("no-rules", &folder.join("rules"), message);
+        loaded
+            .diagnostics
+            .push(problem.help("make a folder `rules` beside retaind.yaml, and in it a file NAME.yaml for each rule"));
     }
     for entry in entries(&folder.join("rules"), loaded) {
         let path = folder.join("rules").join(&entry);
         if entry.ends_with(".test.yaml") {
-            let message = "tests of rules are not supported in this version; the file is passed over";
-            loaded.diagnostics.push(warning("not-supported", &path, message));
+            loaded.test_files.push(path);
         } else if Path::new(&entry).extension().is_some_and(|extension| extension == "yaml") {
             let content = read_file(&path);
             files.push(SourceFile { path, content });
         } else {
-            let message = "passed over: a rule is a file NAME.yaml in the folder rules itself";
-            loaded.diagnostics.push(warning("passed-over", &path, message));
+            loaded.diagnostics.push(passed_over(&path));
         }
     }
     loaded.rule_files = files.iter().filter(|file| !file.path.ends_with("segments.yaml")).count();
@@ -202,6 +215,26 @@ fn read_rules(
     let (rules, problems) = rules::compile(&files, &names);
     loaded.diagnostics.extend(problems);
     rules
+}
+
+/// What stands in the folder of rules and is none, with what to do if it was meant as one.
+fn passed_over(path: &Path) -> Diagnostic {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = name.split('.').next().unwrap_or_default();
+    let lower = name.to_lowercase();
+    let is_meant = lower.contains(".yml") || lower.contains(".yaml");
+    let (message, help) = if path.is_dir() {
+        ("a folder in `rules` is not looked into", "move the rules in it into the folder `rules` itself".to_owned())
+    } else if is_meant {
+        let end = if lower.contains(".test.") { ".test" } else { "" };
+        ("this file is not read: the name of a rule file ends in `.yaml`", format!("rename it to {stem}{end}.yaml"))
+    } else {
+        (
+            "this file is not read: a rule is a file NAME.yaml",
+            "rename it if it is a rule, or move it elsewhere".to_owned(),
+        )
+    };
+    warning("passed-over", path, message).help(help)
 }
 
 /// By template, the rules that send it.
@@ -225,14 +258,14 @@ fn sender(rule: &Rule) -> SentBy {
 fn compile_payloads(
     rules: &RuleSet,
     names: &templates::Names<'_>,
-    loaded: &mut Loaded,
+    diagnostics: &mut Vec<Diagnostic>,
 ) -> BTreeMap<(Text, Text), Payload> {
     let mut payloads = BTreeMap::new();
     for rule in &rules.rules {
         for step in &rule.steps {
             let Action::Webhook { data, document, .. } = &step.action else { continue };
             let (payload, problems) = Payload::compile(document, data, names, &sender(rule));
-            loaded.diagnostics.extend(problems);
+            diagnostics.extend(problems);
             if let Some(payload) = payload {
                 payloads.insert((rule.id.clone(), step.id.clone()), payload);
             }
@@ -267,12 +300,20 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
         return Err(if meta.is_dir() { "it is a folder" } else { "it is not a regular file" }.to_owned());
     }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| describe(&error))?;
+    let file = open(path)?;
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| describe(&error))?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err("it is larger than 1 MiB".to_owned());
     }
     Ok(bytes)
+}
+
+/// Opens a regular file. One that has become a FIFO since somebody looked does not keep us waiting for a writer.
+fn open(path: &Path) -> Result<File, String> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path).map_err(|error| describe(&error))?;
+    let is_file = file.metadata().map_err(|error| describe(&error))?.is_file();
+    if is_file { Ok(file) } else { Err("it is not a regular file".to_owned()) }
 }
 
 fn describe(error: &std::io::Error) -> String {
@@ -285,6 +326,7 @@ fn describe(error: &std::io::Error) -> String {
 
 fn unreadable(file: &Path, why: &str) -> Diagnostic {
     at_start("unreadable", file, &format!("cannot be read: {why}"))
+        .help("write it as a plain file that the daemon's user may read, or remove it")
 }
 
 fn warning(code: &'static str, file: &Path, message: &str) -> Diagnostic {
@@ -293,5 +335,23 @@ fn warning(code: &'static str, file: &Path, message: &str) -> Diagnostic {
 
 fn at_start(code: &'static str, file: &Path, message: &str) -> Diagnostic {
     let place = Place { file: file.to_path_buf(), text: "".into(), span: 0..0 };
-    Diagnostic { severity: Severity::Error, code, place, message: message.to_owned(), help: None }
+    Diagnostic::error(code, place, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{open, read_file};
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_without_waiting_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("a.yaml");
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert_eq!(read_file(&fifo).unwrap_err(), "it is not a regular file");
+        // As if it had been a file when it was looked at.
+        assert_eq!(open(&fifo).unwrap_err(), "it is not a regular file");
+        assert_eq!(read_file(dir.path()).unwrap_err(), "it is a folder");
+        assert_eq!(read_file(&dir.path().join("b.yaml")).unwrap_err(), "there is no such file");
+    }
 }

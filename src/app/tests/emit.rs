@@ -81,7 +81,7 @@ async fn a_plan_counts_whoever_had_the_event_or_crossed_the_border_in_a_day() {
     shop.arrive(vec![shop.profile("ivan", &[("email", "ivan@customers.example")], None)]).await;
     shop.operations().emit(order("250")).await.unwrap();
     shop.settle().await;
-    let ask = |at| PlanRequest { at, rule: None, customers: true };
+    let ask = |at| PlanRequest { at, rule: None, customers: true, files: None };
     let plan = shop.operations().plan(ask(None)).await.unwrap();
     let matched = |rule: &str| {
         let found = plan.rules.iter().find(|plan| plan.rule == rule).unwrap();

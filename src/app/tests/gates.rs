@@ -168,7 +168,7 @@ async fn the_brake_holds_all_of_a_tick_until_a_person_says_go_on() {
     for id in ["ana", "ivan", "juma"] {
         shop.customer(id).await;
     }
-    let request = PlanRequest { at: None, rule: None, customers: true };
+    let request = PlanRequest { at: None, rule: None, customers: true, files: None };
     let plan = shop.operations().plan(request.clone()).await.unwrap().rules.remove(0);
     assert_eq!((plan.enroll, plan.hold), (3, [(Reason::Brake, 3)].into()), "a plan foretells it");
     assert_eq!(plan.held.unwrap()[&Reason::Brake], ["ana", "ivan", "juma"]);

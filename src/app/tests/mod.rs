@@ -6,8 +6,10 @@ mod emit;
 mod faults;
 mod gates;
 mod intake;
+mod lives;
 mod meddled;
 mod merges;
+mod plans;
 mod purchases;
 mod simulated;
 mod ticks;
@@ -52,11 +54,11 @@ steps:
 ";
 
 /// A project, its daemon and the world around it.
-pub(super) struct Shop {
+pub(crate) struct Shop {
     folder: tempfile::TempDir,
-    pub(super) mails: MailCatcher,
+    pub(crate) mails: MailCatcher,
     pub(super) hooks: HookCatcher,
-    pub(super) clock: Arc<ManualClock>,
+    pub(crate) clock: Arc<ManualClock>,
     meddling: Arc<Meddling>,
     daemon: Option<Daemon>,
     store: Option<Arc<dyn Store>>,
@@ -64,13 +66,13 @@ pub(super) struct Shop {
 
 /// What a shop is made with.
 #[derive(Default)]
-pub(super) struct Plan {
-    pub(super) rules: Vec<(&'static str, String)>,
-    pub(super) mail: MailFaults,
-    pub(super) hook: HookFaults,
-    pub(super) settings: &'static str,
+pub(crate) struct Plan {
+    pub(crate) rules: Vec<(&'static str, String)>,
+    pub(crate) mail: MailFaults,
+    pub(crate) hook: HookFaults,
+    pub(crate) settings: &'static str,
     /// Where the clock stands; else at [`START`].
-    pub(super) start: Option<Time>,
+    pub(crate) start: Option<Time>,
 }
 
 impl Shop {
@@ -79,7 +81,7 @@ impl Shop {
         Self::new(Plan { rules: vec![(name_of(rule), rule.to_owned())], ..Plan::default() }).await
     }
 
-    pub(super) async fn new(plan: Plan) -> Self {
+    pub(crate) async fn new(plan: Plan) -> Self {
         crate::channels::install_crypto();
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mails = MailCatcher::start(any, plan.mail).await.unwrap();
@@ -112,10 +114,25 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
         shop
     }
 
-    pub(super) fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
+    }
+
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// What the clock shows.
+    pub(crate) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// How many mails have come.
+    pub(crate) fn mails_sent(&self) -> u64 {
+        self.mails.count()
     }
 
     fn settings(&self) -> PathBuf {
@@ -145,7 +162,7 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
         self.daemon.take().unwrap().drain().await.unwrap();
     }
 
-    pub(super) fn operations(&self) -> Arc<dyn Operations> {
+    pub(crate) fn operations(&self) -> Arc<dyn Operations> {
         self.daemon.as_ref().unwrap().operations()
     }
 
@@ -154,19 +171,19 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
     }
 
     /// Waits until everything due was worked off.
-    pub(super) async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         let shared = self.daemon.as_ref().unwrap().shared();
         shared.settled(self.clock.now()).await.unwrap();
     }
 
     /// Turns the clock on and waits until everything due was worked off.
-    pub(super) async fn pass(&self, span: Span) {
+    pub(crate) async fn pass(&self, span: Span) {
         self.clock.advance(span);
         self.settle().await;
     }
 
     /// Turns the clock to the instant at which the rules fire, and waits.
-    pub(super) async fn fire(&self) {
+    pub(crate) async fn fire(&self) {
         self.pass(Span::seconds(30)).await;
     }
 
@@ -213,14 +230,14 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
         std::fs::write(path, text.replace(from, to)).unwrap();
     }
 
-    pub(super) async fn arrive(&self, arrivals: Vec<Arrival>) {
+    pub(crate) async fn arrive(&self, arrivals: Vec<Arrival>) {
         let interest = Arc::clone(&self.daemon.as_ref().unwrap().shared().world.load().interest);
         self.store().ingest(arrivals, &interest, Urgency::Interactive, Marking::Dirty).await.unwrap();
         self.daemon.as_ref().unwrap().shared().ring();
     }
 
     /// A customer with an address, consent and one purchase.
-    pub(super) async fn customer(&self, id: &str) {
+    pub(crate) async fn customer(&self, id: &str) {
         self.arrive(vec![
             self.profile(id, &[("email", &format!("{id}@customers.example"))], Some(true)),
             self.order(id, "1"),
@@ -228,7 +245,7 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
         .await;
     }
 
-    pub(super) fn profile(&self, id: &str, attributes: &[(&str, &str)], consent: Option<bool>) -> Arrival {
+    pub(crate) fn profile(&self, id: &str, attributes: &[(&str, &str)], consent: Option<bool>) -> Arrival {
         let attributes = attributes.iter().map(|(name, text)| {
             let value = (!text.is_empty()).then(|| Value::Text((*text).into()));
             ((*name).into(), value)
@@ -243,7 +260,7 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
         Arrival::Profile { customer: id.to_owned(), row, dated: false, message_id: None }
     }
 
-    pub(super) fn order(&self, id: &str, number: &str) -> Arrival {
+    pub(crate) fn order(&self, id: &str, number: &str) -> Arrival {
         let properties = [
             ("order_id".into(), Value::Text(format!("{id}-{number}").into())),
             ("revenue".into(), Value::Number(Number::from(10))),

@@ -113,7 +113,7 @@ async fn a_plan_names_whom_the_tick_then_reaches() {
     shop.arrive(vec![shop.profile("shy", &[("email", "shy@customers.example")], Some(false)), shop.order("shy", "1")])
         .await;
     shop.arrive(vec![shop.profile("new", &[("email", "new@customers.example")], Some(true))]).await;
-    let request = PlanRequest { at: None, rule: None, customers: true };
+    let request = PlanRequest { at: None, rule: None, customers: true, files: None };
     let plan = shop.operations().plan(request).await.unwrap().rules.remove(0);
     assert_eq!((plan.evaluated, plan.matched, plan.enroll, plan.deliveries.email), (4, 3, 2, 2));
     assert_eq!(plan.customers.unwrap(), ["ana", "ivan", "shy"]);
@@ -131,7 +131,7 @@ async fn a_plan_goes_by_the_trigger_s_zone_and_not_the_customer_s() {
     shop.fire().await;
     // In New York it is still earlier than the clock of the business said at the last enrollment.
     shop.pass(Span::hours(2)).await;
-    let request = PlanRequest { at: None, rule: None, customers: false };
+    let request = PlanRequest { at: None, rule: None, customers: false, files: None };
     let plan = shop.operations().plan(request).await.unwrap().rules.remove(0);
     assert_eq!((plan.enroll, plan.hold.get(&Reason::AgainAfter)), (1, None));
 }
@@ -142,7 +142,7 @@ async fn a_plan_counts_each_of_whom_it_holds_under_one_reason() {
     shop.customer("ana").await;
     shop.arrive(vec![shop.profile("mute", &[], Some(true)), shop.order("mute", "1")]).await;
     let at = shop.clock.now().plus(Span::hours(12));
-    let request = PlanRequest { at: Some(at), rule: None, customers: false };
+    let request = PlanRequest { at: Some(at), rule: None, customers: false, files: None };
     let plan = shop.operations().plan(request).await.unwrap().rules.remove(0);
     assert_eq!(plan.hold, [(Reason::QuietHours, 1), (Reason::NoAddress, 1)].into());
 }

@@ -16,6 +16,7 @@ use futures_util::future::{join_all, try_join_all};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::oneshot;
 
 /// Decisions in one commit, and how many customers at once are few.
@@ -41,6 +42,8 @@ struct Look {
     wake: Time,
     /// When the events came in that nobody had looked at before.
     received: Vec<Time>,
+    /// Events for which there was no place to wait.
+    given_up: usize,
 }
 
 /// Works off one round.
@@ -312,14 +315,13 @@ fn look(stored: &StoredCustomer, world: &World, zones: &mut Zones, looking: &Loo
         looked
     }));
     let none = Decision::none(stored.number, stored.version);
-    let (decision, held) = match decided {
+    let (decision, held, given_up) = match decided {
         Err(_) => {
             metrics::counter!(names::PANICS, label::PART => "watcher").increment(1);
             tracing::error!(number = stored.number.0, "looking at a customer panicked; put off for a day");
-            (put_off(&none, looking.now), Vec::new())
+            (put_off(&none, looking.now), Vec::new(), 0)
         }
         Ok(looked) => {
-            give_up(&customer.id, looked.given_up);
             let verdicts = looked.fired.into_iter().zip(looked.decided.verdicts);
             let held = verdicts.filter_map(|(rule, verdict)| match verdict {
                 Verdict::Held(reason) => Some((rule, reason)),
@@ -338,19 +340,27 @@ fn look(stored: &StoredCustomer, world: &World, zones: &mut Zones, looking: &Loo
                 changes: looked.changes,
                 ..none
             };
-            (decision, held)
+            (decision, held, looked.given_up)
         }
     };
     let new = customer.watch.pending.iter().filter(|pending| pending.waiting.is_none());
     let received = new.map(|pending| pending.event.received_at).collect();
-    Look { proposal: Proposal::new(decision, &customer.watch.active), held, at: looking.now, wake, received }
+    Look { proposal: Proposal::new(decision, &customer.watch.active), held, at: looking.now, wake, received, given_up }
 }
 
-/// Says of events that no rule is going to judge; they are stored and counted as all others.
-fn give_up(customer: &str, events: usize) {
-    if events > 0 {
-        metrics::counter!(names::GIVEN_UP).increment(events as u64);
-        tracing::warn!(customer, count = events, "too many events of one customer wait; the latest start nothing");
+/// Says of events that no rule is going to judge; they are stored and counted as all others. At most once a minute, for
+/// who sends a thousand sends more.
+fn give_up(look: &Look, now: Time) {
+    static TOLD: AtomicI64 = AtomicI64::new(i64::MIN);
+    if look.given_up == 0 {
+        return;
+    }
+    metrics::counter!(names::GIVEN_UP).increment(look.given_up as u64);
+    let told = TOLD.load(Ordering::Relaxed);
+    if Time(told).plus(Span::minutes(1)) <= now {
+        TOLD.store(now.0, Ordering::Relaxed);
+        let number = look.proposal.decision.customer.0;
+        tracing::warn!(number, "a thousand events of one customer wait for a rule already; further ones start nothing");
     }
 }
 
@@ -363,6 +373,7 @@ fn put_off(decision: &Decision, at: Time) -> Decision {
 #[expect(clippy::cast_precision_loss, reason = "seconds of a histogram are floats")]
 fn count(look: &Look, now: Time) {
     metrics::counter!(names::LOOKS).increment(1);
+    give_up(look, now);
     let seconds_since = |before: Time| now.since(before).0.max(0) as f64 / 1000.0;
     metrics::histogram!(names::LOOK_LATENESS).record(seconds_since(look.wake));
     for received in &look.received {

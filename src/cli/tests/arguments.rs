@@ -14,6 +14,9 @@ fn what_people_type_is_understood() {
         "check --strict --format json",
         "plan --at 1998-07-01T12:00:00Z --rule win-back --customers --format json",
         "plan --at 1998-07-01",
+        "plan --rules ../new --format markdown",
+        "explain 42",
+        "explain 42 --rule win-back --at 2026-03-29T08:02:00Z --format json",
         "simulate --from 2026-01-01 --to 2026-06-30",
         "simulate --from 2026-01-01T00:00:00Z --to 2026-06-30 --rule win-back --format json",
         "--config x.yaml plan",
@@ -42,9 +45,17 @@ fn what_people_type_is_understood() {
         "suppressions remove zoe@example.com",
         "suppressions import gone.txt",
         "rules list",
+        "rules graph --format mermaid",
         "rules pause win-back",
         "rules resume win-back",
+        "init",
+        "init shop --playbook win-back --playbook birthday",
+        "schema rule",
+        "schema test --plain",
+        "schema infer",
+        "schema --out schema",
         "demo --customers 200 --seed 7",
+        "demo --project . --customers 50",
         "demo --color never",
     ] {
         if let Err(error) = Arguments::try_parse_from(["retaind"].into_iter().chain(line.split(' '))) {
@@ -80,6 +91,10 @@ fn what_makes_no_sense_is_a_matter_of_usage() {
         "deliveries retry 01010101010101010101010101010101 --state failed",
         "suppressions add",
         "rules pause",
+        "init --playbook",
+        "schema",
+        "schema house",
+        "schema rule --out schema",
         "demo --customers 0",
         "demo --customers many",
     ] {
@@ -105,10 +120,15 @@ fn help_names_every_command_and_the_exit_codes() {
     Usage: retaind [OPTIONS] <COMMAND>
 
     Commands:
+      init          A project folder to begin with: settings, schema, a rule with its templates and
+                    tests, and schemas for an editor
       check         Check settings, schema, rules and templates: all problems, each with its place
+      test          Run the tests of rules: what becomes of one customer, on a simulated clock
       plan          Whom each rule would reach if its trigger fired now, and who would be held and why;
                     sends nothing
       simulate      Every delivery of a time on a simulated clock, per day and rule; sends nothing
+      explain       Why one customer gets something of a rule, or why not: each line of the condition,
+                    each gate, and when it is due
       run           Be the daemon, in the foreground: SIGHUP reloads, SIGTERM and SIGINT finish what is
                     under way and stop
       status        The state of the daemon and of its store
@@ -123,6 +143,8 @@ fn help_names_every_command_and_the_exit_codes() {
       deliveries    The outbox and the dead letters
       suppressions  Addresses that get no mail
       rules         How each rule stands
+      schema        JSON Schemas that let an editor complete and explain rules, segments, settings,
+                    schema and tests; or a schema.yaml from what the store holds
       demo          The whole of it on made-up customers, with a mail catcher and a webhook receiver on
                     loopback; ends by itself
       help          Print this message or the help of the given subcommand(s)

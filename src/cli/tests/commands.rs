@@ -10,6 +10,9 @@ async fn a_daemon_and_this_process_answer_the_same() {
     for (line, code) in [
         ("plan --at 2026-11-22", 0),
         ("plan --customers --format json", 0),
+        ("plan --format markdown", 0),
+        ("explain nobody", 1),
+        ("explain 7 --format json", 1),
         ("simulate --from 2026-03-01 --to 2026-03-31", 0),
         ("simulate --from 2026-03-01 --to 2026-03-31 --rule win-bak", 1),
         ("status", 0),
@@ -51,9 +54,9 @@ async fn a_daemon_and_this_process_answer_the_same() {
 #[tokio::test]
 async fn which_of_both_answers_is_told_when_asked_for() {
     let shop = Shop::new();
-    let quiet = shop.run(&["rules", "list"]).await;
+    let quiet = shop.run(&["deliveries", "list"]).await;
     assert_eq!(quiet.err, "");
-    let ran = shop.run(&["-v", "rules", "list"]).await;
+    let ran = shop.run(&["-v", "deliveries", "list"]).await;
     assert!(
         ran.err.starts_with("no daemon answers on ") && ran.err.ends_with("opening the store itself\n"),
         "{}",
@@ -61,19 +64,24 @@ async fn which_of_both_answers_is_told_when_asked_for() {
     );
     assert_eq!(ran.out, quiet.out);
     let daemon = shop.daemon().await;
-    assert!(shop.run(&["-v", "rules", "list"]).await.err.starts_with("asking the daemon on "));
+    assert!(shop.run(&["-v", "deliveries", "list"]).await.err.starts_with("asking the daemon on "));
     daemon.stop().await;
 }
 
 #[tokio::test]
 async fn a_plan_begins_with_the_assurance_that_nothing_is_sent() {
     let ran = Shop::new().run(&["plan", "--at", "2026-11-22", "--customers"]).await;
-    insta::assert_snapshot!(ran.out, @r#"
+    insta::assert_snapshot!(ran.out, @r"
     NOTHING IS SENT
     if every trigger fired at 2026-11-22T00:00:00Z
 
     RULE      CUSTOMERS  MATCHED  UNKNOWN  ENROLL  HOLDOUT  E-MAILS  WEBHOOKS  HELD
     win-back       1000        5        1       2        1        2         2  no_consent 1, again_after 1
+
+    win-back
+      cannot be told, for lack of customer.tier (1 customer)
+      under way: 40 enrollments; 38 go on, 2 would end (stopped); 41 steps to come; 2 steps would be cancelled
+      4 deliveries now, usually 3 a day; the brake stays off (at more than 200 in 1d, 1 so far)
 
     win-back: matched
       42
@@ -81,7 +89,7 @@ async fn a_plan_begins_with_the_assurance_that_nothing_is_sent() {
 
     win-back: held, no_consent
       42
-    "#);
+    ");
 }
 
 #[tokio::test]
@@ -92,6 +100,10 @@ async fn a_plan_in_json_has_the_form_that_programs_rely_on() {
         "rule": "win-back", "evaluated": 1000, "matched": 5, "unknown": 1, "enroll": 2, "holdout": 1,
         "hold": {"no_consent": 1, "again_after": 1}, "deliveries": {"email": 2, "webhook": 2},
         "customers": ["42", "a\u{1b}b"], "held": {"no_consent": ["42"]},
+        "missing": {"customer.tier": 1}, "usual": 3,
+        "under_way": {"count": 40, "go_on": 38, "end": {"stopped": 2}, "steps_waiting": 41, "steps_cancelled": 2,
+                      "deliveries_cancelled": 0},
+        "brake": {"limit": 200, "per": "1d", "before": 1, "goes_off": false},
     }]});
     assert_eq!(plan, expected);
     assert_eq!(ran.err, "NOTHING IS SENT\n");
@@ -195,8 +207,8 @@ async fn tables_are_for_people() {
         &["customers", "show", "a/b c"],
     ] {
         let ran = shop.run(args).await;
-        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
-        shown = format!("{shown}$ retaind {}\n{}\n", args.join(" "), ran.out);
+        assert_eq!((ran.code, ran.err.is_empty()), (0, args != ["rules", "list"]), "{args:?}: {}", ran.err);
+        shown = format!("{shown}$ retaind {}\n{}{}\n", args.join(" "), ran.err, ran.out);
     }
     insta::assert_snapshot!(shown, @r#"
     $ retaind status
@@ -207,7 +219,7 @@ async fn tables_are_for_people() {
     sending      on
     rules        2, paused: win-back
     next tick    2026-11-22T10:00:00Z win-back
-    last reload  2026-11-22T10:00:00Z refused, 2 errors
+    last reload  2026-11-22T10:00:00Z by watch: refused, 2 errors; the first at rules/win-back.yaml:2:1: no key `prioritty`
     store        data
     customers    1000
     disk         1.0 MiB
@@ -215,6 +227,7 @@ async fn tables_are_for_people() {
     waiting      mail:marketing from 2026-11-22T10:00:00Z
 
     $ retaind rules list
+    warning: the files were changed and are not in use: the last reload (2026-11-22T10:00:00Z, by watch) was refused, 2 errors; the first at rules/win-back.yaml:2:1: no key `prioritty`
     RULE      STATE                CLASS      PRIORITY  TRIGGER              NEXT DUE              LAST TICK  ENROLLED
     win-back  paused by the brake  marketing        50  0 10 * * * customer  2026-11-22T10:00:00Z  -                 -
 
@@ -335,7 +348,14 @@ async fn a_reload_that_is_refused_shows_where_and_why() {
     let ran = Shop::new().run(&["reload"]).await;
     assert_eq!(ran.code, 65);
     insta::assert_snapshot!(ran.err, @r#"
-    rules/win-back.yaml:2:1: error[unknown-key]: no key `prioritty`; help: write `priority`
+    error[unknown-key]: no key `prioritty`
+     --> rules/win-back.yaml:2:1
+      |
+    2 | prioritty: 5
+      | ^^^^^^^^^
+      |
+      = help: write `priority`
+
     error: the old rules stay in use
     "#);
 }
@@ -349,6 +369,7 @@ async fn a_reload_that_is_refused_is_told_to_programs_too() {
     let expected = serde_json::json!({"ok": false, "message": "the old rules stay in use", "diagnostics": [{
         "file": "rules/win-back.yaml", "line": 2, "column": 1, "end_line": 2, "end_column": 10, "severity": "error",
         "code": "unknown-key", "message": "no key `prioritty`", "help": "write `priority`",
+        "line_text": "prioritty: 5",
     }]});
     assert_eq!(told, expected);
     std::fs::write(shop.folder.path().join("retaind.yaml"), "size\n").unwrap();
@@ -384,4 +405,110 @@ async fn a_demo_whose_messages_did_not_arrive_fails() {
     );
     assert!(missed.out.contains("500 made-up customers"), "{}", missed.out);
     assert_eq!(shop.run(&["demo", "--folder", folder, "--seed", "0"]).await.code, 0);
+}
+
+#[tokio::test]
+async fn a_plan_of_other_rules_shows_what_they_change() {
+    let shop = Shop::new();
+    let folder = shop.folder.path().join("new");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("win-back.yaml"), "rule: win-back\n").unwrap();
+    let folder = folder.to_str().unwrap();
+    let ran = shop.run(&["plan", "--at", "2026-11-22", "--rules", folder]).await;
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!(ran.out, @r"
+    NOTHING IS SENT
+    if every trigger fired at 2026-11-22T00:00:00Z
+
+    RULE      CHANGE   CUSTOMERS  MATCHED  UNKNOWN  ENROLL  HOLDOUT  E-MAILS  WEBHOOKS  HELD
+    win-back  changed       1000   5 (+2)   1 (+1)  2 (-2)   1 (+1)        2    2 (+2)  no_consent 1, again_after 1
+
+    win-back
+      - when: orders.count >= 2
+      + when: a | b ```\u{1b}
+      cannot be told, for lack of customer.tier (1 customer)
+      under way: 40 enrollments; 38 go on, 2 would end (stopped); 41 steps to come; 2 steps would be cancelled
+      4 deliveries now, usually 3 a day; the brake stays off (at more than 200 in 1d, 1 so far)
+
+    segments: vip changed
+    ");
+    let ran = shop.run(&["plan", "--at", "2026-11-22", "--rules", folder, "--customers", "--format", "markdown"]).await;
+    insta::assert_snapshot!(ran.out, @r"
+    ### retaind plan: NOTHING IS SENT
+
+    If every trigger fired at 2026-11-22T00:00:00Z.
+
+    | rule | change | customers | matched | unknown | enroll | holdout | e-mails | webhooks | held |
+    |---|---|--:|--:|--:|--:|--:|--:|--:|---|
+    | win-back | changed | 1000 | 5 (+2) | 1 (+1) | 2 (-2) | 1 (+1) | 2 | 2 (+2) | no\_consent 1, again\_after 1 |
+
+    segments: vip changed
+
+    **win-back**
+
+    ````diff
+    - when: orders.count >= 2
+    + when: a | b ```\u{1b}
+    ````
+
+    - cannot be told, for lack of customer.tier (1 customer)
+    - under way: 40 enrollments; 38 go on, 2 would end (stopped); 41 steps to come; 2 steps would be cancelled
+    - 4 deliveries now, usually 3 a day; the brake stays off (at more than 200 in 1d, 1 so far)
+
+    win-back: matched (2)
+
+    - 42
+    - a\\u{1b}b
+
+    win-back: held, no\_consent (1)
+
+    - 42
+    ");
+    let ran = shop.run(&["plan", "--rules", "nowhere/at/all"]).await;
+    assert_eq!(ran.code, 65);
+    assert!(ran.err.starts_with("error: cannot read nowhere/at/all: "), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn an_explanation_is_shown_line_by_line_and_without_control_characters() {
+    let shop = Shop::new();
+    let ran = shop.run(&["explain", "a/b c", "--at", "2026-11-22T08:00:00Z"]).await;
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!(ran.out, @r#"
+    Zo\u{7}e B. (a/b c) · win-back · Sun 22 Nov 2026, 11:00 Nairobi
+    NO: 1 of 4 lines fails, 1 cannot be told. Due Sat 4 Apr 10:00 if nothing new arrives before.
+      yes  orders.count >= 2                2
+      NO   days_since(orders.last_at) > 60  55: last order 2 Feb
+      ?    any:                             0 of 2 hold, 1 unknown
+      ?      customer.tier == "gold"        customer.tier was never set
+      NO     orders.revenue > 5000          830
+      yes  none: [customer.wholesale]       false (default, never set)
+    And if all were yes, that day: consent yes (4 Jan, \u{1b}[31mform)
+      HELD frequency_cap: "birthday" went out 09:00 today, 1 a day
+    Earlier: 22 Nov birthday sent · 22 Nov order 380 KES          rules/win-back.yaml:6
+    "#);
+    assert!(!ran.out.contains('\u{1b}') && !ran.out.contains('\u{7}'));
+}
+
+#[tokio::test]
+async fn an_explanation_in_json_has_the_form_that_programs_rely_on() {
+    let ran = Shop::new().run(&["explain", "a/b c", "--rule", "win-back", "--format", "json"]).await;
+    let explained: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (ran.code, &explained["customer"], &explained["at"]),
+        (0, &"a/b c".into(), &"2026-11-22T10:00:00Z".into())
+    );
+    let rule = &explained["rules"][0];
+    assert_eq!((&rule["rule"], &rule["decision"]), (&"win-back".into(), &"no_match".into()));
+    assert_eq!(
+        (&rule["reasons"], &rule["next_due"]),
+        (&serde_json::json!(["unknown_value"]), &"2026-11-22T10:00:00Z".into())
+    );
+    let condition = &rule["condition"];
+    assert_eq!((&condition["text"], &condition["value"]), (&"all of".into(), &false.into()));
+    assert_eq!(condition["detail"], "2 of 4 hold, 1 unknown");
+    let values: Vec<_> = condition["children"].as_array().unwrap().iter().map(|child| &child["value"]).collect();
+    assert_eq!(values, [&true.into(), &false.into(), &serde_json::Value::Null, &true.into()]);
+    let (file, line, gate) = (&rule["file"], &rule["line"], &rule["gates"][1]["reason"]);
+    assert_eq!((file, line, gate), (&"rules/win-back.yaml".into(), &6.into(), &"frequency_cap".into()));
 }

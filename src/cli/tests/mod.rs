@@ -3,21 +3,23 @@
 mod arguments;
 mod commands;
 mod emit;
+mod explain;
 mod imports;
 
-use super::composition::{Checked, Composition, Offline, Refusal, StoreAccess};
+use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
 use super::console::Console;
 use super::execute;
-use crate::app::{DemoReport, DemoRequest, MailReport};
+use crate::app::{DemoReport, DemoRequest, MailReport, Tested};
 use crate::cli::args::Arguments;
 use crate::domain::{Diagnostic, Place, Reason, Span};
 use crate::http::fake::{AT, Fake};
 use crate::http::{AdminAddress, AdminListener, Failure, FailureKind, Operations};
+use crate::stories::Report;
 use async_trait::async_trait;
 use clap::Parser;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -161,6 +163,21 @@ impl Composition for Shop {
         Checked { diagnostics, bad_settings, rules: 2, templates: 1 }
     }
 
+    fn names(&self, _: &Path) -> Option<ProjectNames> {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Some(ProjectNames { topics: texts(&["offers"]), templates: texts(&["come-back"]), ..ProjectNames::default() })
+    }
+
+    fn test(&self, settings: &Path, _: &[PathBuf]) -> Tested {
+        let Checked { diagnostics, bad_settings, .. } = self.check(settings);
+        let report = diagnostics.is_empty().then(Report::default);
+        Tested { diagnostics, bad_settings, report }
+    }
+
+    fn rules(&self, _: &Path) -> Result<crate::rules::RuleSet, Refusal> {
+        Ok(crate::rules::RuleSet::default())
+    }
+
     fn admin(&self, settings: &Path) -> Result<AdminAddress, Refusal> {
         let Checked { diagnostics, bad_settings, .. } = self.check(settings);
         if bad_settings { Err(Refusal::Files { kind: FailureKind::Settings, diagnostics }) } else { Ok(self.address()) }
@@ -192,6 +209,7 @@ impl Composition for Shop {
             mails: 0,
             hooks: (request.seed, 0),
             waited_for_morning: 0,
+            unfinished: 0,
             examples: vec![mail],
             silent: vec![("9".into(), "win-back".into(), Reason::NoConsent)],
             folder: request.folder.clone(),

@@ -7,6 +7,9 @@ use super::{Checked, Checker, Typeable, Typed, functions};
 use crate::calendar;
 use crate::domain::{Span, Time, ValueType, nearest};
 
+/// No event is older than that: ten years and some days.
+const LONGEST_WINDOW: Span = Span(3_660 * 86_400_000);
+
 impl Checker<'_> {
     pub(super) fn call(&mut self, call: &Call, node: &Node) -> Checked {
         if let Some(target) = &call.target {
@@ -105,6 +108,12 @@ impl Checker<'_> {
     pub(super) fn window(&mut self, node: &Node, example: &str) -> Option<Span> {
         let length = self.of_kind::<Length>(node, "a span of time", example)?;
         match length.as_constant() {
+            Some(span) if *span > LONGEST_WINDOW => {
+                let message = "the window reaches further back than any event";
+                let help = "leave it out to count all events, or write a shorter one such as `days(365)`";
+                self.problems.push(Problem::warning(node.span.clone(), "long-window", message).help(help));
+                Some(*span)
+            }
             Some(span) if span.0 > 0 => Some(*span),
             Some(_) => {
                 self.error_with(&node.span, "wrong-arguments", "a window is longer than nothing", "write `days(30)`");

@@ -8,10 +8,12 @@ mod names;
 mod operators;
 mod remarks;
 
+pub(super) use remarks::constant;
+
 use super::source::{Kind as Syntax, Node, Operator};
 use super::tree::{Clause, Day, Flag, Items, Kind, Length, Moment, Num, Term, Text};
 use super::{Problem, Scope};
-use crate::domain::Schema;
+use crate::domain::{Schema, Severity};
 use std::ops::Range;
 
 /// An expression whose type is known.
@@ -80,9 +82,9 @@ pub(super) fn check(node: &Node, scope: &Scope<'_>) -> (Option<Clause>, Vec<Prob
     let mut checker = Checker { scope, schema: scope.schema, problems: Vec::new() };
     let clause = checker.clause(node);
     if let Some(clause) = &clause
-        && checker.problems.is_empty()
+        && checker.problems.iter().all(|problem| problem.severity == Severity::Warning)
     {
-        remarks::remark(node, clause, scope.schema, &mut checker.problems);
+        remarks::remark(node, clause, scope, &mut checker.problems);
     }
     (clause, checker.problems)
 }

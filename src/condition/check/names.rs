@@ -25,7 +25,9 @@ impl Checker<'_> {
             "at_entry" => self.entry_alone(node, node),
             name => {
                 let problem = Problem::error(node.span.clone(), "unknown-name", format!("nothing is called `{name}`"));
-                let problem = if self.schema.customer.contains_key(name) {
+                let problem = if let Some(truth) = truth(name) {
+                    problem.help(format!("write `{truth}`"))
+                } else if self.schema.customer.contains_key(name) {
                     problem.help(format!("write `customer.{name}`; a text stands in quotes: \"{name}\""))
                 } else if let Some(near) = nearest(name, ROOTS) {
                     problem.help(format!("did you mean `{near}`?"))
@@ -208,6 +210,15 @@ impl Checker<'_> {
         );
         self.error_with(&node.span, "wrong-arguments", format!("{what} is a text in quotes"), help);
         None
+    }
+}
+
+/// What words of other languages mean that YAML takes for true and false.
+fn truth(name: &str) -> Option<bool> {
+    match name.to_ascii_lowercase().as_str() {
+        "yes" | "on" => Some(true),
+        "no" | "off" => Some(false),
+        _ => None,
     }
 }
 

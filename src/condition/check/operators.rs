@@ -52,7 +52,7 @@ impl Checker<'_> {
         let message = format!("{} cannot be compared with {}", left.0.words(), right.0.words());
         let problem = Problem::error(node.at.clone(), "type-mismatch", message);
         let help = cure(left.0, right).or_else(|| cure(right.0, left));
-        self.report(Problem { help, ..problem })
+        self.report(problem.help(help.unwrap_or_else(|| "compare it with something of its own kind".into())))
     }
 
     pub(super) fn membership(&mut self, item: &Node, list: &Node) -> Checked {
@@ -118,8 +118,11 @@ impl Checker<'_> {
                 continue;
             }
             let message = format!("this is never {text:?}: schema.yaml lists {}", quoted(&known));
-            let near = nearest(text, known.iter().map(String::as_str)).map(|near| format!("did you mean {near:?}?"));
-            self.report(Problem { help: near, ..Problem::error(other.span.clone(), "not-one-of", message) });
+            let help = match nearest(text, known.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("write one of them, or add {text:?} to its `one_of` in schema.yaml"),
+            };
+            self.report(Problem::error(other.span.clone(), "not-one-of", message).help(help));
         }
     }
 
@@ -238,7 +241,12 @@ impl Checker<'_> {
             | (Typed::Number(_), Typed::Moment(_) | Typed::Length(_)) => {
                 Some("a span of time is written `days(30)` or `hours(6)`")
             }
-            _ => None,
+            (Typed::Text(_), _) | (_, Typed::Text(_)) => {
+                Some("texts are only compared, and asked with `.contains(\"…\")`")
+            }
+            (Typed::Flag(_), _) | (_, Typed::Flag(_)) => Some("true and false are joined by `&&` and `||`"),
+            (Typed::Moment(_), Typed::Moment(_)) => Some("the time between them is `a - b`"),
+            _ => Some("write numbers, or times and spans such as `now - days(30)`"),
         };
         self.report(Problem { help: help.map(Into::into), ..Problem::error(node.at.clone(), "type-mismatch", message) })
     }

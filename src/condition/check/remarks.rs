@@ -1,21 +1,27 @@
 //! Warnings: what compiles, but is likely not what was meant.
 
-use super::super::Problem;
 use super::super::source::{Comparison, Kind as Syntax, Node, Operator};
 use super::super::tree::{Clause, Flag, Seen, Term, conjunction, disjunction};
+use super::super::{Problem, Scope, Wanted};
 use super::names::is_customer;
 use crate::domain::Schema;
 
 /// Adds the warnings of a condition without errors.
-pub(super) fn remark(node: &Node, clause: &Clause, schema: &Schema, problems: &mut Vec<Problem>) {
+pub(super) fn remark(node: &Node, clause: &Clause, scope: &Scope<'_>, problems: &mut Vec<Problem>) {
     foregone(clause, true, problems);
-    let mut remarks = Remarks { schema, asked: Vec::new(), problems };
+    let mut remarks = Remarks { schema: scope.schema, asked: Vec::new(), problems };
     remarks.ask(node);
-    remarks.look(node);
+    if scope.wanted == Wanted::False {
+        let mut paths = Vec::new();
+        remarks.gather(node, &mut paths);
+        remarks.warn(paths);
+    } else {
+        remarks.look(node);
+    }
 }
 
 /// The value that a condition has for every customer.
-fn constant(clause: &Clause) -> Option<bool> {
+pub(in super::super) fn constant(clause: &Clause) -> Option<bool> {
     match &clause.test {
         Term::Constant(yes) => Some(*yes),
         Term::Own(Flag::All(parts)) => known(conjunction(parts.iter().map(foreseen))),

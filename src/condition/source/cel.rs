@@ -6,6 +6,7 @@ use super::{Arithmetic, Call, Comparison, Kind, Node, Operator, shape};
 use crate::domain::Number;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SourceInfo, operators};
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// How deep the parser may recurse; one level of ours takes it several of its own grammar.
@@ -15,24 +16,53 @@ const RECURSION: u16 = 200;
 /// ever taken.
 const STACK: usize = 64 << 20;
 
-/// Parses a text whose shape was checked.
-pub(super) fn parse(source: &str, tokens: &[Token<'_>]) -> Result<Node, Vec<Problem>> {
-    let whole = 0..source.len();
-    let parser = || cel::parser::Parser::new().max_recursion_depth(RECURSION).parse_with_source_info(source);
-    // The generated parser needs tens of kilobytes of stack for each level. The thread's end also holds its panics.
-    let parsed = std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, parser).ok()?;
-        thread.join().ok()
-    });
-    let parsed = parsed.ok_or_else(|| vec![Problem::error(whole.clone(), "syntax", "the condition cannot be read")])?;
-    let (tree, info) =
-        parsed.map_err(|errors| errors.errors.iter().map(|error| problem(error, source)).collect::<Vec<_>>())?;
-    let reader = Reader { tokens, info: &info, mates: mates(tokens) };
-    reader
-        .node(&tree)
-        .map(|located| located.node)
-        .ok_or_else(|| vec![Problem::error(whole, "syntax", "the condition cannot be read")])
+/// Says that this thread has stack enough for the parser, so that a whole set of conditions needs one thread and not one
+/// each. It cannot leave the thread.
+#[derive(Debug)]
+pub struct Parser(PhantomData<*const ()>);
+
+impl Parser {
+    /// Does some work on a thread on which conditions can be parsed. Where no thread can be begun it is done without one.
+    pub fn with<T: Send>(work: impl Fn(Option<&Self>) -> T + Sync) -> T {
+        std::thread::scope(|scope| {
+            let begun = || work(Some(&Self(PhantomData)));
+            match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, begun) {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                Err(_) => work(None),
+            }
+        })
+    }
 }
+
+type Parsed = Result<(IdedExpr, SourceInfo), cel::ParseErrors>;
+
+/// What the crate's parser says; `None` when it cannot be asked, or fails as it should not.
+fn parsed(source: &str, parser: Option<&Parser>) -> Option<Parsed> {
+    let run = || cel::parser::Parser::new().max_recursion_depth(RECURSION).parse_with_source_info(source);
+    if parser.is_some() {
+        // A panic of the parser is an error of this one condition.
+        return std::panic::catch_unwind(run).ok();
+    }
+    // The generated parser needs tens of kilobytes of stack for each level. The thread's end also holds its panics.
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run).ok()?;
+        thread.join().ok()
+    })
+}
+
+/// Parses a text whose shape was checked.
+pub(super) fn parse(source: &str, tokens: &[Token<'_>], parser: Option<&Parser>) -> Result<Node, Vec<Problem>> {
+    let whole = 0..source.len();
+    let unread = || vec![Problem::error(whole.clone(), "syntax", "the condition cannot be read").help(SIMPLER)];
+    let (tree, info) = parsed(source, parser)
+        .ok_or_else(unread)?
+        .map_err(|errors| errors.errors.iter().map(|error| problem(error, source)).collect::<Vec<_>>())?;
+    let reader = Reader { tokens, info: &info, mates: mates(tokens) };
+    reader.node(&tree).map(|located| located.node).ok_or_else(unread)
+}
+
+/// What to do about a condition of which no more can be said.
+const SIMPLER: &str = "write it as several lines, each a comparison such as `orders.count >= 2`";
 
 fn problem(error: &cel::ParseError, source: &str) -> Problem {
     let line = usize::try_from(error.pos.0).unwrap_or(1).max(1);
@@ -41,11 +71,10 @@ fn problem(error: &cel::ParseError, source: &str) -> Problem {
     let within = source.get(before..).unwrap_or_default().char_indices().nth(column - 1).map_or(0, |(at, _)| at);
     let start = (before + within).min(source.len());
     let end = source[start..].chars().next().map_or(start, |c| start + c.len_utf8());
-    let message = error.msg.lines().next().unwrap_or_default().trim_start_matches("Syntax error: ");
-    if message.to_lowercase().contains("recursion") {
+    if error.msg.to_lowercase().contains("recursion") {
         return shape::too_deep(start..end);
     }
-    Problem::error(start..end, "syntax", format!("the condition cannot be read: {message}"))
+    Problem::error(start..end, "syntax", "the condition cannot be read from here on").help(SIMPLER)
 }
 
 /// For each bracket the index of its mate.

@@ -1,9 +1,12 @@
 //! From text to a syntax tree whose every node knows where it was written.
 
 mod cel;
+mod mend;
 mod scan;
 mod shape;
 mod words;
+
+pub use cel::Parser;
 
 use super::Problem;
 use crate::domain::Number;
@@ -25,6 +28,18 @@ pub(super) struct Node {
 }
 
 impl Node {
+    /// Every expression that it is made of.
+    fn parts(&mut self) -> Vec<&mut Self> {
+        match &mut self.kind {
+            Kind::List(items) => items.iter_mut().collect(),
+            Kind::Call(call) => call.target.as_deref_mut().into_iter().chain(&mut call.arguments).collect(),
+            Kind::Select(inner, _) | Kind::Has(inner) | Kind::Not(inner) | Kind::Negate(inner) => vec![inner],
+            Kind::Choice(parts) => parts.iter_mut().collect(),
+            Kind::Binary(_, sides) => vec![&mut sides.0, &mut sides.1],
+            Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::Name(_) | Kind::Foreign(_) => Vec::new(),
+        }
+    }
+
     /// The expressions that it is made of; what `has` asks for is none.
     pub(super) fn children(&self) -> Vec<&Self> {
         match &self.kind {
@@ -139,27 +154,60 @@ pub(super) enum Arithmetic {
     Remainder,
 }
 
-/// Reads a condition. Traps that people fall into are looked for first, so that the message can say what to write.
-pub(super) fn read(source: &str) -> Result<Node, Vec<Problem>> {
+/// What a text was read as.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// The tree; with problems beside it, that of what was plainly meant.
+    pub(super) node: Option<Node>,
+    /// What is wrong with the text as such.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Reading {
+    const fn nothing(problems: Vec<Problem>) -> Self {
+        Self { node: None, problems }
+    }
+}
+
+/// Reads a condition. Traps that people fall into are looked for first, so that the message can say what to write; where
+/// all of them have one plain meaning, the text is read with that, so that what else is wrong with it can be told too.
+pub(super) fn read(source: &str, parser: Option<&Parser>) -> Reading {
     if source.len() > LONGEST {
         let message = format!("the condition is {} bytes long; at most {LONGEST} are possible", source.len());
-        return Err(vec![Problem::error(0..source.len(), "too-long", message).help("write it as a list of lines")]);
+        let problem = Problem::error(0..source.len(), "too-long", message).help("write it as a list of lines");
+        return Reading::nothing(vec![problem]);
     }
     if source.trim().is_empty() {
-        return Err(vec![
-            Problem::error(0..source.len(), "syntax", "the condition is empty")
-                .help("write `everyone` for no condition"),
-        ]);
+        let problem = Problem::error(0..source.len(), "syntax", "the condition is empty");
+        return Reading::nothing(vec![problem.help("write `everyone` for no condition")]);
     }
-    let (tokens, mut problems) = scan::tokens(source);
-    words::find(&tokens, source, &mut problems);
-    if problems.is_empty() {
-        shape::find(&tokens, source, &mut problems);
+    let (tokens, mut slips) = scan::tokens(source);
+    words::find(&tokens, source, &mut slips);
+    if slips.is_empty() {
+        return match parse(source, &tokens, parser) {
+            Ok(node) => Reading { node: Some(node), problems: Vec::new() },
+            Err(problems) => Reading::nothing(problems),
+        };
     }
+    let mended = mend::mended(source, &slips);
+    let node = mended.and_then(|mended| {
+        let (tokens, mut slips) = scan::tokens(mended.text());
+        words::find(&tokens, mended.text(), &mut slips);
+        let mut node = slips.is_empty().then(|| parse(mended.text(), &tokens, parser).ok()).flatten()?;
+        mended.put_back(&mut node);
+        Some(node)
+    });
+    Reading { node, problems: slips.into_iter().map(|slip| slip.problem).collect() }
+}
+
+/// Parses a text without traps.
+fn parse(source: &str, tokens: &[scan::Token<'_>], parser: Option<&Parser>) -> Result<Node, Vec<Problem>> {
+    let mut problems = Vec::new();
+    shape::find(tokens, source, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
-    let node = cel::parse(source, &tokens)?;
+    let node = cel::parse(source, tokens, parser)?;
     if depth(&node) > DEEPEST {
         return Err(vec![shape::too_deep(node.span)]);
     }

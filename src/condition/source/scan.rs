@@ -1,6 +1,7 @@
 //! Tokens with their places, and the characters that do not belong in a condition.
 
 use super::super::Problem;
+use super::mend::Slip;
 use std::ops::Range;
 
 /// What a token is.
@@ -53,9 +54,12 @@ const MEANT: [(char, &str); 9] = [
     ('\u{a0}', "a plain space"),
 ];
 
-/// The tokens of a text, and a problem for each character that begins none. A comment ends the reading.
-pub(super) fn tokens(source: &str) -> (Vec<Token<'_>>, Vec<Problem>) {
-    let (mut tokens, mut problems) = (Vec::new(), Vec::new());
+/// Marks of quotation that are none here.
+const CURLY: &str = "“”„‟‘’‚‛«»‹›`´";
+
+/// The tokens of a text, and a slip for each character that begins none. A comment ends the reading.
+pub(super) fn tokens(source: &str) -> (Vec<Token<'_>>, Vec<Slip>) {
+    let (mut tokens, mut slips) = (Vec::new(), Vec::new());
     let mut start = 0;
     while let Some(first) = source[start..].chars().next() {
         if first.is_ascii_whitespace() {
@@ -63,34 +67,59 @@ pub(super) fn tokens(source: &str) -> (Vec<Token<'_>>, Vec<Problem>) {
             continue;
         }
         let rest = &source[start..];
+        if first == '#' {
+            slips.push(comment(start..source.len()));
+            break;
+        }
         match next(rest, first) {
             Ok((_, "//" | "/*")) => {
-                problems.push(
-                    Problem::error(start..source.len(), "comment", "a comment cannot stand inside a condition")
-                        .help("put it on a line of its own outside the condition, behind `#`"),
-                );
+                slips.push(comment(start..source.len()));
                 break;
             }
             Ok((class, text)) => {
                 tokens.push(Token { class, text, start });
                 start += text.len();
             }
-            Err((length, problem)) => {
-                problems.push(Problem { span: start..start + length, ..problem });
+            Err(Odd { length, problem, meant }) => {
+                let span = start..start + length;
+                let problem = Problem { span: span.clone(), ..problem };
+                slips.push(Slip { problem, meant: meant.map(|meant| (span, meant)) });
                 start += length;
             }
         }
     }
-    (tokens, problems)
+    (tokens, slips)
+}
+
+/// In a text of several lines a comment is a part of the text.
+fn comment(span: Range<usize>) -> Slip {
+    let message = "a comment cannot stand inside a condition";
+    let help = "put it on a line of its own outside the condition, behind `#`";
+    Slip::unclear(Problem::error(span, "comment", message).help(help))
+}
+
+/// What begins no token.
+struct Odd {
+    length: usize,
+    problem: Problem,
+    /// What was plainly meant.
+    meant: Option<String>,
+}
+
+impl Odd {
+    const fn new(length: usize, problem: Problem) -> Self {
+        Self { length, problem, meant: None }
+    }
 }
 
 /// The token at the beginning of `rest`, or how many bytes to leave out and why.
-fn next(rest: &str, first: char) -> Result<(Class, &str), (usize, Problem)> {
+fn next(rest: &str, first: char) -> Result<(Class, &str), Odd> {
     let word = |class, length: usize| Ok((class, &rest[..length]));
     let while_is = |test: fn(char) -> bool| rest.find(|c| !test(c)).unwrap_or(rest.len());
     if is_quoted(rest) {
         return quoted(rest).map(|length| (Class::Text, &rest[..length])).ok_or_else(|| {
-            (rest.len(), plain("this text has no closing quote").help("end it with the quote it began with"))
+            let problem = plain("this text has no closing quote").help("end it with the quote it began with");
+            Odd::new(rest.len(), problem)
         });
     }
     if first.is_ascii_digit() || first == '.' && rest[1..].starts_with(|c: char| c.is_ascii_digit()) {
@@ -103,19 +132,36 @@ fn next(rest: &str, first: char) -> Result<(Class, &str), (usize, Problem)> {
         return word(Class::Symbol, symbol.len());
     }
     let length = first.len_utf8();
-    if "“”„‟‘’‚‛«»‹›`´".contains(first) {
-        let problem = plain(format!("`{first}` is no quote that a condition understands"));
-        return Err((length, problem.help("write straight quotes: \"text\" or 'text'")));
+    if CURLY.contains(first) {
+        return Err(curly(rest, first));
     }
     if let Some((_, meant)) = MEANT.iter().find(|(typed, _)| *typed == first) {
-        return Err((length, plain(format!("`{first}` means nothing in a condition")).help(format!("write {meant}"))));
+        let problem = plain(format!("`{first}` means nothing in a condition")).help(format!("write {meant}"));
+        let meant = if first.is_whitespace() { " " } else { meant.trim_matches('`') };
+        return Err(Odd { length, problem, meant: Some(meant.to_owned()) });
     }
     if first.is_alphabetic() {
         let length = while_is(|c| c.is_alphanumeric() || c == '_');
         let problem = plain(format!("`{}` is no name: names are made of a-z, 0-9 and _", &rest[..length]));
-        return Err((length, problem.help("put a text into quotes")));
+        return Err(Odd::new(length, problem.help("put a text into quotes: \"…\"")));
     }
-    Err((length, plain(format!("`{}` means nothing in a condition", first.escape_debug()))))
+    let problem = plain(format!("`{}` means nothing in a condition", first.escape_debug()));
+    Err(Odd::new(length, problem.help("remove it; a text stands in quotes: \"…\"")))
+}
+
+/// A text between marks of quotation that are none here, or one such mark.
+fn curly(rest: &str, first: char) -> Odd {
+    let begin = first.len_utf8();
+    let closing = rest[begin..].char_indices().find(|(_, mark)| CURLY.contains(*mark) || matches!(mark, '"' | '\''));
+    let Some((at, mark)) = closing else {
+        let problem = plain(format!("`{first}` is no quote that a condition understands"));
+        return Odd::new(begin, problem.help("write straight quotes: \"text\" or 'text'"));
+    };
+    let text = &rest[begin..begin + at];
+    let length = begin + at + mark.len_utf8();
+    let meant = format!("\"{}\"", text.replace('\\', "\\\\"));
+    let problem = plain(format!("`{first}` and `{mark}` are no quotes that a condition understands"));
+    Odd { length, problem: problem.help(format!("write straight quotes: {meant}")), meant: Some(meant) }
 }
 
 /// A syntax error whose place is filled in later.

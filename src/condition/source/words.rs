@@ -1,79 +1,92 @@
 //! Words and symbols of other languages, each answered with what to write here.
 
 use super::super::Problem;
+use super::mend::Slip;
 use super::scan::{Class, Token};
 use crate::domain::Number;
 
-/// Symbols that are no operators here: as typed, what to write.
-const SYMBOLS: [(&str, &str); 15] = [
-    ("=", "write `==` to compare"),
-    ("===", "write `==` to compare"),
-    ("!==", "write `!=`"),
-    ("<>", "write `!=`"),
-    ("=<", "write `<=`"),
-    ("=>", "write `>=`"),
-    ("&", "write `&&`"),
-    ("|", "write `||`"),
-    (";", "write `&&` between two conditions, or make them two lines"),
-    ("^", "there is no power; write `x * x`"),
-    ("{", "maps are not possible here; a list stands in `[ ]`, an order of steps in `( )`"),
-    ("}", "maps are not possible here; a list stands in `[ ]`, an order of steps in `( )`"),
-    ("/*", "put comments outside the condition, behind `#`"),
-    ("//", "put comments outside the condition, behind `#`"),
-    ("`", "write straight quotes"),
+/// Symbols that are no operators here: as typed, what was plainly meant, what to write.
+const SYMBOLS: [(&str, &str, &str); 15] = [
+    ("=", "==", "write `==` to compare"),
+    ("===", "==", "write `==` to compare"),
+    ("!==", "!=", "write `!=`"),
+    ("<>", "!=", "write `!=`"),
+    ("=<", "<=", "write `<=`"),
+    ("=>", ">=", "write `>=`"),
+    ("&", "&&", "write `&&`"),
+    ("|", "||", "write `||`"),
+    (";", "", "write `&&` between two conditions, or make them two lines"),
+    ("^", "", "there is no power; write `x * x`"),
+    ("{", "", "maps are not possible here; a list stands in `[ ]`, an order of steps in `( )`"),
+    ("}", "", "maps are not possible here; a list stands in `[ ]`, an order of steps in `( )`"),
+    ("/*", "", "put comments outside the condition, behind `#`"),
+    ("//", "", "put comments outside the condition, behind `#`"),
+    ("`", "", "write straight quotes"),
 ];
 
-/// Words that are no operators or values here: in lower case, what to write.
-const WORDS: [(&str, &str); 14] = [
-    ("and", "write `&&`"),
-    ("or", "write `||`"),
-    ("not", "write `!` in front, such as `!customer.wholesale`, or `!(x in [...])`"),
-    ("is", "write `==`"),
-    ("equals", "write `==`"),
-    ("like", "write `x.contains(\"text\")`, `x.startsWith(\"text\")` or `x.endsWith(\"text\")`"),
-    ("between", "write `10 <= x && x <= 20`"),
-    ("then", "write `condition ? this : that`"),
-    ("null", "write `!has(customer.plan)` to ask whether a value is missing"),
-    ("none", "write `!has(customer.plan)` to ask whether a value is missing"),
-    ("nil", "write `!has(customer.plan)` to ask whether a value is missing"),
-    ("undefined", "write `!has(customer.plan)` to ask whether a value is missing"),
-    ("where", "write the condition alone"),
-    ("contains", "write `x.contains(\"text\")`, or `\"item\" in x` for a list"),
+/// Words that are no operators or values here: in lower case, what was plainly meant, what to write.
+const WORDS: [(&str, &str, &str); 15] = [
+    ("if", "", "write the condition alone: `when` asks it already; or `condition ? this : that`"),
+    ("and", "&&", "write `&&`"),
+    ("or", "||", "write `||`"),
+    ("not", "", "write `!` in front, such as `!customer.wholesale`, or `!(x in [...])`"),
+    ("is", "==", "write `==`"),
+    ("equals", "==", "write `==`"),
+    ("like", "", "write `x.contains(\"text\")`, `x.startsWith(\"text\")` or `x.endsWith(\"text\")`"),
+    ("between", "", "write `10 <= x && x <= 20`"),
+    ("then", "", "write `condition ? this : that`"),
+    ("null", "", "write `!has(customer.plan)` to ask whether a value is missing"),
+    ("none", "", "write `!has(customer.plan)` to ask whether a value is missing"),
+    ("nil", "", "write `!has(customer.plan)` to ask whether a value is missing"),
+    ("undefined", "", "write `!has(customer.plan)` to ask whether a value is missing"),
+    ("where", "", "write the condition alone"),
+    ("contains", "", "write `x.contains(\"text\")`, or `\"item\" in x` for a list"),
 ];
 
-/// Adds a problem for each trap among the tokens.
-pub(super) fn find(tokens: &[Token<'_>], source: &str, problems: &mut Vec<Problem>) {
+/// Adds a slip for each trap among the tokens.
+pub(super) fn find(tokens: &[Token<'_>], source: &str, slips: &mut Vec<Slip>) {
     for (index, token) in tokens.iter().enumerate() {
         let before = index.checked_sub(1).and_then(|index| tokens.get(index));
         let after = tokens.get(index + 1);
-        let problem = match token.class {
+        let slip = match token.class {
             Class::Symbol => symbol(token),
-            Class::Name if before.is_some_and(|before| before.is(".")) => macro_call(token, after),
-            Class::Name => word(token, after),
+            Class::Name if before.is_some_and(|before| before.is(".")) => macro_call(token, after).map(Slip::unclear),
+            Class::Name => null(token, &tokens[..index]).or_else(|| word(token, before, after)),
             Class::Number => number(token, &tokens[..index], after, source),
             Class::Text => None,
         };
-        problems.extend(problem);
+        slips.extend(slip);
     }
 }
 
-fn symbol(token: &Token<'_>) -> Option<Problem> {
-    let (_, help) = SYMBOLS.iter().find(|(typed, _)| *typed == token.text)?;
-    let message = format!("`{}` means nothing in a condition", token.text);
-    Some(Problem::error(token.span(), "syntax", message).help(*help))
+/// A slip that means `meant`, or of which that is not plain.
+fn slip(problem: Problem, meant: &str) -> Slip {
+    if meant.is_empty() { Slip::unclear(problem) } else { Slip::meaning(problem, meant) }
 }
 
-fn word(token: &Token<'_>, after: Option<&Token<'_>>) -> Option<Problem> {
+fn symbol(token: &Token<'_>) -> Option<Slip> {
+    let (_, meant, help) = SYMBOLS.iter().find(|(typed, ..)| *typed == token.text)?;
+    let message = format!("`{}` means nothing in a condition", token.text);
+    Some(slip(Problem::error(token.span(), "syntax", message).help(*help), meant))
+}
+
+fn word(token: &Token<'_>, before: Option<&Token<'_>>, after: Option<&Token<'_>>) -> Option<Slip> {
     let lower = token.text.to_ascii_lowercase();
     if matches!(lower.as_str(), "true" | "false" | "in") && lower != token.text {
         let message = format!("`{}` is written in small letters", token.text);
-        return Some(Problem::error(token.span(), "syntax", message).help(format!("write `{lower}`")));
+        let problem = Problem::error(token.span(), "syntax", message).help(format!("write `{lower}`"));
+        return Some(Slip::meaning(problem, lower));
     }
-    let (_, help) = WORDS.iter().find(|(typed, _)| *typed == lower)?;
+    let (_, meant, help) = WORDS.iter().find(|(typed, ..)| *typed == lower)?;
     let is_call = after.is_some_and(|after| after.is("("));
-    (!is_call || lower == "not" || lower == "and" || lower == "or").then(|| {
-        Problem::error(token.span(), "syntax", format!("`{}` means nothing in a condition", token.text)).help(*help)
-    })
+    if is_call && !matches!(lower.as_str(), "not" | "and" | "or") {
+        return None;
+    }
+    let problem = Problem::error(token.span(), "syntax", format!("`{}` means nothing in a condition", token.text));
+    // `not (…)` where something may begin; what else `not` covers is not told by its place.
+    let begins = before.is_none_or(|before| before.class == Class::Symbol && !matches!(before.text, ")" | "]"));
+    let meant = if lower == "not" && is_call && begins { "!" } else { meant };
+    Some(slip(problem.help(*help), meant))
 }
 
 /// `list.all(x, …)` and its like.
@@ -85,43 +98,87 @@ fn macro_call(token: &Token<'_>, after: Option<&Token<'_>>) -> Option<Problem> {
     })
 }
 
-fn number(token: &Token<'_>, before: &[Token<'_>], after: Option<&Token<'_>>, source: &str) -> Option<Problem> {
+fn number(token: &Token<'_>, before: &[Token<'_>], after: Option<&Token<'_>>, source: &str) -> Option<Slip> {
     let text = token.text;
-    let fail = |message: String, help: String| Some(Problem::error(token.span(), "syntax", message).help(help));
+    let fail = |message: String, help: String| Problem::error(token.span(), "syntax", message).help(help);
     if let Some(span) = thousands(token, before) {
-        let digits: String = source[span.clone()].chars().filter(char::is_ascii_digit).collect();
+        let digits: String = source[span.clone()].chars().filter(|character| *character != ',').collect();
         let message = format!("`{}` is not one number", &source[span.clone()]);
-        return Some(Problem::error(span, "syntax", message).help(format!("write `{digits}`")));
+        let problem = Problem::error(span, "syntax", message).help(format!("write `{digits}`"));
+        return Some(Slip::meaning(problem, digits));
+    }
+    if let Some(day) = day(token, before) {
+        return Some(day);
     }
     let is_number = text.parse::<Number>().is_ok() || text.parse::<f64>().is_ok();
     let glued = text.find(|c: char| c.is_ascii_alphabetic() || c == '_').filter(|_| !is_number);
     if let Some(at) = glued {
         let (digits, unit) = text.split_at(at);
-        let help = match unit {
-            "d" | "day" | "days" => format!("write `days({digits})`"),
-            "h" | "hour" | "hours" => format!("write `hours({digits})`"),
-            "w" | "week" | "weeks" => format!("write `days({})`", digits.parse::<u64>().unwrap_or(1).saturating_mul(7)),
-            _ => "write digits alone, with a point before the fraction".into(),
+        let meant = span_meant(digits, unit);
+        let help = match &meant {
+            Some(meant) => format!("write `{meant}`"),
+            None => "write digits alone, with a point before the fraction".into(),
         };
-        return fail(format!("`{text}` is no number"), help);
+        return Some(slip(fail(format!("`{text}` is no number"), help), &meant.unwrap_or_default()));
     }
     let whole = text.bytes().all(|byte| byte.is_ascii_digit());
     if text.parse::<Number>().is_err()
         || whole && text.parse::<i64>().is_err()
         || text.parse::<f64>().is_ok_and(f64::is_infinite)
     {
-        return fail(format!("`{text}` is out of range"), "numbers reach to about 9,000,000,000,000,000,000".into());
+        let help = "numbers reach to about 9,000,000,000,000,000,000";
+        return Some(Slip::unclear(fail(format!("`{text}` is out of range"), help.into())));
     }
     let percent = after.filter(|after| after.is("%") && after.start == token.span().end);
     let ends = |token: &Token<'_>| source[token.span().end..].trim_start().is_empty();
     if let Some(percent) = percent.filter(|percent| ends(percent)) {
         let message = format!("`{text}%` is no number");
-        return Some(
-            Problem::error(token.start..percent.span().end, "syntax", message)
-                .help("write it as a fraction, such as `0.1`"),
-        );
+        let problem = Problem::error(token.start..percent.span().end, "syntax", message);
+        return Some(Slip::unclear(problem.help("write it as a fraction, such as `0.1`")));
     }
     None
+}
+
+/// `customer.plan != null`
+fn null(token: &Token<'_>, before: &[Token<'_>]) -> Option<Slip> {
+    let [.., root, point, name, operator] = before else { return None };
+    let is_null = matches!(token.text.to_ascii_lowercase().as_str(), "null" | "none" | "nil" | "undefined");
+    let not = match operator.text {
+        "==" | "=" | "===" | "is" => "!",
+        "!=" | "<>" | "!==" => "",
+        _ => return None,
+    };
+    if !is_null || !point.is(".") || root.class != Class::Name || name.class != Class::Name {
+        return None;
+    }
+    let problem = Problem::error(token.span(), "syntax", format!("`{}` means nothing in a condition", token.text));
+    Some(Slip::unclear(problem.help(format!("write `{not}has({}.{})`", root.text, name.text))))
+}
+
+/// `2026-01-01`, which would be a subtraction.
+fn day(token: &Token<'_>, before: &[Token<'_>]) -> Option<Slip> {
+    let [.., year, first, month, second] = before else { return None };
+    let digits = |token: &Token<'_>, count: usize| token.class == Class::Number && token.text.len() == count;
+    let glued = year.span().end == first.start && first.span().end == month.start && month.span().end == second.start;
+    let is_day = digits(year, 4) && first.is("-") && digits(month, 2) && second.is("-") && digits(token, 2);
+    if !is_day || !glued || second.span().end != token.start {
+        return None;
+    }
+    let day = format!("{}-{}-{}", year.text, month.text, token.text);
+    let problem = Problem::error(year.start..token.span().end, "syntax", format!("`{day}` subtracts three numbers"));
+    let help =
+        format!("write `date(\"{day}\")` for the day, or `timestamp(\"{day}T00:00:00Z\")` for its first instant");
+    Some(Slip::unclear(problem.help(help)))
+}
+
+/// `30d` as a condition writes it.
+fn span_meant(digits: &str, unit: &str) -> Option<String> {
+    match unit {
+        "d" | "day" | "days" => Some(format!("days({digits})")),
+        "h" | "hour" | "hours" => Some(format!("hours({digits})")),
+        "w" | "week" | "weeks" => Some(format!("days({})", digits.parse::<u64>().ok()?.saturating_mul(7))),
+        _ => None,
+    }
 }
 
 /// The bytes of a number that was cut into groups by commas, such as `10,000`, if `token` ends one.

@@ -22,7 +22,7 @@ fn each_part_stands_as_written_with_its_value_and_why() {
         explanation.children.iter().map(|child| (child.text.as_str(), child.value, child.detail.as_str())).collect();
     assert_eq!(
         children,
-        [("orders.count >= 2", True, "3"), ("days_since(orders.last_at) > 60", False, "55: last order 2 Feb 2026"),]
+        [("orders.count >= 2", True, "3"), ("days_since(orders.last_at) > 60", False, "55: last order 2 Feb"),]
     );
 }
 
@@ -33,13 +33,13 @@ fn values_are_shown_in_plain_words() {
         ("customer.plan == 'free'", "\"pro\""),
         ("customer.score > 3", "29.33"),
         ("customer.score > orders.count", "29.33 against 3"),
-        ("since(orders.last_at) > days(90)", "54 days 23 hours: last order 2 Feb 2026"),
+        ("since(orders.last_at) > days(90)", "54 days 23 hours: last order 2 Feb"),
         ("customer.plan in ['free']", "\"pro\""),
         ("customer.email.endsWith('.org')", "\"ana@example.com\""),
         ("'new' in customer.tags", "[\"vip\", 7]"),
-        ("customer.consent.offers", "given on 5 Jan 2026"),
+        ("customer.consent.offers", "given on 5 Jan"),
         ("customer.consent.marketing", "never given"),
-        ("customer.wholesale", "false: customer.wholesale was never set"),
+        ("customer.wholesale", "false (default, never set)"),
         ("has(customer.plan)", "customer.plan \"pro\""),
         ("days_until(customer.membership_ends_on) < 3", "3: customer.membership_ends_on 1 Apr 2026"),
         ("sum('Ticket Solved', 'minutes', days(10)) > 40", "30"),
@@ -62,7 +62,7 @@ fn what_is_missing_is_said() {
         ("since(last_at('Ticket Solved')) > days(3)", "no `Ticket Solved` yet"),
         ("has(customer.plan)", "customer.plan was never set"),
         ("5 / orders.count > 1", "no value: a division by zero, or out of range"),
-        ("default(customer.score, 7) > 1", "7: customer.score was never set"),
+        ("default(customer.score, 7) > 1", "7 (default, never set)"),
     ] {
         assert_eq!(detail(source, &nobody), expected, "{source}");
     }

@@ -3,6 +3,7 @@
 mod entry;
 mod explaining;
 mod following;
+mod foregone;
 mod holding;
 mod named;
 mod oracle;

@@ -199,13 +199,13 @@ fn unknown_segments_and_rules_are_errors_with_the_nearest_name() {
 #[test]
 fn the_segments_that_a_text_names_are_listed_with_their_places() {
     let source = "in_segment(\"b\") && !(customer.x ? in_segment(a) : f(in_segment('b')) in [in_segment('c')])";
-    let named = segments_named(source);
+    let named = segments_named(source, None);
     let listed: Vec<_> = named.iter().map(|(name, place)| (name.as_str(), &source[place.clone()])).collect();
     assert_eq!(listed, [("b", "\"b\""), ("a", "a"), ("b", "'b'"), ("c", "'c'")]);
     for source in
         ["orders.count > 1", "in_segment(b-2)", "in_segment('b", "'in_segment(b)' == \"x\"", "x.in_segment('a')"]
     {
-        assert!(segments_named(source).is_empty(), "{source}");
+        assert!(segments_named(source, None).is_empty(), "{source}");
     }
 }
 

@@ -349,6 +349,12 @@ impl Compared {
         let fraction = bound.to_i64().is_none();
         match comparison {
             _ if !count.is_count() => None,
+            // Of what may be missing nothing is always true.
+            Comparison::AtLeast | Comparison::Greater | Comparison::NotEqual
+                if matches!(count, Num::Size(_) | Num::Characters(_)) =>
+            {
+                None
+            }
             Comparison::AtLeast if bound <= Number::ZERO => Some(true),
             Comparison::Greater if below => Some(true),
             Comparison::Less if bound <= Number::ZERO => Some(false),

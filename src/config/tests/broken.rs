@@ -2,7 +2,12 @@
 
 /// Settings.
 pub(super) const SETTINGS: &[(&str, &[&str])] = &[
-    ("[]\n", &["retaind.yaml:1:1: error[wrong-type]: `the file` must be a map of keys and values, not a list"]),
+    (
+        "[]\n",
+        &[
+            "retaind.yaml:1:1: error[wrong-type]: `the file` must be a map of keys and values, not a list; help: write a map: {key: value}",
+        ],
+    ),
     (
         "bussiness: {name: x}\n",
         &["retaind.yaml:1:1: error[unknown-key]: unknown key `bussiness`; help: did you mean `business`?"],
@@ -34,7 +39,7 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
     (
         "purchase: {event: }\n",
         &[
-            "retaind.yaml:1:12: error[yaml-cut]: `event` has no value; help: inside { } a comma ends a value: put a text with a comma in quotes, or write each key on a line of its own",
+            "retaind.yaml:1:12: error[yaml-cut]: `event` has no value; help: inside { } each key has a value: write `key: value`",
         ],
     ),
     (
@@ -47,7 +52,7 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
     (
         "topics: {marketing: All, 5x: y, news: }\n",
         &[
-            "retaind.yaml:1:33: error[yaml-cut]: `news` has no value; help: inside { } a comma ends a value: put a text with a comma in quotes, or write each key on a line of its own",
+            "retaind.yaml:1:33: error[yaml-cut]: `news` has no value; help: inside { } each key has a value: write `key: value`",
         ],
     ),
     (
@@ -62,7 +67,7 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
         &[
             "retaind.yaml:1:39: error[bad-value]: `transport` is no address of a mail server; help: write smtp://HOST:PORT, smtps://HOST:PORT or file:DIR",
             "retaind.yaml:1:63: error[unknown-word]: `off` is no value of `tls`; help: known here: opportunistic, required, none",
-            "retaind.yaml:1:81: error[bad-value]: `connections` must lie between 1 and 256",
+            "retaind.yaml:1:81: error[bad-value]: `connections` must lie between 1 and 256; help: write `connections: 8`",
             "retaind.yaml:1:90: error[bad-value]: `100` is no rate; help: write messages and a unit: 100/s, 6000/m or 10/h; leave `rate` out for no limit",
         ],
     ),
@@ -134,7 +139,7 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
         "endpoints: {1x: {url: \"https://crm.example/x#y\"}}\n",
         &[
             "retaind.yaml:1:13: error[bad-name]: `1x` cannot be the name of an endpoint; help: begin with a letter, then letters, digits, _ and -",
-            "retaind.yaml:1:18: error[missing-key]: the key `secret` is missing",
+            "retaind.yaml:1:18: error[missing-key]: the key `secret` is missing; help: add `secret: {file: PATH}`",
             "retaind.yaml:1:23: error[bad-url]: a `#` part is never sent; help: remove it",
         ],
     ),
@@ -143,7 +148,7 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
         &[
             "retaind.yaml:1:8: warning[no-write-keys]: `public` without `write_keys` takes no events: every call is answered 401; help: name a key that senders give: write_keys: [{file: write.key}]",
             "retaind.yaml:1:16: error[bad-value]: `8025` is no address with a port; help: write it like 127.0.0.1:8025 or [::1]:8025",
-            "retaind.yaml:1:22: warning[not-supported]: `http.public_url` is not supported in this version, and does nothing yet",
+            "retaind.yaml:1:22: warning[not-supported]: `http.public_url` is not supported in this version, and does nothing yet; help: leave it out until then",
             "retaind.yaml:1:34: error[bad-url]: `public_url` is no address of the web; help: write https://HOST/PATH",
             "retaind.yaml:1:61: error[bad-value]: `admin` must be an address of this machine alone; help: write 127.0.0.1:PORT, or the path of a unix socket",
         ],
@@ -174,7 +179,7 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
         &[
             "retaind.yaml:1:23: warning[no-effect]: `admin_token` has no effect: a unix socket is guarded by its mode; help: remove it, or set `admin` to 127.0.0.1:PORT",
             "retaind.yaml:1:47: warning[no-effect]: `write_keys` has no effect without `public`; help: set `public` to the address that events are sent to, such as 127.0.0.1:8025",
-            "retaind.yaml:1:59: error[wrong-type]: `write_keys` must be a list, not a map",
+            "retaind.yaml:1:59: error[wrong-type]: `write_keys` must be a list, not a map; help: write a list: [a, b]",
         ],
     ),
     (
@@ -189,9 +194,9 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
         &[
             "retaind.yaml:1:36: error[bad-value]: `max` must lie between 1 and 10000; help: to send no marketing mail at all, pause the rules",
             "retaind.yaml:1:64: error[bad-value]: `per` must lie between 1m and 31d; help: write `day` for the customer's calendar day, or a span such as 24h or 7d",
-            "retaind.yaml:1:71: error[missing-key]: the key `per` is missing",
+            "retaind.yaml:1:71: error[missing-key]: the key `per` is missing; help: add `per: 1d`",
             "retaind.yaml:1:79: error[unknown-key]: unknown key `pro`; help: known here: per",
-            "retaind.yaml:1:104: error[bad-span]: `week` is not a span: write a whole number and a unit, such as 30m, 24h, 180d or 2w",
+            "retaind.yaml:1:104: error[bad-span]: `week` is not a span; help: write a whole number and a unit, such as 30m, 24h, 180d or 2w",
             "retaind.yaml:1:121: error[contradiction]: service mail is never capped; help: remove it",
         ],
     ),
@@ -206,7 +211,10 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
             "retaind.yaml:1:33: error[bad-value]: `24:00` is no time of the day; help: write it like \"08:00\"",
         ],
     ),
-    ("quiet_hours: {from: \"20:00\"}\n", &["retaind.yaml:1:15: error[missing-key]: the key `to` is missing"]),
+    (
+        "quiet_hours: {from: \"20:00\"}\n",
+        &["retaind.yaml:1:15: error[missing-key]: the key `to` is missing; help: add `to: ENDPOINT`"],
+    ),
     (
         "quiet_hours: off\n",
         &[
@@ -217,15 +225,15 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
         "misfire: {policy: last, within: 6}\nuncertain: retry\n",
         &[
             "retaind.yaml:1:19: error[unknown-word]: `last` is no value of `policy`; help: did you mean `latest`?",
-            "retaind.yaml:1:33: error[wrong-type]: `within` must be a number with a unit, not a number; help: write the unit with it, such as 6d",
+            "retaind.yaml:1:33: error[wrong-type]: `within` must be a number with a unit; help: write the unit with it, such as 6d",
             "retaind.yaml:2:12: error[unknown-word]: `retry` is no value of `uncertain`; help: known here: resend, hold",
         ],
     ),
     (
         "store: &s {path: a}\nendpoints: *s\n",
         &[
-            "retaind.yaml:1:8: error[yaml-anchor]: an anchor (`&name`) is not allowed; help: write the value out, or put a text that begins with & in quotes",
-            "retaind.yaml:2:12: error[yaml-alias]: an alias (`*name`) is not allowed; help: write the value out, or put a text that begins with * in quotes",
+            "retaind.yaml:1:8: error[yaml-anchor]: a value cannot begin with `&`: YAML takes it for an anchor; help: write the value alone: {path: a}",
+            "retaind.yaml:2:12: error[yaml-alias]: a value cannot begin with `*`: YAML takes it for an alias; help: write the value out; a text that begins with * stands in quotes",
         ],
     ),
 ];
@@ -246,7 +254,7 @@ pub(super) const SCHEMAS: &[(&str, &[&str])] = &[
             "schema.yaml:1:18: error[unknown-type]: `text` is no type; help: did you mean `string`?",
             "schema.yaml:1:29: error[unknown-type]: `int` is no type; help: did you mean `number`?",
             "schema.yaml:1:37: error[unknown-type]: `foo` is no type; help: known here: string, number, boolean, date, timestamp, list",
-            "schema.yaml:1:45: error[wrong-type]: `y` must be a map of keys and values, not a number",
+            "schema.yaml:1:45: error[wrong-type]: `y` must be a map of keys and values, not a number; help: write a map: {key: value}",
         ],
     ),
     (
@@ -263,7 +271,7 @@ pub(super) const SCHEMAS: &[(&str, &[&str])] = &[
             "schema.yaml:2:30: error[wrong-type]: `default` must be a number, not a text; help: write it like 0 or 12.5, without quotes",
             "schema.yaml:3:31: error[wrong-type]: `default` must be a boolean, not a text; help: write true or false, without quotes",
             "schema.yaml:4:28: error[wrong-type]: `default` must be a date, not a text; help: write it like 2026-03-29",
-            "schema.yaml:5:7: error[missing-key]: the key `type` is missing",
+            "schema.yaml:5:7: error[missing-key]: the key `type` is missing; help: add `type: …`",
             "schema.yaml:6:29: error[contradiction]: `one_of` is for texts; help: write `type: string`, or remove it",
             "schema.yaml:7:28: error[wrong-type]: `default` must be a list of texts and numbers; help: write it like [a, b]",
             "schema.yaml:8:30: error[wrong-type]: `default` must be a string, not a number; help: put it in quotes",
@@ -277,7 +285,7 @@ pub(super) const SCHEMAS: &[(&str, &[&str])] = &[
         &[
             "schema.yaml:1:37: error[wrong-type]: `revenue` is the purchase's value and must be a number, not a string; help: write number, or name another property under `purchase` in the settings",
             "schema.yaml:1:70: error[unknown-type]: `srting` is no type; help: did you mean `string`?",
-            "schema.yaml:1:82: error[wrong-type]: `X` must be a map of keys and values, not a number",
+            "schema.yaml:1:82: error[wrong-type]: `X` must be a map of keys and values, not a number; help: write a map: {key: value}",
         ],
     ),
     (

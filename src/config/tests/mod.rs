@@ -62,6 +62,7 @@ fn what_the_settings_do_not_say_has_the_documented_default() {
         }
     );
     assert_eq!(settings.business.locale, "en");
+    assert!(settings.reload.watch);
 }
 
 const EVERYTHING: &str = r#"
@@ -105,6 +106,7 @@ frequency_caps: {marketing: [{max: 2, per: day}, {max: 5, per: 24h}]}
 quiet_hours: {from: "21:30", to: "07:00"}
 misfire: {policy: all, within: 2d}
 uncertain: hold
+reload: {watch: false}
 "#;
 
 #[test]
@@ -131,6 +133,7 @@ fn every_key_of_the_settings_is_read() {
         uncertain: UncertainPolicy::Hold,
     };
     assert_eq!(settings.policy, policy);
+    assert!(!settings.reload.watch);
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn every_key_about_receivers_and_listeners_is_read() {
 
 #[test]
 fn what_the_listeners_do_not_do_is_warned_of() {
-    let told = "is not supported in this version, and does nothing yet";
+    let told = "is not supported in this version, and does nothing yet; help: leave it out until then";
     assert_eq!(
         lines(&read(EVERYTHING).1),
         [format!("retaind.yaml:34:3: warning[not-supported]: `http.public_url` {told}")]

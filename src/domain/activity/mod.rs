@@ -50,6 +50,19 @@ impl Interest {
         self.events.contains_key(event) || self.triggers.contains(event) || self.purchase.event == event
     }
 
+    /// Whether the totals that are kept under this one serve the other, too, once its windows are merged into this.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let keeps = |(name, theirs): (&Text, &EventInterest)| {
+            self.events.get(name).is_some_and(|ours| {
+                theirs.sums.is_subset(&ours.sums)
+                    && theirs.last_values.iter().all(|(name, kind)| ours.last_values.get(name) == Some(kind))
+                    && (theirs.longest_window.is_none() || ours.longest_window.is_some())
+            })
+        };
+        self.purchase == other.purchase && other.events.iter().all(keeps)
+    }
+
     /// A number that changes when what has to be kept in the totals changes; the length of a window does not change it,
     /// nor does what starts rules.
     #[must_use]

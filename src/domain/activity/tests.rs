@@ -71,3 +71,20 @@ fn a_window_longer_than_what_is_kept_is_read_from_the_log() {
     assert_eq!(totals.within(Span::days(365), now).count(), 100);
     assert_eq!(totals.sum_within("revenue", Span::days(10), now), Some(Number::from(10)));
 }
+
+#[test]
+fn totals_serve_whoever_asks_for_no_more_than_is_kept() {
+    let all = interest(Some(Span::days(30)));
+    let none = Interest::default();
+    let mut other = interest(Some(Span::days(90)));
+    assert!(all.covers(&none) && all.covers(&interest(None)) && all.covers(&other));
+    assert!(!none.covers(&all) && !interest(None).covers(&all));
+    let mut merged = all.clone();
+    merged.merge(&other);
+    assert_eq!(merged.fingerprint(), all.fingerprint(), "so nothing is rebuilt");
+    other.events.get_mut("Order Completed").unwrap().sums.insert("quantity".into());
+    assert!(!all.covers(&other));
+    other = interest(None);
+    other.purchase.id = "id".into();
+    assert!(!all.covers(&other));
+}

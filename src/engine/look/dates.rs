@@ -19,13 +19,15 @@ pub(super) struct Course {
     yearly: bool,
     /// What hours are counted from, if that is not `at`: the instant itself of a timestamp that comes once.
     instant: Option<Time>,
+    /// The timestamp, if it is one, whatever is counted from it.
+    moment: Option<Time>,
 }
 
 impl Course {
     /// `None` where the rule counts from no date, or the customer lacks it.
     pub(super) fn of(rule: &Rule, customer: &Customer, zone: &TimeZone) -> Option<Self> {
         let Trigger::Date { attribute, at, yearly } = &rule.trigger else { return None };
-        let (date, instant) = match customer.attributes.get(attribute)? {
+        let (date, moment) = match customer.attributes.get(attribute)? {
             Value::Date(date) => (*date, None),
             Value::Time(time) => (calendar::day_of(zone, *time), Some(*time)),
             other => match other.to_kind(ValueType::Date)? {
@@ -34,8 +36,8 @@ impl Course {
             },
         };
         let counts_hours = || rule.steps.iter().any(|step| matches!(step.offset, Offset::Hours(_)));
-        let instant = instant.filter(|_| !yearly && counts_hours());
-        Some(Self { date, at: *at, yearly: *yearly, instant })
+        let moment = moment.filter(|_| !yearly);
+        Some(Self { date, at: *at, yearly: *yearly, instant: moment.filter(|_| counts_hours()), moment })
     }
 
     /// Whether it comes on that day.
@@ -49,6 +51,28 @@ impl Course {
             (Some(own), Some(other)) => own == other,
             _ => active.anchor.is_some_and(|day| self.comes_on(day)),
         }
+    }
+
+    /// Whether what was counted from is this; a rule that came to count hours, or ceased to, counts from the same.
+    fn is_as(&self, anchor: &Anchor) -> bool {
+        match (self.instant, anchor.instant) {
+            (Some(own), Some(other)) => own == other,
+            _ => self.date == anchor.date,
+        }
+    }
+
+    /// Lets an enrollment count from it as the rule does now, in the zone of now.
+    fn settle(&self, active: &mut Active) {
+        if self.instant.is_some() && active.instant == self.instant {
+            active.anchor = Some(self.date);
+        }
+        active.instant = self.instant.or(active.instant);
+    }
+
+    /// The occurrence under which the same passage began if the rule counted otherwise then.
+    fn other_occurrence(&self, dated: Dated) -> Option<String> {
+        let other = if dated.instant.is_some() { None } else { self.moment };
+        self.moment.map(|_| Dated { instant: other, ..dated }.occurrence())
     }
 
     /// Whether an enrollment counts from it as it comes on that day.
@@ -111,15 +135,12 @@ impl<'a> Round<'a> {
             let Some(course) = Course::of(rule, self.customer, self.zone) else { continue };
             let Some(live) = self.live(rule) else { continue };
             let since = match self.customer.watch.anchors.get(&rule.id) {
-                Some(anchor) if anchor.date == course.date && anchor.instant == course.instant => {
-                    anchor.since.max(live)
-                }
+                Some(anchor) if course.is_as(anchor) => anchor.since.max(live),
                 _ => self.now().max(live).max(self.customer.arrived_at),
             };
             // What went on before the rule came to count hours from the instant counts them from it, too.
-            self.watch.active.iter_mut().filter(|one| one.rule == rule.id && course.is_of(one)).for_each(|one| {
-                one.instant = course.instant.or(one.instant);
-            });
+            let goes_on = |one: &&mut Active| one.rule == rule.id && course.is_of(one);
+            self.watch.active.iter_mut().filter(goes_on).for_each(|one| course.settle(one));
             self.resume(rule, course, since);
             let judged = self.take_days(place, rule, course, since);
             let anchor = Anchor { date: course.date, since: judged, instant: course.instant };
@@ -136,6 +157,7 @@ impl<'a> Round<'a> {
         let comes_back = |one: &mut Active| one.rule == rule.id && course.is_of(one);
         let back: Vec<Active> = self.watch.moved.extract_if(.., comes_back).collect();
         for mut one in back {
+            course.settle(&mut one);
             due::pass(&mut one, rule, self.zone, since);
             if due::is_over(&one, rule, self.now())
                 || self.has_left(&one, rule)
@@ -163,7 +185,9 @@ impl<'a> Round<'a> {
                 let occurrence = dated.occurrence();
                 // An edited rule may have come to count from the instant of the same date.
                 let goes_on = self.watch.active.iter().any(|one| one.rule == rule.id && course.is_of_day(one, day));
-                if !goes_on && !self.is_enrolled(rule, &occurrence) {
+                let other = course.other_occurrence(dated);
+                let was = other.is_some_and(|other| self.is_enrolled(rule, &other));
+                if !goes_on && !was && !self.is_enrolled(rule, &occurrence) {
                     let anchor = Some(dated);
                     self.starts.push((place, Start { anchor, ..self.start(rule, Cow::Owned(occurrence)) }));
                 }

@@ -11,6 +11,7 @@ mod wake;
 mod tests;
 
 pub(super) use dates::due_on;
+pub(super) use endings::has_moved;
 pub use wake::after_tick;
 
 use super::enroll::{Case, Start};
@@ -81,6 +82,8 @@ struct Round<'a> {
     members: Vec<(Text, bool)>,
     changes: Vec<EnrollmentChange>,
     given_up: usize,
+    /// How many of the enrollments that the look makes were asked whether they end with it.
+    ended_at_once: usize,
 }
 
 impl<'a> Round<'a> {
@@ -139,6 +142,7 @@ pub fn look(number: CustomerNumber, customer: &Customer, zone: &TimeZone, lookin
         members: Vec::new(),
         changes: Vec::new(),
         given_up: 0,
+        ended_at_once: 0,
     };
     round.wake.at(customer.activity.uncounted_from);
     round.end();

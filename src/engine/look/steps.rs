@@ -25,14 +25,32 @@ impl Round<'_> {
                 let verdict = enter(&start, case, &mut decided);
                 decided.verdicts.push(verdict);
                 fired.push(rule.id.clone());
+                self.end_at_once(&mut decided);
             }
         }
         active.retain(|one| self.looking.rules.get(&one.rule).is_some_and(|rule| !due::is_over(one, rule, self.now())));
-        let before = active.len();
         active.extend(decided.entered.iter().cloned());
         self.watch.active = active;
-        self.end_from(before);
         (decided, fired)
+    }
+
+    /// Ends the enrollment that was made last if its goal came with what started it, before anybody else is kept back by
+    /// the places that its mails had taken under the caps. They are cancelled when their turn comes.
+    fn end_at_once(&mut self, decided: &mut Decided) {
+        if self.ended_at_once == decided.enrollments.len() {
+            return;
+        }
+        self.ended_at_once = decided.enrollments.len();
+        let is_last = |one: &mut Active| {
+            decided.enrollments.last().is_some_and(|last| last.rule == one.rule && last.occurrence == one.occurrence)
+        };
+        let Some(active) = decided.entered.pop_if(is_last) else { return };
+        if let Some(active) = self.end_one(active) {
+            decided.entered.push(active);
+            return;
+        }
+        let made = decided.enrollments.last().map_or(&[][..], |last| &last.deliveries);
+        decided.slots.retain(|slot| !made.contains(&slot.delivery));
     }
 
     /// Makes the deliveries of the steps that fell due since, and notes what came of the enrollment.

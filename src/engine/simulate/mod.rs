@@ -7,11 +7,13 @@
 mod life;
 mod past;
 mod sending;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod timetable;
 
 pub use life::{Detail, Life, Terms};
+pub use steps::steps_due;
 pub use timetable::Timetable;
 
 use super::Verdict;

@@ -3,7 +3,9 @@
 mod customers;
 mod deliveries;
 mod emit;
+mod explain;
 mod import;
+mod infer;
 mod plan;
 mod rules;
 mod simulate;
@@ -15,11 +17,18 @@ pub use customers::{
 };
 pub use deliveries::{Changed, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, Unchanged};
 pub use emit::{EmitRequest, EmitResult, Emitted, EventPlan, EventRule, Given, PlannedDelivery, RuleDecision};
+pub use explain::{ConditionView, ExplainReport, ExplainRequest, GateView, HistoryView, PastDelivery, RuleExplanation};
 pub use import::{ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest, RefusedRow};
-pub use plan::{ChannelCounts, PlanReport, PlanRequest, RulePlan};
+pub use infer::InferReport;
+pub use plan::{
+    BrakeView, ChangeKind, ChannelCounts, Compared, LiveCounts, PlanFile, PlanFiles, PlanReport, PlanRequest,
+    RuleChange, RulePlan, UnderWay,
+};
 pub use rules::{RuleResumed, RuleStanding, RuleView, TickView};
 pub use simulate::{Bound, BrakedDay, DeliveriesOfDay, SimulateReport, SimulateRequest};
-pub use status::{LaneView, NextTick, Paused, Readiness, ReloadReport, ReloadStatus, RulesStatus, Status, StoreStatus};
+pub use status::{
+    LaneView, NextTick, Paused, Readiness, ReloadBy, ReloadReport, ReloadStatus, RulesStatus, Status, StoreStatus,
+};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! The rules and how they stand.
 
 use crate::domain::{Class, Reason, TickCounts, Time};
+use crate::http::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -43,6 +44,9 @@ pub struct RuleView {
     pub next_due: Option<Time>,
     /// What its last tick decided.
     pub last_tick: Option<TickView>,
+    /// The first error that the last reload found in its file, and for which the rule stayed as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
 }
 
 /// A rule that was let go on.

@@ -80,6 +80,30 @@ pub struct NextTick {
     pub rule: String,
 }
 
+/// Who asked for a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReloadBy {
+    /// SIGHUP, as `systemctl reload` sends it.
+    Signal,
+    /// `retaind reload`.
+    Command,
+    /// A file was saved.
+    Watch,
+}
+
+impl ReloadBy {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::Command => "command",
+            Self::Watch => "watch",
+        }
+    }
+}
+
 /// What the last reload came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadStatus {
@@ -87,8 +111,42 @@ pub struct ReloadStatus {
     pub at: Time,
     /// Whether the new files are in use.
     pub ok: bool,
+    /// Who asked for it.
+    #[serde(default = "by_command")]
+    pub by: ReloadBy,
     /// Errors found.
     pub errors: u64,
+    /// Why it was refused, if it was.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// What the files were found to have, errors first; of very many the first hundred.
+    #[serde(default)]
+    pub problems: Vec<Problem>,
+}
+
+/// What an older daemon means that does not say.
+const fn by_command() -> ReloadBy {
+    ReloadBy::Command
+}
+
+impl ReloadStatus {
+    /// The most problems that are kept.
+    pub const MOST_PROBLEMS: usize = 100;
+
+    /// In a few words: `refused, 2 errors; the first in rules/a.yaml:3:5`.
+    #[must_use]
+    pub fn came_to(&self) -> String {
+        if self.ok {
+            return "taken".to_owned();
+        }
+        let errors = if self.errors == 1 { "1 error".to_owned() } else { format!("{} errors", self.errors) };
+        let why = match (self.problems.iter().find(|problem| problem.is_error()), &self.message) {
+            (Some(first), _) => format!("; the first at {}: {}", first.place(), first.message),
+            (None, Some(message)) => format!(": {message}"),
+            (None, None) => String::new(),
+        };
+        format!("refused, {errors}{why}")
+    }
 }
 
 /// What a successful reload brought.

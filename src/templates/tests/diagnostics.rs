@@ -78,7 +78,10 @@ fn what_is_wrong_with_the_head_hides_nothing_else() {
         told("preheader: '{{ nobody }}'\n", "{{ nobody }}\n"),
         here(&["2:1 error[missing-key]", "2:16 error[unknown-name]", "4:4 error[unknown-name]"])
     );
-    assert_eq!(told("a: b: c\n", "{{ nobody }}\n"), here(&["2:5 error[yaml-syntax]", "4:4 error[unknown-name]"]));
+    assert_eq!(
+        told("a: b: c\n", "{{ nobody }}\n"),
+        here(&["2:1 error[unknown-key]", "2:5 error[yaml-syntax]", "4:4 error[unknown-name]"])
+    );
     assert_eq!(told("", "{{ nobody }}\n"), here(&["1:1 error[missing-key]", "3:4 error[unknown-name]"]));
 }
 

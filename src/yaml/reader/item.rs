@@ -89,9 +89,8 @@ impl<'r> Item<'r> {
             _ => format!("`{}` must be {wanted}, not {}", self.name, self.node.noun()),
         };
         let code = if self.node.kind == Kind::Null { "empty-value" } else { "wrong-type" };
-        let mut problem = Diagnostic::error(code, self.place(), message);
-        problem.help = help;
-        self.tell(problem);
+        let help = help.unwrap_or_else(|| how(wanted));
+        self.tell(Diagnostic::error(code, self.place(), message).help(help));
         None
     }
 
@@ -100,7 +99,11 @@ impl<'r> Item<'r> {
     pub fn text(self) -> Option<&'r str> {
         match &self.node.kind {
             Kind::Text(text) if text.trim().is_empty() => {
-                self.error("empty-value", format!("`{}` is empty", self.name));
+                self.error_with_help(
+                    "empty-value",
+                    format!("`{}` is empty", self.name),
+                    "write a text, or remove the key",
+                );
                 None
             }
             Kind::Text(text) => Some(text),
@@ -135,7 +138,8 @@ impl<'r> Item<'r> {
     pub fn integer(self) -> Option<i64> {
         match &self.node.kind {
             Kind::Number(number) => number.to_i64().or_else(|| {
-                self.error("bad-number", format!("`{}` must be a whole number", self.name));
+                let help = "write digits alone, without a fraction, such as 5";
+                self.error_with_help("bad-number", format!("`{}` must be a whole number", self.name), help);
                 None
             }),
             _ => self.wrong("a whole number", self.unquoted()),
@@ -147,7 +151,9 @@ impl<'r> Item<'r> {
     pub fn whole(self) -> Option<u64> {
         let integer = self.integer()?;
         u64::try_from(integer)
-            .map_err(|_| self.error("bad-number", format!("`{}` must not be negative", self.name)))
+            .map_err(|_| {
+                self.error_with_help("bad-number", format!("`{}` must not be negative", self.name), "write 0 or more");
+            })
             .ok()
     }
 
@@ -163,13 +169,16 @@ impl<'r> Item<'r> {
             Kind::Text(text) => match text.trim().parse() {
                 Ok(span) => Some(span),
                 Err(error) => {
-                    self.error("bad-span", format!("`{text}` is {error}"));
+                    let told = error.to_string();
+                    let (what, help) = told.split_once(": ").unwrap_or((&told, "write a unit with it, such as 180d"));
+                    self.error_with_help("bad-span", format!("`{text}` is {what}"), help);
                     None
                 }
             },
             Kind::Number(number) => {
                 let help = format!("write the unit with it, such as {number}d");
-                self.wrong("a number with a unit", Some(help))
+                self.error_with_help("wrong-type", format!("`{}` must be a number with a unit", self.name), help);
+                None
             }
             _ => self.wrong("a number with a unit, such as 180d", None),
         }
@@ -260,6 +269,20 @@ impl<'r> Item<'r> {
     pub fn is_null(self) -> bool {
         self.node.kind == Kind::Null
     }
+}
+
+/// How to write a value of a kind.
+fn how(wanted: &str) -> String {
+    match wanted {
+        "true or false" => "write true or false, without quotes",
+        "a number" => "write a number without quotes, such as 5",
+        "a whole number" => "write digits alone, such as 5",
+        "a number with a unit, such as 180d" => "write a whole number and a unit, such as 30m, 24h, 180d or 2w",
+        "a list" => "write a list: [a, b]",
+        "a map of keys and values" => "write a map: {key: value}",
+        other => return format!("write {other}"),
+    }
+    .to_owned()
 }
 
 /// What to write instead of an unknown word: the nearest of the known ones, or all of them.

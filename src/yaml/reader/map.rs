@@ -1,8 +1,9 @@
 //! A map whose keys are known beforehand.
 
 use super::item::suggestion;
+use super::meant::{example, meant};
 use super::{Item, MAX_PROBLEMS};
-use crate::domain::Diagnostic;
+use crate::domain::{Diagnostic, Place};
 use crate::yaml::{Key, Kind, Node};
 use std::cell::RefCell;
 
@@ -12,11 +13,15 @@ use std::cell::RefCell;
 pub struct Map<'r> {
     item: Item<'r>,
     known: RefCell<Vec<&'static str>>,
+    /// Keys that were noted as missing.
+    missing: RefCell<Vec<&'static str>>,
+    /// Keys of which all was said.
+    passed: RefCell<Vec<&'static str>>,
 }
 
 impl<'r> Map<'r> {
-    pub(super) const fn new(item: Item<'r>) -> Self {
-        Self { item, known: RefCell::new(Vec::new()) }
+    pub(super) fn new(item: Item<'r>) -> Self {
+        Self { item, known: RefCell::new(Vec::new()), missing: RefCell::default(), passed: RefCell::default() }
     }
 
     /// The map as a value.
@@ -34,6 +39,11 @@ impl<'r> Map<'r> {
         if !known.contains(&name) {
             known.push(name);
         }
+    }
+
+    /// Says that keys are known which nobody reads any more, as in a map that was refused as a whole.
+    pub fn pass_over(&self, names: &[&'static str]) {
+        names.iter().for_each(|name| self.learn(name));
     }
 
     /// The value of a key, if the key is there, be it empty; not one that was refused already.
@@ -60,7 +70,7 @@ impl<'r> Map<'r> {
     #[must_use]
     pub fn required(&self, name: &'static str) -> Option<Item<'r>> {
         if !self.has(name) {
-            self.missing(name, None);
+            self.missing(name, Some(&example(name)));
             return None;
         }
         self.optional(name)
@@ -69,13 +79,12 @@ impl<'r> Map<'r> {
     /// Notes that a key is missing, at the first key of the map. Of one that is there and was refused nothing is said.
     pub fn missing(&self, name: &'static str, help: Option<&str>) {
         self.learn(name);
-        if self.has(name) {
+        if self.has(name) || self.item.node().is_partial() {
             return;
         }
+        self.missing.borrow_mut().push(name);
         let reader = self.item.reader();
-        let span = self.entries().first().map_or_else(|| self.item.node().span.clone(), |(key, _)| key.span.clone());
-        let place = reader.document().place(span);
-        let mut problem = Diagnostic::error("missing-key", place, format!("the key `{name}` is missing"));
+        let mut problem = Diagnostic::error("missing-key", self.first_place(), missing_message(name));
         problem.help = help.map(Into::into);
         reader.report(problem);
     }
@@ -86,16 +95,60 @@ impl<'r> Map<'r> {
         self.entries().iter().any(|(key, _)| key.name == name)
     }
 
-    /// Notes every key that nobody asked for.
+    /// Whether a key was likely meant as one of these, though it is written otherwise.
+    #[must_use]
+    pub fn is_meant(&self, names: &[&'static str]) -> bool {
+        self.entries().iter().any(|(key, _)| meant(&key.name, names).is_some())
+    }
+
+    /// Notes keys that a later version will take.
+    pub fn later(&self, names: &[(&'static str, &str)]) {
+        for (name, help) in names {
+            if let Some(item) = self.get(name) {
+                let message = format!("`{name}` is not supported in this version");
+                let problem = Diagnostic::error("not-supported", item.key_place(), message);
+                item.reader().report(problem.help(*help));
+                self.passed.borrow_mut().push(name);
+            }
+            self.known.borrow_mut().retain(|known| known != name);
+        }
+    }
+
+    /// Notes every key that nobody asked for. One that was likely meant as a key that is missing is one problem, not two.
     pub fn close(self) {
         let known = self.known.borrow();
+        #[cfg(test)]
+        super::record::keep(&self, &known);
+        let passed = self.passed.borrow();
         let reader = self.item.reader();
-        let free: Vec<_> = known.iter().copied().filter(|name| !self.has(name)).collect();
-        let unknown = self.entries().iter().filter(|(key, _)| !known.contains(&key.name.as_str()));
+        let mut free: Vec<_> = known.iter().copied().filter(|name| !self.has(name)).collect();
+        let is_unknown = |key: &Key| !known.contains(&key.name.as_str()) && !passed.contains(&key.name.as_str());
+        let unknown = self.entries().iter().filter(|(key, _)| is_unknown(key));
         for (key, _) in unknown.take(MAX_PROBLEMS) {
-            let help = if free.is_empty() { "remove it".into() } else { suggestion(&key.name, free.iter().copied()) };
+            let near = meant(&key.name, &free);
+            let help = match near {
+                Some((name, why)) => {
+                    if self.missing.borrow().contains(&name) {
+                        reader.retract("missing-key", &missing_message(name), &self.first_place());
+                    }
+                    free.retain(|free| *free != name);
+                    format!("did you mean `{name}`?{why}")
+                }
+                None if free.is_empty() => "remove it".into(),
+                None => suggestion(&key.name, free.iter().copied()),
+            };
             let place = reader.document().place(key.span.clone());
             reader.report(Diagnostic::error("unknown-key", place, format!("unknown key `{}`", key.name)).help(help));
         }
     }
+
+    /// Where it is told that a key is missing: at the first key of the map.
+    fn first_place(&self) -> Place {
+        let span = self.entries().first().map_or_else(|| self.item.node().span.clone(), |(key, _)| key.span.clone());
+        self.item.reader().document().place(span)
+    }
+}
+
+fn missing_message(name: &str) -> String {
+    format!("the key `{name}` is missing")
 }

@@ -2,13 +2,18 @@
 
 mod item;
 mod map;
+mod meant;
+#[cfg(test)]
+mod record;
 mod zone;
 
 pub use item::Item;
 pub use map::Map;
+#[cfg(test)]
+pub(crate) use record::{Asked, recorded};
 
 use super::Document;
-use crate::domain::Diagnostic;
+use crate::domain::{Diagnostic, Place};
 use std::cell::RefCell;
 
 /// After so many problems a reader only looks for whether there is an error at all.
@@ -63,6 +68,17 @@ impl<'d> Reader<'d> {
         let is_needed = !self.is_full() || (problem.is_error() && !self.has_errors());
         if is_needed {
             self.found.borrow_mut().push(problem);
+        }
+    }
+
+    /// Takes back what turned out to be said better by another problem.
+    fn retract(&self, code: &str, message: &str, place: &Place) {
+        let mut found = self.found.borrow_mut();
+        let is_meant = |problem: &Diagnostic| {
+            problem.code == code && problem.message == message && problem.place.span == place.span
+        };
+        if let Some(index) = found.iter().position(is_meant) {
+            found.remove(index);
         }
     }
 

@@ -37,9 +37,11 @@ pub(crate) const ROOMS: &[Room] = &[
     pure("rules", &["domain", "calendar", "condition", "yaml"]),
     pure("engine", &["domain", "calendar", "condition", "rules"]),
     pure("templates", &["domain", "calendar", "yaml"]),
+    pure("stories", &["domain", "calendar", "condition", "rules", "engine", "templates", "yaml"]),
     edge("store", &["domain"]),
     edge("channels", &["domain", "telemetry"]),
     edge("schedule", &["clock"]),
+    edge("files", &[]),
     edge("ingest", &["domain"]),
     edge("http", &["domain", "telemetry"]),
     edge(
@@ -72,9 +74,11 @@ pub(crate) const ROOMS: &[Room] = &[
             "rules",
             "engine",
             "templates",
+            "stories",
             "store",
             "channels",
             "schedule",
+            "files",
             "ingest",
             "http",
             "delivery",
@@ -94,6 +98,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "rules",
             "engine",
             "templates",
+            "stories",
             "app",
             "config",
             "http",
@@ -118,6 +123,7 @@ pub(crate) const CRATE_HOMES: &[(&str, &str)] = &[
     ("pulldown_cmark", "templates"),
     ("comfy_table", "cli"),
     ("sd_notify", "app"),
+    ("notify", "files"),
 ];
 
 /// Parts of rooms that only the named rooms may name, besides the room itself: others see the trait.

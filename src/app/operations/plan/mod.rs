@@ -1,6 +1,9 @@
 //! `plan`: whom each rule would reach if its trigger fired at an instant. Changes nothing.
 
+mod changes;
+mod compare;
 mod reach;
+mod under_way;
 
 pub(super) use reach::Seen;
 
@@ -9,13 +12,13 @@ use crate::app::pages::judge_all;
 use crate::app::shared::Shared;
 use crate::app::zones::Zones;
 use crate::calendar;
-use crate::condition::{Facts, Truth};
+use crate::condition::{Facts, Missing, Truth};
 use crate::delivery::{Pauses, World};
 use crate::domain::{
     Class, Customer, Delivery, DeliveryKey, Payload, Reason, RuleState, Span, State, Text, Time, normalized_address,
 };
 use crate::engine::{self, Decided, Firing, Moment, Verdict};
-use crate::http::{Failure, PlanReport, PlanRequest, Result, RulePlan};
+use crate::http::{BrakeView, Failure, PlanReport, PlanRequest, Result, RulePlan, UnderWay};
 use crate::rules::{Rule, Trigger, TriggerZone};
 use crate::store::{StoredCustomer, View};
 use futures_util::{Stream, StreamExt};
@@ -26,12 +29,15 @@ use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::Arc;
+pub(super) use under_way::Watched;
 
 /// Everything that a page is judged with.
 pub(super) struct Judge {
     pub(super) world: Arc<World>,
     pub(super) pauses: Arc<Pauses>,
     pub(super) rules: Vec<Arc<Rule>>,
+    /// Those whose enrollments are looked at: first the rules, in their order, then such as are gone; or none at all.
+    pub(super) watched: Vec<Watched>,
     pub(super) suppressed: HashSet<String>,
     pub(super) key: DeliveryKey,
     pub(super) at: Time,
@@ -44,6 +50,8 @@ pub(super) struct Judge {
 #[derive(Default)]
 pub(super) struct Judged {
     pub(super) plan: RulePlan,
+    /// What was missing where the condition cannot be told.
+    missing: Missing,
     /// Deliveries as the brake counts them: all that would be queued, whatever stops them at sending.
     queued: u64,
     /// Those to whom something would go out if no brake went off.
@@ -59,27 +67,58 @@ struct Reached {
 
 pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanReport> {
     let world = core.world.load_full();
-    let now = core.clock.now();
-    let at = request.at.unwrap_or(now);
+    let scope = Scope::of(core, &request);
+    if let Some(files) = request.files {
+        return compare::plan(core, &world, files, (request.rule.as_deref(), scope)).await;
+    }
     let rules: Vec<Arc<Rule>> = match &request.rule {
         None => world.rules.rules.clone(),
         Some(name) => {
             vec![world.rules.rules.iter().find(|rule| rule.id == *name).cloned().ok_or_else(|| no_rule(&world, name))?]
         }
     };
-    let backtest = at < now.minus(Span::minutes(1));
+    let watched = rules.iter().map(Watched::live).collect();
+    let rules = judged(core, &world, (rules, watched), scope).await?;
+    Ok(PlanReport { at: scope.at, rules, compared: None })
+}
+
+/// For when, and with how much detail.
+#[derive(Clone, Copy)]
+struct Scope {
+    at: Time,
+    backtest: bool,
+    named: bool,
+}
+
+impl Scope {
+    fn of(core: &Shared, request: &PlanRequest) -> Self {
+        let now = core.clock.now();
+        let at = request.at.unwrap_or(now);
+        Self { at, backtest: at < now.minus(Span::minutes(1)), named: request.customers }
+    }
+}
+
+/// What rules come to, and behind them what becomes of the enrollments of those that are watched and gone.
+async fn judged(
+    core: &Shared,
+    world: &Arc<World>,
+    (rules, watched): (Vec<Arc<Rule>>, Vec<Watched>),
+    scope: Scope,
+) -> Result<Vec<RulePlan>> {
+    let Scope { at, backtest, named } = scope;
     let judge = Judge {
         pauses: Arc::clone(&core.pauses),
         suppressed: suppressed(core, at, backtest).await?,
         key: core.store.delivery_key(),
-        named: request.customers,
-        world: Arc::clone(&world),
+        named,
+        world: Arc::clone(world),
         rules: rules.clone(),
+        watched: if backtest { Vec::new() } else { watched },
         at,
         backtest,
     };
     let view = View { interest: Arc::clone(&world.interest), now: at, backtest };
-    let mut totals: Vec<Judged> = rules.iter().map(|rule| empty(&rule.id, request.customers)).collect();
+    let mut totals = judge.empty();
     let wanted = Wanted::by(&rules);
     let store = Arc::clone(&core.store);
     let mut pages: Pin<Box<dyn Stream<Item = _> + Send>> = if wanted.is_nothing() {
@@ -96,24 +135,42 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
     let customers = core.store.stats().await.map_err(failure)?.customers;
     let states: BTreeMap<Text, RuleState> = core.store.rule_states().await.map_err(failure)?.into_iter().collect();
     for (rule, judged) in rules.iter().zip(&mut totals) {
-        let state = states.get(&rule.id).cloned().unwrap_or_default();
-        if brakes(rule, state, judged.queued, customers, (at, backtest)) {
+        let mut state = states.get(&rule.id).cloned().unwrap_or_default();
+        if state.trigger != rule.trigger.text() {
+            // It goes live anew.
+            state.live_since = None;
+        }
+        state.volume.retain(|(then, _)| *then <= at);
+        judged.plan.usual = engine::usual(&state, at);
+        judged.plan.brake = brake_of(rule, &state, judged.queued, customers, (at, backtest));
+        if judged.plan.brake.is_some_and(|brake| brake.goes_off) {
             brake(judged);
         }
     }
-    Ok(PlanReport { at, rules: totals.into_iter().map(|judged| judged.plan).collect() })
+    Ok(totals.into_iter().map(Judged::told).collect())
 }
 
-/// Whether the brake would go off. In a backtest, when a rule went live is ignored, and with it the default brake, which
-/// goes by that; a rule's own `pause_if` holds at all times.
-fn brakes(rule: &Rule, mut state: RuleState, queued: u64, customers: u64, (at, backtest): (Time, bool)) -> bool {
-    // Only what a tick decides waits until it is counted.
+/// The brake, and whether it would go off. In a backtest, when a rule went live is ignored, and with it the default brake,
+/// which goes by that; a rule's own `pause_if` holds at all times.
+fn brake_of(
+    rule: &Rule,
+    state: &RuleState,
+    queued: u64,
+    customers: u64,
+    (at, backtest): (Time, bool),
+) -> Option<BrakeView> {
     let ticks = matches!(rule.trigger, Trigger::Schedule { .. });
-    if queued == 0 || !ticks || backtest && rule.pause_if.is_none() {
-        return false;
+    if rule.pause_if.is_none() && (backtest || !ticks) {
+        return None;
     }
-    state.volume.retain(|(then, _)| *then <= at);
-    engine::over_brake(rule, &state, queued, customers, at)
+    let per = rule.pause_if.map_or(Span::days(1), |pause_if| pause_if.per);
+    Some(BrakeView {
+        limit: engine::limit(rule, state, customers, at),
+        per,
+        before: state.volume.iter().filter(|(then, _)| at.since(*then) < per).map(|(_, count)| *count).sum(),
+        // Only what a tick decides waits until it is counted.
+        goes_off: ticks && queued > 0 && engine::over_brake(rule, state, queued, customers, at),
+    })
 }
 
 /// The brake stops them before any gate that would only put them off.
@@ -161,7 +218,17 @@ fn empty(rule: &str, named: bool) -> Judged {
     Judged { plan, ..Judged::default() }
 }
 
+impl Judged {
+    /// The plan with all that was counted beside it.
+    fn told(mut self) -> RulePlan {
+        self.plan.missing = self.missing.counts();
+        self.plan
+    }
+}
+
 fn add(total: &mut Judged, part: Judged) {
+    total.missing.add(part.missing);
+    under_way::add(&mut total.plan.under_way, part.plan.under_way.as_ref());
     total.queued += part.queued;
     total.reached.count += part.reached.count;
     total.reached.ids.extend(part.reached.ids);
@@ -193,20 +260,27 @@ impl Judge {
     pub(super) fn page(&self, customers: impl Iterator<Item = Seen>) -> Vec<Judged> {
         let paused: Vec<_> = self.rules.iter().map(|rule| self.pauses.rule(&rule.id)).collect();
         let fixed: Vec<_> = self.rules.iter().map(|rule| self.fixed_occurrence(rule)).collect();
-        let mut plans: Vec<Judged> = self.rules.iter().map(|rule| empty(&rule.id, self.named)).collect();
+        let mut plans = self.empty();
         let mut zones = Zones::new(&self.world, self.at);
         for seen in customers {
             if !self.backtest && seen.stored.customer.arrived_at > self.at {
                 continue;
             }
             let local = zones.of(&seen.stored.customer);
+            if !self.watched.is_empty() {
+                self.watch(&seen.stored.customer, &local.zone, &mut plans);
+            }
             // One after the other, with the places that are taken: the rule of the higher priority gets the place under
             // a cap, as when they are decided together.
             let mut customer = Cow::Borrowed(&seen.stored.customer);
             for (((rule, paused), fixed), judged) in self.rules.iter().zip(&paused).zip(&fixed).zip(&mut plans) {
                 if let Some(unknown) = self.passes_by(rule, &customer, &local.zone) {
                     judged.plan.evaluated += 1;
-                    judged.plan.unknown += u64::from(unknown);
+                    if unknown {
+                        judged.plan.unknown += 1;
+                        let facts = Facts { customer: &customer, now: self.at, zone: &local.zone, entry: None };
+                        judged.missing.note(&rule.when, &facts);
+                    }
                     continue;
                 }
                 let here = Local { at: self.at, occurrence: fixed.as_deref().unwrap_or(&local.occurrence) };
@@ -214,10 +288,27 @@ impl Judge {
                 for slot in &decided.slots {
                     customer.to_mut().reserve(*slot);
                 }
+                let unknown = judged.plan.unknown;
                 self.judge(&customer, (rule, &local.zone), &decided, judged);
+                if judged.plan.unknown > unknown {
+                    let entry = seen.entry(rule);
+                    let facts = Facts { customer: &customer, now: self.at, zone: &local.zone, entry: Some(&entry) };
+                    judged.missing.note(&rule.when, &facts);
+                }
             }
         }
         plans
+    }
+
+    /// Nothing counted yet.
+    fn empty(&self) -> Vec<Judged> {
+        let mut empty: Vec<Judged> = self.rules.iter().map(|rule| empty(&rule.id, self.named)).collect();
+        let gone = self.watched.iter().skip(self.rules.len());
+        empty.extend(gone.map(|watched| self::empty(&watched.id, false)));
+        for (judged, _) in empty.iter_mut().zip(&self.watched) {
+            judged.plan.under_way = Some(UnderWay::default());
+        }
+        empty
     }
 
     /// Whether a schedule's condition does not hold, as that of most customers, and then whether it is unknown: most of

@@ -32,6 +32,15 @@ impl Seen {
         Self { stored, earlier: None, events: Vec::new() }
     }
 
+    /// With these events, newest first, or the customer as they were a day before.
+    pub(in crate::app::operations) const fn with(
+        stored: StoredCustomer,
+        earlier: Option<Customer>,
+        events: Vec<Event>,
+    ) -> Self {
+        Self { stored, earlier, events }
+    }
+
     /// Why the rule fires for the customer, each with its occurrence; nothing if its trigger does not mean them.
     pub(super) fn causes(&self, rule: &Rule, set: &RuleSet, zone: &TimeZone, local: &Local<'_>) -> Vec<Fires<'_>> {
         let customer = &self.stored.customer;
@@ -58,6 +67,12 @@ impl Seen {
                 crossed.map(fires).into_iter().collect()
             }
         }
+    }
+
+    /// What the rule's condition is asked with: the event, if one starts it.
+    pub(super) fn entry(&self, rule: &Rule) -> crate::domain::Entry {
+        let named = |event: &&Event| matches!(&rule.trigger, Trigger::Event { name, .. } if event.name == *name);
+        crate::domain::Entry { event: self.events.iter().find(named).cloned(), ..Default::default() }
     }
 
     /// The latest of the events for which the condition holds, or the latest at all.

@@ -3,7 +3,7 @@
 use super::{World, condition, date, dated, days, hours, on, rule, t};
 use crate::domain::{Reason, Span, Value};
 use crate::engine::Verdict;
-use crate::rules::{Rule, Trigger};
+use crate::rules::{Goal, Rule, Trigger};
 
 fn membership() -> Rule {
     Rule { steps: days(&[-30, -7, 0]), ..rule("member", dated("09:00", false)) }
@@ -175,6 +175,71 @@ fn a_rule_that_comes_to_count_hours_begins_no_second_passage() {
     world.at("2026-04-01T00:00:00Z");
     assert_eq!(world.enrollments.len(), 1);
     assert_eq!(world.sent().len(), 3, "{:?}", world.sent());
+}
+
+#[test]
+fn a_rule_that_comes_to_count_otherwise_sends_no_step_again() {
+    let (day, hour) = (
+        || Rule { steps: days(&[0]), ..appointment() },
+        || Rule { steps: vec![super::step("d0", crate::rules::Offset::Hours(2))], ..appointment() },
+    );
+    for (before, after) in [(day(), hour()), (hour(), day())] {
+        let mut world = World::new("UTC", "2026-03-01T00:00:00Z", vec![before]);
+        world.set("seen_at", Value::Time(t("2026-03-10T06:00:00Z")));
+        world.at("2026-03-10T08:30:00Z");
+        world.load(vec![after], Vec::new());
+        world.see();
+        world.at("2026-04-01T00:00:00Z");
+        assert_eq!(world.sent().len(), 1, "{:?}", world.sent());
+    }
+}
+
+#[test]
+fn days_of_a_timestamp_go_with_the_zone() {
+    let trigger = Trigger::Date { attribute: "seen_at".into(), at: "12:00".parse().unwrap(), yearly: false };
+    let rule = Rule { steps: [hours(&[-2]), days(&[1])].concat(), ..rule("seen", trigger) };
+    let mut world = World::new("UTC", "2026-03-01T00:00:00Z", vec![rule]);
+    world.set("seen_at", Value::Time(t("2026-03-10T10:06:00Z")));
+    world.at("2026-03-10T09:00:00Z");
+    world.zone = crate::calendar::zone("Pacific/Kiritimati").unwrap();
+    world.see();
+    world.at("2026-04-01T00:00:00Z");
+    assert_eq!(world.sent(), ["h-2 2026-03-10T08:06:00Z", "d1 2026-03-11T22:00:00Z"]);
+    assert_eq!(world.enrollments.len(), 1);
+}
+
+#[test]
+fn who_renews_has_reached_the_goal_though_the_date_moves_first() {
+    let goal = Goal { event: "Order Completed".into(), within: Span::days(60), value: None };
+    for back in [false, true] {
+        let mut world =
+            World::new("UTC", "2026-01-01T00:00:00Z", vec![Rule { goal: Some(goal.clone()), ..membership() }]);
+        world.set("ends_on", date("2026-03-31"));
+        world.at("2026-03-02T00:00:00Z");
+        world.customer.attributes.insert("ends_on".into(), date("2027-03-31"));
+        world.see();
+        assert_eq!(world.ended(), [("member", Some(Reason::Stopped))]);
+        if back {
+            world.customer.attributes.insert("ends_on".into(), date("2026-03-31"));
+        }
+        world.event("Order Completed", "2026-03-02T00:00:01Z");
+        assert_eq!(world.ended()[1..], [("member", Some(Reason::GoalReached))]);
+        assert!(world.endings[1].2.conversion.is_some() && world.customer.watch.moved.is_empty());
+        world.set("ends_on", date("2026-03-31"));
+        world.at("2026-08-01T00:00:00Z");
+        assert_eq!(world.sent().len(), 1, "nothing comes back");
+    }
+}
+
+#[test]
+fn a_date_that_moves_all_the_time_leaves_no_endless_trace() {
+    let mut world = World::new("UTC", "2026-01-01T00:00:00Z", vec![Rule { steps: days(&[0, 400]), ..membership() }]);
+    for n in 1..200 {
+        let day = crate::calendar::days_after("2026-01-01".parse().unwrap(), n);
+        world.set("ends_on", Value::Date(day));
+        world.until(t("2026-01-01T10:00:00Z").plus(Span::days(n.into())));
+    }
+    assert_eq!((world.enrollments.len(), world.customer.watch.moved.len()), (199, 100));
 }
 
 #[test]

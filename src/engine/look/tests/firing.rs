@@ -1,10 +1,10 @@
 //! What events and crossings start, and what keeps customers out.
 
-use super::{Direction, World, condition, crossing, daily, on, rule, segment, t};
-use crate::domain::{Class, Consent, Reason, Span, Value};
+use super::{Direction, World, condition, crossing, daily, days, on, rule, segment, t};
+use crate::domain::{Class, Consent, Reason, Span, State, Value};
 use crate::engine::Verdict;
 use crate::engine::look::events::MOST_WAITING;
-use crate::rules::{AgainAfter, Rule, Trigger};
+use crate::rules::{AgainAfter, Goal, Rule, Trigger};
 
 const START: &str = "2026-05-01T00:00:00Z";
 
@@ -229,17 +229,73 @@ fn members_of_schedules_come_and_go() {
     assert!(world.members.is_empty(), "the rule is gone");
 }
 
+const MANY: i64 = 1_000;
+
 #[test]
-fn of_more_events_than_may_wait_the_first_start_their_rule() {
+fn of_more_events_than_may_wait_those_that_came_first_start_their_rule() {
+    assert_eq!(usize::try_from(MANY), Ok(MOST_WAITING));
     let mut world = World::new("UTC", START, vec![rule("asks", on("Signed Up", Span::hours(1)))]);
-    for n in 0..i64::try_from(MOST_WAITING).unwrap() + 7 {
-        world.receive("Signed Up", t(START).plus(Span(1 + n)), &[]);
+    for n in 0..MANY + 7 {
+        world.receive("Signed Up", t(START).plus(Span(100 + n)), &[]);
     }
     world.at("2026-05-01T00:30:00Z");
     assert_eq!(world.see().given_up, 7);
+    world.receive("Signed Up", t(START).plus(Span(1)), &[]);
+    assert_eq!(world.see().given_up, 1, "older, but later here");
     assert_eq!(world.customer.watch.pending.len(), MOST_WAITING);
     assert_eq!(world.see().given_up, 0);
     world.at("2026-05-01T03:00:00Z");
     assert_eq!(world.enrollments.len(), MOST_WAITING);
     assert!(world.customer.watch.pending.is_empty());
+}
+
+#[test]
+fn a_rule_for_which_many_wait_keeps_no_other_from_its_events() {
+    let rules = vec![rule("slow", on("Signed Up", Span::days(30))), rule("quick", on("Signed Up", Span::minutes(1)))];
+    let mut world = World::new("UTC", START, rules);
+    for round in 0..2 {
+        for n in 0..MANY {
+            world.receive("Signed Up", world.now.plus(Span(1 + n - MANY)), &[]);
+        }
+        world.see();
+        world.until(t(START).plus(Span::hours(round + 1)));
+    }
+    assert_eq!(world.enrollments.iter().filter(|one| one.rule == "quick").count(), 2 * MOST_WAITING);
+}
+
+#[test]
+fn so_many_enrollments_of_a_rule_go_on_at_once() {
+    let rule = Rule { steps: days(&[0, 7]), ..rule("course", on("Signed Up", Span(0))) };
+    let mut world = World::new("UTC", START, vec![rule]);
+    world.at("2026-05-01T01:00:00Z");
+    for n in 0..MANY + 5 {
+        world.receive("Signed Up", world.now.minus(Span(n)), &[]);
+    }
+    assert_eq!(world.see().given_up, 5);
+    assert_eq!(world.customer.watch.active.len(), MOST_WAITING);
+    world.at("2026-05-10T00:00:00Z");
+    assert_eq!(world.event("Signed Up", "2026-05-10T00:00:00Z").given_up, 0, "there is room again");
+}
+
+#[test]
+fn a_mail_that_its_own_goal_cancels_takes_nobodys_place_under_a_cap() {
+    let goal = Goal { event: "Order Completed".into(), within: Span::days(30), value: None };
+    let first = Rule {
+        class: Class::Marketing,
+        priority: 90,
+        goal: Some(goal),
+        steps: days(&[0, 3]),
+        ..rule("first", on("Signed Up", Span(0)))
+    };
+    let second = Rule { class: Class::Marketing, ..rule("second", on("Order Completed", Span(0))) };
+    let mut world = World::new("UTC", START, vec![first, second]);
+    world.at("2026-05-01T12:00:00Z");
+    world.receive("Signed Up", t("2026-05-01T11:59:58Z"), &[]);
+    world.receive("Order Completed", t("2026-05-01T11:59:59Z"), &[]);
+    world.see();
+    assert_eq!(world.ended(), [("first", Some(Reason::GoalReached))]);
+    let states: Vec<_> = world.deliveries.iter().map(|it| (it.rule.as_str(), it.state)).collect();
+    assert_eq!(states, [("first", State::Queued), ("second", State::Queued)]);
+    assert_eq!(world.customer.slots.len(), 1);
+    assert_eq!(world.customer.watch.stopped("first", "m0"), Some(Reason::GoalReached));
 }

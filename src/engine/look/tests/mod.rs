@@ -54,6 +54,8 @@ fn rule(id: &str, trigger: Trigger) -> Rule {
         id: id.into(),
         file: format!("rules/{id}.yaml").into(),
         line: 1,
+        when_place: Place { file: "rules/x.yaml".into(), text: "".into(), span: 0..0 },
+        document: Arc::default(),
         description: String::new(),
         class: Class::Service,
         topic: None,

@@ -3,7 +3,7 @@
 use super::{Direction, World, condition, crossing, daily, days, on, rule, t};
 use crate::domain::{Delivery, Reason, Span, Value};
 use crate::engine::{Gate, GateInput, gate};
-use crate::rules::{Goal, Rule};
+use crate::rules::{Goal, Rule, Trigger};
 
 const START: &str = "2026-05-01T00:00:00Z";
 
@@ -132,6 +132,42 @@ fn a_goal_that_comes_with_what_started_the_rule_counts_by_the_order_in_which_the
         world.at("2026-08-01T00:00:00Z");
         assert_eq!(world.deliveries.len(), if reached { 1 } else { 3 });
         assert_eq!(world.endings.len(), 1);
+    }
+}
+
+#[test]
+fn one_order_told_of_twice_does_not_reach_the_goal_that_the_next_one_does() {
+    for once_per in [None, Some("order_id".into())] {
+        let trigger = Trigger::Event { name: "Order Completed".into(), delay: Span(0), once_per };
+        let goal = Goal { event: "Order Completed".into(), within: Span::days(30), value: None };
+        let rule = Rule { trigger, goal: Some(goal), ..course() };
+        let mut world = World::new("UTC", START, vec![rule]);
+        world.at("2026-05-02T10:00:05Z");
+        let order = |id: &str| [("order_id", Value::Text(id.into()))];
+        world.receive("Order Completed", t("2026-05-02T10:00:00Z"), &order("a"));
+        world.receive("Order Completed", t("2026-05-02T10:00:01Z"), &order("a"));
+        world.see();
+        world.receive("Order Completed", t("2026-05-02T10:00:02Z"), &order("a"));
+        world.see();
+        assert!(world.endings.is_empty());
+        world.receive("Order Completed", t("2026-05-02T10:00:03Z"), &order("b"));
+        world.see();
+        assert_eq!(world.endings[0].2.reason, Some(Reason::GoalReached));
+        assert_eq!(world.endings[0].2.conversion.as_ref().unwrap().event, "m3");
+    }
+}
+
+#[test]
+fn what_was_under_way_when_somebody_crossed_reaches_the_goal() {
+    for (late, expected) in [(40, Some(Reason::GoalReached)), (80, None)] {
+        let rule = Rule { trigger: crossing(Direction::Enters), ..hoping() };
+        let mut world = World::new("UTC", START, vec![rule]).with_segment("customer.score > 5");
+        world.score(9, "2026-05-02T10:00:00Z");
+        world.at("2026-05-02T10:00:02Z");
+        world.receive("Order Completed", world.now.minus(Span(late * 1000)), &[]);
+        world.see();
+        world.at("2026-08-01T00:00:00Z");
+        assert_eq!(world.ended(), [("course", expected)], "{late} s");
     }
 }
 

@@ -1,0 +1,263 @@
+//! The customer who is explained, with all that is read of them once.
+
+use crate::app::operations::failure;
+use crate::app::operations::plan::{Judge, Judged, Seen};
+use crate::app::shared::Shared;
+use crate::calendar;
+use crate::condition::{Facts, Truth};
+use crate::delivery::World;
+use crate::domain::{
+    Active, Customer, Delivery, DeliveryId, Enrollment, Entry, Event, RuleState, Span, Suppression, Text, Time,
+    normalized_address,
+};
+use crate::engine::{self, Day};
+use crate::http::Result;
+use crate::rules::{Direction, Rule, Segment, Trigger};
+use crate::store::{StoredCustomer, View};
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many of the customer's latest enrollments are looked at.
+const ENROLLMENTS: usize = 200;
+
+/// How many events are read for the history.
+const HISTORY: usize = 20;
+
+/// Events that are read at a time, and how many at most, to find the last of one name.
+const READ: usize = 500;
+const SEARCHED: usize = 10_000;
+
+/// One customer at one instant.
+pub(super) struct Subject<'a> {
+    pub(super) core: &'a Shared,
+    pub(super) world: Arc<World>,
+    pub(super) stored: StoredCustomer,
+    pub(super) zone: TimeZone,
+    pub(super) view: View,
+    /// By rule.
+    pub(super) states: BTreeMap<Text, RuleState>,
+    /// Of the address, if it is suppressed at the instant.
+    pub(super) suppression: Option<Suppression>,
+    /// Those that had begun by then, newest first.
+    pub(super) enrollments: Vec<Enrollment>,
+    /// Those of the enrollments, and those that hold places under the caps.
+    pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
+    /// The latest, newest first.
+    pub(super) events: Vec<Event>,
+}
+
+/// What a rule's trigger means for the customer at the instant.
+pub(super) enum Cause {
+    /// The clock.
+    Clock,
+    /// The last such event.
+    Event(Event),
+    /// There was no such event.
+    NoEvent,
+    /// A date; the occurrences of which steps fall due on the day.
+    Day { occurrences: Vec<String> },
+    /// The customer has no such date.
+    NoDate,
+    /// A border, as it was a day before and is.
+    Border { earlier: Box<Customer>, inside: bool, crossed: bool },
+}
+
+impl<'a> Subject<'a> {
+    pub(super) async fn read(
+        core: &'a Shared,
+        world: Arc<World>,
+        stored: StoredCustomer,
+        view: View,
+    ) -> Result<Subject<'a>> {
+        let store = core.store.as_ref();
+        let mut suppression = None;
+        if let Some(address) = stored.customer.email() {
+            suppression = store.suppression(address).await.map_err(failure)?;
+        }
+        let mut enrollments = store.enrollments(stored.number, ENROLLMENTS).await.map_err(failure)?;
+        enrollments.retain(|enrollment| enrollment.entered_at <= view.now);
+        let slots = stored.customer.slots.iter().map(|slot| slot.delivery);
+        let asked = enrollments.iter().flat_map(|enrollment| enrollment.deliveries.iter().copied()).chain(slots);
+        let mut deliveries = BTreeMap::new();
+        for id in asked {
+            deliveries.extend(store.delivery(id).await.map_err(failure)?.map(|delivery| (id, delivery)));
+        }
+        let until = view.now.plus(Span(1));
+        let events = store.events(stored.number, Some(until), HISTORY).await.map_err(failure)?;
+        let mut zone = world.zone_of(&stored.customer);
+        if zone.iana_name().is_none() {
+            zone = calendar::zone(&world.zone_name).unwrap_or(zone);
+        }
+        let states = store.rule_states().await.map_err(failure)?.into_iter().collect();
+        let suppression = suppression.filter(|suppression| !view.backtest || suppression.at <= view.now);
+        Ok(Self { core, world, stored, zone, view, states, suppression, enrollments, deliveries, events })
+    }
+
+    pub(super) fn at(&self) -> Time {
+        self.view.now
+    }
+
+    pub(super) fn facts<'f>(&'f self, entry: &'f Entry) -> Facts<'f> {
+        Facts { customer: &self.stored.customer, now: self.at(), zone: &self.zone, entry: Some(entry) }
+    }
+
+    /// What the rule's trigger means now.
+    pub(super) async fn cause(&self, rule: &Rule) -> Result<Cause> {
+        match &rule.trigger {
+            Trigger::Schedule { .. } => Ok(Cause::Clock),
+            Trigger::Event { name, .. } => Ok(self.last(name).await?.map_or(Cause::NoEvent, Cause::Event)),
+            Trigger::Date { attribute, .. } if !self.stored.customer.attributes.contains_key(attribute) => {
+                Ok(Cause::NoDate)
+            }
+            Trigger::Date { .. } => {
+                let due = engine::days_due(rule, &self.stored.customer, &self.zone, self.at());
+                Ok(Cause::Day { occurrences: due.iter().map(Day::occurrence).collect() })
+            }
+            Trigger::Crossing { segment, direction } => self.border(segment, *direction).await,
+        }
+    }
+
+    /// The last event of that name up to the instant.
+    async fn last(&self, name: &str) -> Result<Option<Event>> {
+        let mut before = self.at().plus(Span(1));
+        for _ in 0..SEARCHED / READ {
+            let store = &self.core.store;
+            let page = store.events(self.stored.number, Some(before), READ).await.map_err(failure)?;
+            let is_last = page.len() < READ;
+            before = page.last().map_or(before, |event| event.at);
+            if let Some(event) = page.into_iter().find(|event| event.name == name) {
+                return Ok(Some(event));
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn border(&self, name: &str, direction: Direction) -> Result<Cause> {
+        let before = View { now: self.at().minus(Span::days(1)), backtest: true, ..self.view.clone() };
+        let found = self.core.store.customer(&self.stored.customer.id, &before).await.map_err(failure)?;
+        let earlier = found.map_or_else(|| self.stored.customer.clone(), |stored| stored.customer);
+        let inside = |customer: &Customer, now| {
+            self.segment(name).is_some_and(|segment| {
+                let facts = Facts { customer, now, zone: &self.zone, entry: None };
+                segment.when.evaluate(&facts) == Truth::True
+            })
+        };
+        let (was, is) = (inside(&earlier, before.now), inside(&self.stored.customer, self.at()));
+        let crossed = was != is && is == (direction == Direction::Enters);
+        Ok(Cause::Border { earlier: Box::new(earlier), inside: is, crossed })
+    }
+
+    pub(super) fn segment(&self, name: &str) -> Option<&Segment> {
+        self.world.rules.segments.iter().find(|segment| segment.name == *name)
+    }
+
+    /// What an enrollment would begin with.
+    pub(super) fn entry(&self, rule: &Rule, cause: &Cause) -> Entry {
+        let mut entry = cause.begins_with();
+        let values = {
+            let facts = self.facts(&entry);
+            rule.at_entry.iter().filter_map(|path| Some((path.text().into(), path.read(&facts)?))).collect()
+        };
+        entry.values = values;
+        entry
+    }
+
+    /// What the rule alone comes to, as in a plan.
+    pub(super) fn judge(&self, rule: &Arc<Rule>, cause: &Cause) -> Judged {
+        let address = self.stored.customer.email().filter(|_| self.suppression.is_some()).map(normalized_address);
+        let judge = Judge {
+            world: Arc::clone(&self.world),
+            watched: Vec::new(),
+            pauses: Arc::clone(&self.core.pauses),
+            rules: vec![Arc::clone(rule)],
+            suppressed: address.into_iter().collect(),
+            key: self.core.store.delivery_key(),
+            at: self.at(),
+            // Who arrived this very moment is judged, too.
+            backtest: true,
+            named: false,
+        };
+        let stored = self.stored.clone();
+        let seen = match cause {
+            Cause::Event(event) => Seen::with(stored, None, vec![event.clone()]),
+            Cause::Border { earlier, .. } => Seen::with(stored, Some(earlier.as_ref().clone()), Vec::new()),
+            _ => Seen::now(stored),
+        };
+        judge.page(std::iter::once(seen)).pop().unwrap_or_default()
+    }
+
+    /// The enrollment that has begun by what the rule would be judged with, be it the event, the day or the crossing.
+    pub(super) fn begun(&self, rule: &Rule, cause: &Cause) -> Option<&Enrollment> {
+        let mut own = self.enrollments.iter().filter(|one| one.rule == rule.id);
+        match (cause, &rule.trigger) {
+            (Cause::Event(event), Trigger::Event { once_per, .. }) => {
+                let occurrence = self.occurrence(event, once_per.as_ref());
+                own.find(|one| one.occurrence == occurrence)
+            }
+            (Cause::Day { occurrences }, _) if !occurrences.is_empty() => {
+                let is_of =
+                    |day: &String| self.enrollments.iter().any(|one| one.rule == rule.id && one.occurrence == *day);
+                occurrences
+                    .iter()
+                    .all(is_of)
+                    .then(|| own.find(|one| occurrences.contains(&one.occurrence.to_string())))?
+            }
+            (Cause::Border { crossed: true, .. }, _) => {
+                let since = self.at().minus(Span::days(1));
+                own.find(|one| one.entered_at > since)
+            }
+            _ => None,
+        }
+    }
+
+    /// What makes an enrollment by the event unique.
+    fn occurrence(&self, event: &Event, once_per: Option<&Text>) -> String {
+        let value = once_per.and_then(|property| event.properties.get(property)).map(ToString::to_string);
+        let id = event.message_id.as_deref().map(str::to_owned);
+        value.filter(|value| !value.is_empty()).or(id).unwrap_or_else(|| {
+            let fingerprint = event.fingerprint(&self.stored.customer.id);
+            format!("{:032x}", u128::from_be_bytes(fingerprint))
+        })
+    }
+
+    /// Enrollments of the rule that go on, oldest first.
+    pub(super) fn under_way(&self, rule: &Rule) -> Vec<Active> {
+        if !self.view.backtest {
+            let active = &self.stored.customer.watch.active;
+            return active.iter().filter(|active| active.rule == rule.id).cloned().collect();
+        }
+        // What was kept then is not kept any more; what had begun and had not ended tells.
+        let went_on =
+            |one: &&Enrollment| one.rule == rule.id && one.ending.as_ref().is_none_or(|ending| ending.at > self.at());
+        let rebuilt = self.enrollments.iter().rev().filter(went_on).map(|one| self.rebuilt(rule, one));
+        let goes_on = |active: &Active| {
+            let goal = rule.goal.as_ref().is_some_and(|goal| active.entered_at.plus(goal.within) >= self.at());
+            goal || !engine::waiting(rule, active, &self.zone).is_empty()
+        };
+        rebuilt.filter(goes_on).collect()
+    }
+
+    /// An enrollment as it was at the instant: what fell due by then is done.
+    fn rebuilt(&self, rule: &Rule, one: &Enrollment) -> Active {
+        let is_dated = matches!(rule.trigger, Trigger::Date { .. });
+        let mut active = Active {
+            rule: one.rule.clone(),
+            occurrence: one.occurrence.clone(),
+            entered_at: one.entered_at,
+            held_out: one.held_out,
+            anchor: one.occurrence.parse().ok().filter(|_| is_dated),
+            done: Vec::new(),
+            entry: Entry::default(),
+            unsent_until: None,
+            instant: None,
+        };
+        let due = engine::waiting(rule, &active, &self.zone);
+        let done = due.into_iter().filter(|(_, due)| *due <= self.at()).map(|(step, _)| step.id.clone()).collect();
+        active.done = done;
+        active
+    }
+}

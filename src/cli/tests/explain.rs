@@ -1,0 +1,322 @@
+//! Answers of `explain` for a person, made of a real store.
+
+use crate::app::tests::{Plan, Shop};
+use crate::cli::explain::shown;
+use crate::domain::{Arrival, Event, Number, ProfileRow, Span, Time, Value};
+use crate::http::{ExplainReport, ExplainRequest};
+
+const WIN_BACK: &str = "rule: win-back
+description: Bring back good customers who have gone quiet.
+class: marketing
+trigger: {schedule: \"0 10 * * *\", timezone: customer}
+
+when:
+  - orders.count >= 2
+  - days_since(orders.last_at) > 60
+  - none: [customer.wholesale]
+again_after: 180d
+holdout: 10%
+steps:
+  - email: hello
+";
+
+const BIRTHDAY: &str = "rule: birthday
+class: marketing
+trigger: {date: birthday, at: \"09:00\", repeat: yearly}
+when: everyone
+priority: 70
+steps:
+  - {id: birthday, email: hello}
+";
+
+const THANKS: &str = "rule: thanks
+class: service
+trigger: {event: Order Completed, once_per: order_id}
+when:
+  - event.revenue > 300
+  - any: ['customer.tier == \"gold\"', orders.count >= 2]
+steps:
+  - email: hello
+  - {id: later, day: 200, email: hello}
+while: orders.count < 9
+goal: {event: Order Completed, within: 7d}
+";
+
+const VIP: &str = "rule: vip
+class: service
+trigger: {enters: vip}
+when: everyone
+again_after: never
+steps:
+  - email: hello
+";
+
+const QUIET: &str = "rule: quiet
+class: service
+trigger: {enters: quiet}
+when: everyone
+again_after: never
+steps:
+  - email: hello
+";
+
+const SEGMENTS: &str = "vip: {when: orders.count >= 5}
+quiet: {when: days_since(orders.last_at) > 90}
+";
+
+fn t(text: &str) -> Time {
+    text.parse().unwrap()
+}
+
+fn order(at: &str, id: &str, revenue: i64) -> Arrival {
+    let properties = [
+        ("order_id".into(), Value::Text(id.into())),
+        ("revenue".into(), Value::Number(Number::from(revenue))),
+        ("currency".into(), Value::Text("KES".into())),
+    ];
+    let (name, message_id) = ("Order Completed".into(), Some(id.into()));
+    let event = Event { name, at: t(at), received_at: t(at), message_id, properties: properties.into() };
+    Arrival::Event { customer: "wanjiru".into(), event }
+}
+
+fn profile(shop: &Shop, attributes: &[(&str, &str)]) -> Arrival {
+    let value = |text: &str| text.parse().map_or_else(|_| Value::Text(text.into()), Value::Date);
+    let row = ProfileRow {
+        effective_at: Time::MIN,
+        attributes: attributes.iter().map(|(name, text)| ((*name).into(), Some(value(text)))).collect(),
+        consent: [("marketing".into(), true)].into(),
+        source: "sign-up form".into(),
+        received_at: shop.now(),
+    };
+    Arrival::Profile { customer: "wanjiru".into(), row, dated: false, message_id: None }
+}
+
+/// Wanjiru, who signed up on 4 January, ordered twice, and got a wish for her birthday this morning.
+async fn wanjiru(rules: &[(&'static str, &str)]) -> Shop {
+    let rules = rules.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
+    let shop = Shop::new(Plan { start: Some(t("2026-01-04T09:00:00Z")), ..Plan::default() }).await;
+    shop.write("schema.yaml", "customer: {tier: string, birthday: date, wholesale: {type: boolean, default: false}}\n");
+    let rules: Vec<(&str, String)> = rules;
+    for (name, text) in &rules {
+        shop.write(&format!("rules/{name}.yaml"), text);
+    }
+    shop.operations().reload().await.unwrap();
+    let attributes = [
+        ("first_name", "Wanjiru"),
+        ("last_name", "Ngugi"),
+        ("email", "wanjiru@customers.example"),
+        ("timezone", "Africa/Nairobi"),
+        ("birthday", "1990-03-29"),
+    ];
+    shop.pass(Span::hours(1)).await;
+    shop.arrive(vec![profile(&shop, &attributes)]).await;
+    for (at, id, revenue) in [("2026-01-05T09:00:00Z", "o1", 450), ("2026-02-02T09:00:00Z", "o2", 380)] {
+        shop.clock.set(t(at).plus(Span::seconds(5)));
+        shop.arrive(vec![order(at, id, revenue)]).await;
+        shop.settle().await;
+    }
+    shop.clock.set(t("2026-03-29T06:00:00Z"));
+    shop.settle().await;
+    shop.clock.set(t("2026-03-29T08:02:00Z"));
+    shop.settle().await;
+    shop
+}
+
+async fn explained(shop: &Shop, rule: Option<&str>, at: Option<&str>) -> ExplainReport {
+    let request = ExplainRequest { customer: "wanjiru".into(), rule: rule.map(Into::into), at: at.map(t) };
+    let mut report = shop.operations().explain(request).await.unwrap();
+    let folder = format!("{}/", shop.folder().display());
+    for rule in &mut report.rules {
+        rule.file = rule.file.replace(&folder, "");
+    }
+    report
+}
+
+async fn told(shop: &Shop, rule: &str, at: Option<&str>) -> String {
+    shown(&explained(shop, Some(rule), at).await, if at.is_some() { "that day" } else { "today" })
+}
+
+#[tokio::test]
+async fn why_she_did_not_get_it_is_told_line_by_line() {
+    let shop = wanjiru(&[("win-back", WIN_BACK), ("birthday", BIRTHDAY)]).await;
+    insta::assert_snapshot!(told(&shop, "win-back", None).await, @r#"
+    Wanjiru N. (wanjiru) · win-back · Sun 29 Mar 2026, 11:02 Nairobi
+    NO: 1 of 3 lines fails. Due Sat 4 Apr 10:00 if nothing new arrives before.
+      yes  orders.count >= 2                2
+      NO   days_since(orders.last_at) > 60  55: last order 2 Feb
+      yes  none: [customer.wholesale]       false (default, never set)
+    And if all were yes, today: consent yes (4 Jan, sign-up form) · address yes · holdout no · again_after free
+      HELD frequency_cap: "birthday" went out 09:00 today, 1 a day; free Mon 30 Mar 00:00
+    Earlier: 29 Mar birthday sent · 2 Feb order 380 KES · 5 Jan order 450 KES          rules/win-back.yaml:6
+    "#);
+    let report = explained(&shop, Some("win-back"), None).await;
+    let json = serde_json::to_value(&report).unwrap();
+    let rule = &json["rules"][0];
+    assert_eq!((&json["customer"], &json["at"]), (&"wanjiru".into(), &"2026-03-29T08:02:00Z".into()));
+    assert_eq!((&rule["rule"], &rule["decision"]), (&"win-back".into(), &"no_match".into()));
+    assert_eq!((&rule["reasons"], &rule["next_due"]), (&serde_json::json!([]), &"2026-04-04T07:00:00Z".into()));
+    assert_eq!((&rule["condition"]["text"], &rule["condition"]["value"]), (&"all of".into(), &false.into()));
+    let line = &rule["condition"]["children"][1];
+    assert_eq!(
+        line,
+        &serde_json::json!({
+            "text": "days_since(orders.last_at) > 60", "value": false, "detail": "55: last order 2 Feb", "children": [],
+        })
+    );
+    // It comes true.
+    shop.clock.set(t("2026-04-04T06:59:00Z"));
+    shop.settle().await;
+    let before = shop.mails_sent();
+    shop.clock.set(t("2026-04-04T07:00:00Z"));
+    shop.settle().await;
+    assert_eq!(shop.mails_sent(), before + 1);
+}
+
+#[tokio::test]
+async fn every_kind_of_trigger_is_told_in_its_own_words() {
+    let rules = [("thanks", THANKS), ("vip", VIP), ("quiet", QUIET), ("birthday", BIRTHDAY), ("segments", SEGMENTS)];
+    let shop = wanjiru(&rules).await;
+    let report = explained(&shop, None, None).await;
+    insta::assert_snapshot!(shown(&report, "today"), @r#"
+    Wanjiru N. (wanjiru) · Sun 29 Mar 2026, 11:02 Nairobi
+
+    birthday · rules/birthday.yaml:4
+    NO: it is for everyone, but it is held: again_after. Due Mon 29 Mar 2027 09:00 if nothing new arrives before.
+      counted from `birthday` 1990-03-29, at 09:00, every year
+      yes  everyone
+    Beside that, today: consent yes (4 Jan, sign-up form) · address yes
+      HELD again_after: this very day has started it, 09:00 today
+      HELD frequency_cap: "birthday" went out 09:00 today, 1 a day; free Mon 30 Mar 00:00
+
+    quiet · rules/quiet.yaml:4
+    NO: outside `quiet`; only coming in counts. Due Mon 4 May 00:00 if nothing new arrives before.
+      starts with coming in; outside `quiet`
+      yes  everyone
+    And if all were yes, today: consent not asked (class service) · address yes · again_after free
+
+    thanks · rules/thanks.yaml:4
+    NO: both lines hold, but it is held: again_after. Due when `Order Completed` happens.
+      judged with the last `Order Completed`, Mon 2 Feb 12:00
+      yes  event.revenue > 300        380
+      yes  any:                       1 of 2 holds, 1 unknown
+      ?      customer.tier == "gold"  customer.tier was never set
+      yes    orders.count >= 2        2
+      yes  while: orders.count < 9    2
+    Under way since 2 Feb · later due Fri 21 Aug 12:00:05
+    Beside that, today: consent not asked (class service) · address yes
+      HELD again_after: this very event has started it, 2 Feb
+
+    vip · rules/vip.yaml:4
+    NO: outside `vip`; only coming in counts. Due when the customer comes into `vip`.
+      starts with coming in; outside `vip`
+      yes  everyone
+    And if all were yes, today: consent not asked (class service) · address yes · again_after free
+
+    Earlier: 29 Mar birthday sent · 2 Feb thanks/hello sent · 2 Feb order 380 KES · 5 Jan order 450 KES
+    "#);
+    // By time alone: 90 whole days after 2 February is 4 May.
+    shop.clock.set(t("2026-05-03T20:59:00Z"));
+    shop.settle().await;
+    let before = shop.mails_sent();
+    shop.clock.set(t("2026-05-03T21:00:00Z"));
+    shop.settle().await;
+    assert_eq!(shop.mails_sent(), before + 1);
+    insta::assert_snapshot!(told(&shop, "quiet", None).await, @r"
+    Wanjiru N. (wanjiru) · quiet · Mon 4 May 2026, 00:00 Nairobi
+    NO: it is for everyone, but it is held: again_after. Due when the customer comes into `quiet`.
+      starts with coming in; inside `quiet`, crossed within the last 24 hours
+      yes  everyone
+    Beside that, today: consent not asked (class service) · address yes
+      HELD again_after: this very crossing has started it, 00:00 today
+    Earlier: 4 May quiet/hello sent · 29 Mar birthday sent · 2 Feb order 380 KES · 5 Jan order 450 KES          rules/quiet.yaml:4
+    ");
+}
+
+#[tokio::test]
+async fn a_past_instant_knows_nothing_of_what_came_later() {
+    let shop = wanjiru(&[("win-back", WIN_BACK), ("birthday", BIRTHDAY)]).await;
+    insta::assert_snapshot!(told(&shop, "win-back", Some("2026-01-20T08:00:00Z")).await, @r"
+    Wanjiru N. (wanjiru) · win-back · Tue 20 Jan 2026, 11:00 Nairobi
+    NO: 2 of 3 lines fail. Not due within 400 days if nothing new arrives.
+      NO   orders.count >= 2                1
+      NO   days_since(orders.last_at) > 60  15: last order 5 Jan
+      yes  none: [customer.wholesale]       false (default, never set)
+    And if all were yes, that day: consent yes (4 Jan, sign-up form) · address yes · holdout no · again_after free
+    Earlier: 5 Jan order 450 KES          rules/win-back.yaml:6
+    ");
+    insta::assert_snapshot!(told(&shop, "birthday", Some("2026-06-01T18:00:00Z")).await, @r"
+    Wanjiru N. (wanjiru) · birthday · Mon 1 Jun 2026, 21:00 Nairobi
+    NO: nothing of it falls due on 1 Jun. Due Mon 29 Mar 2027 09:00 if nothing new arrives before.
+      counted from `birthday` 1990-03-29, at 09:00, every year
+      yes  everyone
+    And if all were yes, that day: consent yes (4 Jan, sign-up form) · address yes · again_after free (last 29 Mar)
+      HELD quiet_hours: mail goes out from Tue 2 Jun 08:00 on
+    Earlier: 29 Mar birthday sent · 2 Feb order 380 KES · 5 Jan order 450 KES          rules/birthday.yaml:4
+    ");
+    let then = explained(&shop, Some("win-back"), Some("2026-03-28T08:00:00Z")).await;
+    assert!(then.history.iter().all(|line| line.delivery.is_none()), "the wish was not sent yet: {:?}", then.history);
+    assert!(then.rules[0].gates.iter().all(|gate| gate.open));
+}
+
+#[tokio::test]
+async fn what_holds_a_customer_who_matches_is_told_with_its_end() {
+    let rules = [
+        ("win-back", WIN_BACK.replace("> 60", "> 10")),
+        ("birthday", BIRTHDAY.to_owned()),
+        ("segments", SEGMENTS.to_owned()),
+    ];
+    let rules: Vec<(&'static str, &str)> = rules.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let shop = wanjiru(&rules).await;
+    // It went out in February, and a birthday mail this morning.
+    insta::assert_snapshot!(told(&shop, "win-back", None).await, @r#"
+    Wanjiru N. (wanjiru) · win-back · Sun 29 Mar 2026, 11:02 Nairobi
+    NO: all 3 lines hold, but it is held: again_after. Due Fri 25 Sep 10:00 if nothing new arrives before.
+      yes  orders.count >= 2                2
+      yes  days_since(orders.last_at) > 10  55: last order 2 Feb
+      yes  none: [customer.wholesale]       false (default, never set)
+    Beside that, today: consent yes (4 Jan, sign-up form) · address yes · holdout no
+      HELD again_after: entered 29 Mar, 180d must pass; free Fri 25 Sep 10:00
+      HELD frequency_cap: "birthday" went out 09:00 today, 1 a day; free Mon 30 Mar 00:00
+    Earlier: 29 Mar win-back/hello suppressed (frequency_cap) · 29 Mar birthday sent · 2 Feb order 380 KES · 5 Jan order 450 KES          rules/win-back.yaml:6
+    "#);
+    shop.operations().pause_rule("win-back").await.unwrap();
+    let row = profile(&shop, &[("email", "")]);
+    shop.arrive(vec![row]).await;
+    shop.settle().await;
+    insta::assert_snapshot!(told(&shop, "win-back", Some("2026-12-01T20:00:00Z")).await, @r"
+    Wanjiru N. (wanjiru) · win-back · Tue 1 Dec 2026, 23:00 Nairobi
+    NO: all 3 lines hold, but it is held: paused. Not due while it is paused.
+      yes  orders.count >= 2                2
+      yes  days_since(orders.last_at) > 10  302: last order 2 Feb
+      yes  none: [customer.wholesale]       false (default, never set)
+    Beside that, that day: consent yes (4 Jan, sign-up form) · holdout no · again_after free (last 29 Mar)
+      HELD paused: paused since Sun 29 Mar 11:02; goes on with `retaind rules resume win-back`
+      HELD address: none
+      HELD quiet_hours: mail goes out from Wed 2 Dec 08:00 on
+    Earlier: 29 Mar win-back/hello suppressed (frequency_cap) · 29 Mar birthday sent · 2 Feb order 380 KES · 5 Jan order 450 KES          rules/win-back.yaml:6
+    ");
+}
+
+#[tokio::test]
+async fn who_is_not_there_is_told_with_whom_may_be_meant() {
+    let shop = wanjiru(&[("win-back", WIN_BACK)]).await;
+    let refused = |customer: &str, rule: Option<&str>| {
+        let request = ExplainRequest { customer: customer.into(), rule: rule.map(Into::into), at: None };
+        let operations = shop.operations();
+        async move { operations.explain(request).await.unwrap_err() }
+    };
+    for (customer, rule, message, cause) in [
+        ("wanjiro", None, "no customer \"wanjiro\"", "did you mean \"wanjiru\"?"),
+        (
+            "Wanjiru@Customers.example",
+            None,
+            "no customer \"Wanjiru@Customers.example\"",
+            "it is the address of \"wanjiru\"; customers are named by id",
+        ),
+        ("wanjiru", Some("winback"), "no rule \"winback\"", "did you mean \"win-back\"?"),
+    ] {
+        let failure = refused(customer, rule).await;
+        assert_eq!((failure.message.as_str(), failure.causes.as_slice()), (message, &[cause.to_owned()][..]));
+        assert_eq!(failure.kind.exit_code(), 1);
+    }
+}
