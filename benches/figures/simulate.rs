@@ -10,6 +10,7 @@ use retaind::domain::{Span, Time};
 use retaind::http::{Bound, SimulateRequest};
 use retaind::store::sled::OpenMode;
 use std::path::Path;
+use std::time::Duration;
 
 const YEAR: Span = Span::days(365);
 /// What a year of 100,000 customers may take on two cores.
@@ -66,9 +67,20 @@ fn lead(project: &Project, from: Time) -> anyhow::Result<Led> {
     Ok(Led { seconds, cpu, deliveries: report.total })
 }
 
+/// A thread of the store that is just ending may still hold the folder.
+fn opened(store: &Path) -> anyhow::Result<Bare> {
+    for _ in 0..50 {
+        match Bare::open(store) {
+            Err(_) => std::thread::sleep(Duration::from_millis(100)),
+            bare => return bare,
+        }
+    }
+    Bare::open(store)
+}
+
 /// Reads records, events, profile rows and enrollments.
 fn scan(store: &Path, customers: u64) -> anyhow::Result<f64> {
-    let bare = Bare::open(store)?;
+    let bare = opened(store)?;
     let mut seconds = 0.0;
     for kind in *b"cepl" {
         seconds += bare.scan(kind, 1..=customers + 1)?.1;
