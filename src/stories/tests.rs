@@ -204,7 +204,8 @@ fn what_does_not_come_is_told_with_the_lines_that_kept_it_back_and_when_it_came(
     let story = "  - {day: 88, gets: win-back}\n  - {day: 89, gets: nothing}\n";
     let failures =
         Project::new().failures("rule: win-back\ncustomer: {wholesale: true}", &format!("{TWO_ORDERS}{story}"));
-    let why = "10:00 days_since(orders.last_at) > 60 is false: 60: last order 2 Feb / 10:00 customer.wholesale is true: true";
+    let why =
+        "10:00 days_since(orders.last_at) > 60 is false: 60: last order 2 Feb / 10:00 customer.wholesale is true: true";
     assert_eq!(failures, [format!("8 day 88, Fri 3 Apr 2026: win-back | nothing / {why}")]);
     let failures = Project::new().failures("rule: win-back", &format!("{TWO_ORDERS}{story}"));
     let came = "it went out on day 89, Sat 4 Apr 2026, 10:00";
@@ -217,7 +218,8 @@ fn what_does_not_come_is_told_with_the_lines_that_kept_it_back_and_when_it_came(
 fn a_reason_that_is_none_fails_with_its_value() {
     let story = "  - {day: 50, gets: nothing, because: orders.count >= 2}\n";
     let failures = Project::new().failures("rule: win-back", &format!("{TWO_ORDERS}{story}"));
-    let why = "at 10:00 orders.count >= 2 is true: 2 / 10:00 days_since(orders.last_at) > 60 is false: 22: last order 2 Feb";
+    let why =
+        "at 10:00 orders.count >= 2 is true: 2 / 10:00 days_since(orders.last_at) > 60 is false: 22: last order 2 Feb";
     let expected = "nothing, because orders.count >= 2 | nothing, but not because of that";
     assert_eq!(failures, [format!("7 day 50, Tue 24 Feb 2026: {expected} / {why}")]);
 }

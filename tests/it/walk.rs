@@ -25,7 +25,8 @@ fn steps(document: &str) -> Vec<Step> {
             file = line.strip_prefix('`').and_then(|rest| rest.split_once('`')).map(|(name, _)| name.to_owned());
             continue;
         };
-        let block: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| !line.starts_with("```")).collect();
+        let block: Vec<&str> =
+            lines.by_ref().map(|(_, line)| line).take_while(|line| !line.starts_with("```")).collect();
         match (file.take(), kind) {
             (_, "console") => steps.extend(commands(number + 2, &block)),
             (Some(file), _) => steps.push(Step::Writes { file, text: block.join("\n") + "\n" }),
