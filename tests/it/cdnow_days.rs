@@ -219,3 +219,42 @@ fn simulate_counts_on_each_day_what_going_through_the_days_one_by_one_counts() {
     let of_offer = |(key, count): (&(String, String, String), &u64)| (key.1 == "offer").then(|| (key.clone(), *count));
     assert_eq!(one, expected.iter().filter_map(of_offer).collect());
 }
+
+#[test]
+fn explain_says_of_ten_buyers_what_the_log_says() {
+    let Some((log, tool)) = cdnow::inputs() else {
+        skipped("explain on real purchases", "RETAIND_CDNOW_LOG and RETAIND_CDNOW_TOOL are not both set");
+        return;
+    };
+    let buyers = cdnow::read_log(&std::fs::read_to_string(&log).expect("the log can be read"));
+    let project = project(&log, &tool);
+    let (mut yes, mut no) = (0, 0);
+    for (id, buyer) in buyers.iter().filter(|(_, buyer)| buyer.purchases.len() > 1).step_by(97).take(10) {
+        for at in ["1997-08-20T17:00:00Z", "1998-04-15T02:30:00Z"] {
+            let answer = project.json(&["explain", id, "--rule", "gone-quiet", "--at", at]);
+            let now: Timestamp = at.parse().expect("an instant");
+            let zone = buyer.zone.unwrap_or(BUSINESS_ZONE);
+            let (count, quiet) = (buyer.until(now).count(), buyer.days_quiet(now, zone));
+            let told = &answer["rules"][0];
+            let lines = told["condition"]["children"].as_array().expect("two lines");
+            assert_eq!(lines[0]["value"], count >= 2, "{id} {at}: {count} purchases, {told:#}");
+            assert_eq!(lines[0]["detail"], count.to_string(), "{id} {at}");
+            assert_eq!(lines[1]["value"].as_bool(), quiet.map(|days| days > 60), "{id} {at}: {quiet:?}, {told:#}");
+            if let Some(days) = quiet {
+                let detail = lines[1]["detail"].as_str().unwrap_or_default();
+                assert!(detail.starts_with(&format!("{days}: last order ")), "{id} {at}: {days} days, {detail}");
+            }
+            let matches = count >= 2 && quiet.is_some_and(|days| days > 60);
+            assert_eq!(told["decision"], if matches { "fire" } else { "no_match" }, "{id} {at}");
+            let orders = answer["history"].as_array().expect("a list").iter().filter(|line| line["event"].is_string());
+            let told: Vec<&str> = orders.filter_map(|line| line["at"].as_str()).collect();
+            let latest: Vec<String> =
+                buyer.until(now).rev().take(told.len()).map(|purchase| purchase.at.to_string()).collect();
+            assert_eq!(told, latest, "{id} {at}");
+            assert!(told.len() >= count.min(3), "{id} {at}: {told:?}");
+            *if matches { &mut yes } else { &mut no } += 1;
+        }
+    }
+    assert_eq!(yes + no, 20);
+    assert!(yes > 2 && no > 2, "{yes} yes, {no} no: nothing is shown");
+}

@@ -84,3 +84,9 @@ endpoints:
     project.write("retaind.yaml", settings).write("schema.yaml", &schema.expect("the packaged schema is there"));
     project.run(&["check"]).exits(0);
 }
+
+#[test]
+fn the_tutorial_goes_as_it_says() {
+    let typed = crate::walk::through("docs/TUTORIAL.md", &Project::new());
+    assert!(typed > 20, "{typed} commands");
+}

@@ -15,20 +15,21 @@ use std::path::Path;
 /// What is read of a file of one kind, and what is wrong with it.
 fn read(kind: Kind, text: &str) -> (Vec<Asked>, Vec<Diagnostic>) {
     let bytes = text.as_bytes();
-    let settings = |bytes| read_settings(Path::new("retaind.yaml"), bytes, Path::new("."));
-    let of_nothing = settings(b"business: {name: A}\n").0.unwrap();
+    let settings = |file, bytes| read_settings(Path::new(file), bytes, Path::new("."));
+    let of_nothing = settings("retaind.yaml", b"business: {name: A}\n").0.unwrap();
     let tested = compile("rules/a.yaml", RULES[0].as_bytes()).0;
     let mut problems = Vec::new();
     let asked = recorded(|| {
         problems = match kind {
-            Kind::Settings => settings(bytes).1,
-            Kind::Schema => read_schema(Path::new("schema.yaml"), bytes, &of_nothing).1,
-            Kind::Rule => compile("rules/a.yaml", bytes).1,
-            Kind::Segments => compile("rules/segments.yaml", bytes).1,
+            Kind::Settings => settings("recorded/retaind.yaml", bytes).1,
+            Kind::Schema => read_schema(Path::new("recorded/schema.yaml"), bytes, &of_nothing).1,
+            Kind::Rule => compile("recorded/a.yaml", bytes).1,
+            Kind::Segments => compile("recorded/segments.yaml", bytes).1,
             Kind::Test => {
                 let names =
                     stories::Names { rules: &tested, ids: &["a".to_owned()].into(), schema: &Schema::default() };
-                stories::read(&SourceFile { path: "rules/a.test.yaml".into(), content: Ok(bytes.to_vec()) }, &names).1
+                stories::read(&SourceFile { path: "recorded/a.test.yaml".into(), content: Ok(bytes.to_vec()) }, &names)
+                    .1
             }
         }
     });

@@ -2,7 +2,7 @@
 
 use super::{Item, Map};
 use crate::yaml::{Kind, Node};
-use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
 
 /// A map that was read: where it stands, and the keys that were asked for.
 #[derive(Debug, Clone)]
@@ -13,25 +13,30 @@ pub(crate) struct Asked {
     pub(crate) keys: Vec<&'static str>,
 }
 
-thread_local! {
-    static ASKED: RefCell<Option<Vec<Asked>>> = const { RefCell::new(None) };
-}
+/// The folder of files whose reading is recorded. Rules are read on a thread of their own, beside whatever other tests read.
+const FOLDER: &str = "recorded";
 
-/// Every map that `work` reads on this thread.
+static ASKED: Mutex<Vec<Asked>> = Mutex::new(Vec::new());
+
+/// Every map that `work` reads of files in the folder `recorded`. One after another.
 pub(crate) fn recorded(work: impl FnOnce()) -> Vec<Asked> {
-    ASKED.with_borrow_mut(|asked| *asked = Some(Vec::new()));
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    ASKED.lock().unwrap_or_else(PoisonError::into_inner).clear();
     work();
-    ASKED.with_borrow_mut(Option::take).unwrap_or_default()
+    std::mem::take(&mut ASKED.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Keeps what was asked of a map.
 pub(super) fn keep(map: &Map<'_>, keys: &[&'static str]) {
-    let path = || path_to(&map.item().reader().document().root, map.item());
-    ASKED.with_borrow_mut(|asked| {
-        if let (Some(asked), Some(path)) = (asked, path()) {
-            asked.push(Asked { path, keys: keys.to_vec() });
-        }
-    });
+    let document = map.item().reader().document();
+    if !document.file.starts_with(FOLDER) {
+        return;
+    }
+    if let Some(path) = path_to(&document.root, map.item()) {
+        let asked = Asked { path, keys: keys.to_vec() };
+        ASKED.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+    }
 }
 
 fn path_to(from: &Node, item: Item<'_>) -> Option<Vec<Option<String>>> {
