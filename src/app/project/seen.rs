@@ -59,7 +59,9 @@ mod tests {
     #[test]
     fn a_change_of_any_file_that_is_read_is_seen_and_a_change_back_too() {
         let dir = tempfile::tempdir().unwrap();
-        FILES.iter().for_each(|(file, text)| write(dir.path(), file, text));
+        for (file, text) in &FILES {
+            write(dir.path(), file, text);
+        }
         let seen = load(&dir.path().join("retaind.yaml")).seen;
         assert!(seen.is_current());
         for (file, text) in FILES {
@@ -97,7 +99,9 @@ mod tests {
     #[test]
     fn what_is_no_part_of_the_project_is_not_looked_at() {
         let dir = tempfile::tempdir().unwrap();
-        FILES.iter().for_each(|(file, text)| write(dir.path(), file, text));
+        for (file, text) in &FILES {
+            write(dir.path(), file, text);
+        }
         let seen = load(&dir.path().join("retaind.yaml")).seen;
         for file in ["README.md", "data/db", "rules/.a.yaml.swp", "rules/a.yaml~", "outbox/1.eml"] {
             write(dir.path(), file, "x");
