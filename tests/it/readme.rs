@@ -36,6 +36,8 @@ fn the_readmes_project_passes_and_its_plan_is_as_told() {
     project.run(&["import", "customers", "customers.csv"]).exits(0);
     project.run(&["import", "events", "events.ndjson"]).exits(0);
     project.run(&["plan", "--customers"]).exits(0);
+    let why = project.run(&["explain", "c3"]).exits(0);
+    assert!(why.out.contains("no_consent"), "{}", why.out);
     let plan = project.json(&["plan", "--customers"]);
     let rule = &plan["rules"][0];
     assert_eq!(rule["customers"], serde_json::json!(["c1", "c3"]), "{plan:#}");
