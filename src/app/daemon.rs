@@ -52,16 +52,17 @@ pub(crate) async fn start(
     if found > 0 {
         tracing::warn!(deliveries = found, "were being sent when the last process ended; they are uncertain");
     }
-    let world = build::world(&project)?;
+    let mut world = build::world(&project)?;
     let (keys, rate) = build::write_keys(&project)?;
     let poster = Poster::new(PosterSettings::default()).context("webhooks cannot be sent")?;
     let live = live::go_live(store.as_ref(), &world, now).await.context("the rules could not go live")?;
+    live.tell(&mut world.rules);
     let world = Arc::new(ArcSwap::from_pointee(world));
     let pauses = Arc::new(Pauses::default());
     let worker = Worker::new(Arc::clone(&store), Arc::clone(&world), Arc::clone(&pauses), Arc::clone(&clock), poster);
     let daemon = DaemonParts {
         worker: worker.clone(),
-        bell: Bell::new(now, live),
+        bell: Bell::new(now, live.since),
         started_at: now,
         replan: Arc::new(Replan::default()),
         looked_at: watch::Sender::new(Time::MIN),

@@ -173,10 +173,11 @@ struct Ready {
 }
 
 /// Makes new rules go live, before anything that arrives is kept for them: what it starts depends on that.
-async fn live(core: &Shared, new: New) -> Result<Ready> {
+async fn live(core: &Shared, mut new: New) -> Result<Ready> {
     let _editing = core.pauses.editing().await;
     let live = live::go_live(core.store.as_ref(), &new.world, core.clock.now()).await.map_err(operations::failure)?;
-    Ok(Ready { new, live })
+    live.tell(&mut new.world.rules);
+    Ok(Ready { new, live: live.since })
 }
 
 /// Tells what was found: the log, `status`, the metrics.

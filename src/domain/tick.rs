@@ -106,6 +106,10 @@ pub struct RuleState {
     /// What was decided by the last complete tick.
     #[n(5)]
     pub last_tick: Option<(Time, TickCounts)>,
+    /// By step, since when the rule has it.
+    #[n(6)]
+    #[cbor(with = "super::value::sparse", has_nil)]
+    pub steps: BTreeMap<Text, Time>,
 }
 
 /// One customer's passage through one rule.

@@ -28,7 +28,7 @@ pub use meaning::without_blanks;
 
 use crate::calendar::Cron;
 use crate::condition::{Path, Predicate};
-use crate::domain::{Class, Interest, Place, Schema, Span, Text};
+use crate::domain::{Class, Interest, Place, Schema, Span, Text, Time};
 use crate::yaml;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,6 +85,19 @@ impl RuleSet {
         let rules: Vec<Arc<Rule>> = self.rules.iter().filter(|rule| keep(&rule.id)).cloned().collect();
         let interest = compile::interest(&rules, &self.segments, &self.interest.purchase);
         Self { rules, segments: self.segments.clone(), interest }
+    }
+
+    /// Notes of each step since when its rule has it, which only who keeps what was live before can say.
+    pub fn keep_since(&mut self, since: impl Fn(&str, &str) -> Time) {
+        for rule in &mut self.rules {
+            let all: Vec<Time> = rule.steps.iter().map(|step| since(&rule.id, &step.id)).collect();
+            if all.iter().zip(&rule.steps).all(|(since, step)| *since == step.since) {
+                continue;
+            }
+            for (step, since) in Arc::make_mut(rule).steps.iter_mut().zip(all) {
+                step.since = since;
+            }
+        }
     }
 
     /// Notes of each step whether what it sends names `event.…`, which only who has read the templates can say.
@@ -288,6 +301,9 @@ pub struct Step {
     pub action: Action,
     /// Whether what it sends names `event.…`, so that its deliveries keep the event. False until [`RuleSet::keep_events`].
     pub names_event: bool,
+    /// Since when the rule has it: in enrollments that began before, what would have fallen due by then is past. Since
+    /// always, until [`RuleSet::keep_since`].
+    pub since: Time,
 }
 
 /// What a step sends.

@@ -4,7 +4,7 @@ use super::offset::Offsets;
 use super::rule::{a_map, positive_span};
 use super::{Action, Names, Step, when};
 use crate::condition::Scope;
-use crate::domain::{Diagnostic, EXPIRES_AFTER, nearest};
+use crate::domain::{Diagnostic, EXPIRES_AFTER, Time, nearest};
 use crate::yaml::{Document, Item, Map, Node};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -100,7 +100,15 @@ fn step(map: Map<'_>, around: &Around<'_>, offsets: &mut Offsets) -> Option<Step
         None => None,
     };
     let id = id.unwrap_or(Some(by_itself))?;
-    Some(Step { id: id.into(), offset: offset?, when: condition, expires: expires?, action, names_event: false })
+    Some(Step {
+        id: id.into(),
+        offset: offset?,
+        when: condition,
+        expires: expires?,
+        action,
+        names_event: false,
+        since: Time::MIN,
+    })
 }
 
 fn step_id(item: Item<'_>) -> Option<String> {

@@ -267,6 +267,28 @@ async fn a_rule_that_is_reloaded_acts_on_what_comes_after_it_and_not_on_what_was
 }
 
 #[tokio::test]
+async fn a_step_that_gets_another_name_is_not_sent_again_to_those_who_had_it() {
+    let rule = format!("{THANKS}- {{id: later, day: 3, webhook: {{to: crm, type: order.again, data: {{}}}}}}\n");
+    let shop = shop("thanks", &rule).await;
+    buys(&shop, "1").await;
+    shop.settle().await;
+    shop.pass(Span::minutes(1)).await;
+    shop.edit("rules/thanks.yaml", "order.thanks", "order.gratitude");
+    shop.operations().reload().await.unwrap();
+    shop.settle().await;
+    assert_eq!(shop.hooks.count(), 1);
+    shop.pass(Span::minutes(1)).await;
+    buys(&shop, "2").await;
+    shop.settle().await;
+    shop.pass(Span::days(4)).await;
+    shop.settle().await;
+    let mut told: Vec<String> = shop.hooks.calls().into_iter().map(|call| call.body).collect();
+    told.sort();
+    let of = |kind: &str| told.iter().filter(|body| body.contains(kind)).count();
+    assert_eq!((of("order.thanks"), of("order.gratitude"), of("order.again"), told.len()), (1, 1, 2, 4), "{told:#?}");
+}
+
+#[tokio::test]
 async fn a_tick_looks_at_members_alone() {
     let shop = Shop::with(CALL).await;
     shop.customer("ana").await;

@@ -58,6 +58,10 @@ impl Round<'_> {
         let Some(base) = Base::of(active, rule) else { return };
         let before = decided.deliveries.len();
         for (step, due) in rule.steps.iter().zip(due::instants(rule, base, self.zone)) {
+            if step.since > active.entered_at && due <= step.since && !active.done.contains(&step.id) {
+                // Somebody wrote it, or gave it another name, when its time had passed already.
+                active.done.push(step.id.clone());
+            }
             if due <= self.now() && !active.done.contains(&step.id) {
                 fall_due(&Asked { rule, step, due, asking: Asking::Later }, active, case, decided);
             }

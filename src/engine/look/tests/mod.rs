@@ -75,7 +75,7 @@ fn rule(id: &str, trigger: Trigger) -> Rule {
 fn step(id: &str, offset: Offset) -> Step {
     let place = Place { file: "rules/x.yaml".into(), text: "".into(), span: 0..0 };
     let action = Action::Email { template: id.into(), place };
-    Step { id: id.into(), offset, when: None, expires: Span::days(3), action, names_event: false }
+    Step { id: id.into(), offset, when: None, expires: Span::days(3), action, names_event: false, since: Time::MIN }
 }
 
 /// Steps named after their days.

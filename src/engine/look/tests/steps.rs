@@ -186,6 +186,32 @@ fn a_goal_counts_for_those_held_out_alike_and_nothing_is_sent() {
 }
 
 #[test]
+fn a_step_that_is_new_falls_due_in_what_goes_on_only_if_its_time_is_still_ahead() {
+    let mut world = begun(course());
+    world.at("2026-05-06T00:00:00Z");
+    let mut edited = course();
+    edited.steps = days(&[0, 2, 3, 5, 10]);
+    for step in edited.steps.iter_mut().filter(|step| ["d2", "d5"].contains(&step.id.as_str())) {
+        step.since = world.now;
+    }
+    // And the first one by another name.
+    edited.steps[0].id = "hello".into();
+    edited.steps[0].since = world.now;
+    world.load(vec![edited], Vec::new());
+    world.see();
+    world.event("Signed Up", "2026-05-06T01:00:00Z");
+    world.at("2026-05-30T00:00:00Z");
+    let first = ["d0 2026-05-02T10:00:00Z", "d3 2026-05-05T10:00:00Z"];
+    let sent = world.sent();
+    assert_eq!(sent[..2], first);
+    assert_eq!(sent[2], "hello 2026-05-06T01:00:00Z", "who enters now gets all of it");
+    let of_old = |line: &&String| line.ends_with("T10:00:00Z");
+    let rest: Vec<&String> = sent[2..].iter().filter(of_old).collect();
+    assert_eq!(rest, ["d5 2026-05-07T10:00:00Z", "d10 2026-05-12T10:00:00Z"]);
+    assert_eq!(sent.len(), 3 + 2 + 4);
+}
+
+#[test]
 fn while_ends_what_it_no_longer_holds_for_and_unknown_does_not() {
     let staying = || Rule { stays: Some(condition("customer.plan != 'closed'")), ..course() };
     let mut world = begun(staying());
