@@ -65,6 +65,9 @@ pub(super) fn shown(report: &ReloadReport) -> String {
     let counted = format!("reloaded: {}, {}", plural(report.rules, "rule"), plural(report.templates, "template"));
     let changes = [("new", &report.added), ("gone", &report.removed)];
     let changes = changes.into_iter().filter(|(_, names)| !names.is_empty());
-    let changed = changes.fold(counted, |line, (word, names)| format!("{line}; {word}: {}", names.join(", ")));
-    take_a_restart(&report.restart).map_or_else(|| changed.clone(), |rest| format!("{changed}\n{rest}"))
+    let line = changes.fold(counted, |line, (word, names)| format!("{line}; {word}: {}", names.join(", ")));
+    match take_a_restart(&report.restart) {
+        Some(rest) => format!("{line}\n{rest}"),
+        None => line,
+    }
 }
