@@ -64,6 +64,7 @@ pub(crate) async fn start(
         worker: worker.clone(),
         bell: Bell::new(now, live.since),
         started_at: now,
+        fixed: reload::Fixed::of(&project.settings),
         replan: Arc::new(Replan::default()),
         looked_at: watch::Sender::new(Time::MIN),
         senders: Arc::new(Senders::new(&keys, rate)),

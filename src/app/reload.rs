@@ -5,12 +5,16 @@ use super::project::{self, Loaded, Seen};
 use super::shared::{DaemonParts, Shared};
 use super::supervisor::Reloading;
 use super::{build, live, operations};
+use crate::config::{Admin, Settings, StoreSettings};
 use crate::delivery::World;
 use crate::domain::{CustomerNumber, Diagnostic, Text};
-use crate::http::{Failure, FailureKind, KeyRate, Problem, ReloadBy, ReloadReport, ReloadStatus, Result};
+use crate::http::{
+    Failure, FailureKind, KeyRate, Problem, ReloadBy, ReloadReport, ReloadStatus, Result, take_a_restart,
+};
 use crate::telemetry::names::{self, label};
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,6 +51,39 @@ impl Memory {
     }
 }
 
+/// The settings that a daemon takes when it starts and keeps until it ends.
+#[derive(Debug)]
+pub(crate) struct Fixed {
+    store: StoreSettings,
+    admin: Admin,
+    public: Option<SocketAddr>,
+}
+
+impl Fixed {
+    pub(super) fn of(settings: &Settings) -> Self {
+        let Settings { store, http, .. } = settings;
+        Self { store: store.clone(), admin: http.admin.clone(), public: http.public }
+    }
+
+    /// Of settings that are read now, those that come into use with a restart only.
+    fn changed(&self, settings: &Settings) -> Vec<String> {
+        let now = Self::of(settings);
+        // The socket that no setting names lies in the store's folder and moves with it.
+        let moves = self.in_store() && now.in_store();
+        let all = [
+            ("store.path", self.store.path != now.store.path),
+            ("store.cache", self.store.cache != now.store.cache),
+            ("http.admin", self.admin != now.admin && !moves),
+            ("http.public", self.public != now.public),
+        ];
+        all.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    fn in_store(&self) -> bool {
+        matches!(&self.admin, Admin::Socket(path) if path.parent() == Some(&self.store.path))
+    }
+}
+
 /// What came of a look at files that changed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Followed {
@@ -63,6 +100,8 @@ struct New {
     world: World,
     keys: (Vec<SecretString>, KeyRate),
     watch: bool,
+    /// Names of settings that come into use with a restart only.
+    restart: Vec<String>,
 }
 
 /// Reads everything again because somebody asked for it, and acts at once.
@@ -74,11 +113,11 @@ pub(super) async fn reload(core: &Arc<Shared>, by: ReloadBy) -> Result<ReloadRep
     let _told = Reloading::begin();
     let (loaded, _) = read(core).await?;
     memory.tried = Some(loaded.seen.clone());
-    let ready = match compiled(&loaded, &core.world.load()) {
+    let ready = match compiled(&loaded, &core.world.load(), &daemon.fixed) {
         Ok(new) => live(core, new).await,
         Err(failure) => Err(failure),
     };
-    note(core, daemon, &mut memory, by, &loaded, ready.as_ref().err());
+    note(core, daemon, &mut memory, by, &loaded, ready.as_ref());
     take(core, daemon, by, &loaded, ready?).await
 }
 
@@ -98,7 +137,7 @@ pub(super) async fn follow(core: &Arc<Shared>, gone: &mut Gone) -> Result<Follow
         return Ok(Followed::Waits(STILL));
     }
     let old = core.world.load_full();
-    let new = compiled(&loaded, &old);
+    let new = compiled(&loaded, &old, &daemon.fixed);
     let away = new.as_ref().map(|new| removed_steps(&old, &new.world)).unwrap_or_default();
     if let Some(wait) = gone.wait(&away, Instant::now()) {
         tracing::debug!(?away, "gone from the files; waiting whether it comes back");
@@ -111,7 +150,7 @@ pub(super) async fn follow(core: &Arc<Shared>, gone: &mut Gone) -> Result<Follow
         Ok(new) => live(core, new).await,
         Err(failure) => Err(failure),
     };
-    note(core, daemon, &mut memory, ReloadBy::Watch, &loaded, ready.as_ref().err());
+    note(core, daemon, &mut memory, ReloadBy::Watch, &loaded, ready.as_ref());
     match ready {
         Ok(ready) => take(core, daemon, ReloadBy::Watch, &loaded, ready).await.map(|_| Followed::Tried),
         Err(failure) if matches!(failure.kind, FailureKind::Rules | FailureKind::Settings) => Ok(Followed::Tried),
@@ -148,7 +187,7 @@ async fn off_thread<T: Send + 'static>(core: &Shared, work: impl FnOnce(&Path) -
 }
 
 /// Everything that files without an error come to, or why they cannot be used.
-fn compiled(loaded: &Loaded, old: &World) -> Result<New> {
+fn compiled(loaded: &Loaded, old: &World, fixed: &Fixed) -> Result<New> {
     let project = match &loaded.project {
         Some(project) if !loaded.has_errors() => project,
         _ => {
@@ -163,7 +202,7 @@ fn compiled(loaded: &Loaded, old: &World) -> Result<New> {
     }
     let built = build::world(project).and_then(|world| build::write_keys(project).map(|keys| (world, keys)));
     let (world, keys) = built.map_err(|error| Failure::from_error(FailureKind::Settings, error.as_ref()))?;
-    Ok(New { world, keys, watch: project.settings.reload.watch })
+    Ok(New { world, keys, watch: project.settings.reload.watch, restart: fixed.changed(&project.settings) })
 }
 
 /// What is about to come into use: the rules are live in the store.
@@ -187,8 +226,10 @@ fn note(
     memory: &mut Memory,
     by: ReloadBy,
     loaded: &Loaded,
-    refused: Option<&Failure>,
+    ready: std::result::Result<&Ready, &Failure>,
 ) {
+    let refused = ready.err();
+    let restart = ready.map(|ready| ready.new.restart.clone()).unwrap_or_default();
     for diagnostic in loaded.diagnostics.iter().take(MOST_LOGGED) {
         if diagnostic.is_error() {
             tracing::error!("{diagnostic}");
@@ -206,6 +247,9 @@ fn note(
     if let Some(message) = &message {
         tracing::error!(errors, by = by.word(), "reload refused: {message}");
     }
+    if let Some(rest) = take_a_restart(&restart) {
+        tracing::warn!(by = by.word(), "{rest}: until then the daemon goes on with what it began with");
+    }
     let ok = refused.is_none();
     daemon.reloaded(ReloadStatus {
         at: core.clock.now(),
@@ -214,6 +258,7 @@ fn note(
         errors: errors.max(u64::from(!ok)),
         message,
         problems: kept(&loaded.diagnostics, &core.settings_file),
+        restart,
     });
     metrics::gauge!(names::LAST_RELOAD_OK).set(if ok { 1.0 } else { 0.0 });
     metrics::counter!(names::RELOADS, label::RESULT => if ok { "ok" } else { "refused" }).increment(1);
@@ -257,7 +302,7 @@ async fn take(
     loaded: &Loaded,
     ready: Ready,
 ) -> Result<ReloadReport> {
-    let Ready { new: New { world, keys: (keys, rate), watch }, live } = ready;
+    let Ready { new: New { world, keys: (keys, rate), watch, restart }, live } = ready;
     let old = core.world.load_full();
     let names = |world: &World| -> BTreeSet<Text> { world.rules.rules.iter().map(|rule| rule.id.clone()).collect() };
     let (before, after) = (names(&old), names(&world));
@@ -267,6 +312,7 @@ async fn take(
         added: after.difference(&before).map(Into::into).collect(),
         removed: before.difference(&after).map(Into::into).collect(),
         diagnostics: loaded.diagnostics.iter().map(Problem::from).collect(),
+        restart,
     };
     let removed = removed_steps(&old, &world);
     daemon.bell.set_live(live);

@@ -1,6 +1,6 @@
 //! What everything in the composition root shares.
 
-use super::reload::Memory;
+use super::reload::{Fixed, Memory};
 use super::ticks::Planner;
 use super::watch::Bell;
 use crate::clock::Clock;
@@ -39,6 +39,8 @@ pub(crate) struct DaemonParts {
     /// Rings for the watcher.
     pub(crate) bell: Bell,
     pub(crate) started_at: Time,
+    /// The settings that it keeps until it ends.
+    pub(crate) fixed: Fixed,
     /// Says that the schedules may have changed.
     pub(crate) replan: Arc<Replan>,
     /// The instant of the tick loop's last look that was finished.

@@ -7,7 +7,7 @@ use super::composition::StoreAccess;
 use super::error::Error;
 use super::problems::draw;
 use super::table::plural;
-use crate::http::{Problem, ReloadReport};
+use crate::http::{Problem, ReloadReport, take_a_restart};
 use clap::Args;
 use serde::Serialize;
 
@@ -65,5 +65,9 @@ pub(super) fn shown(report: &ReloadReport) -> String {
     let counted = format!("reloaded: {}, {}", plural(report.rules, "rule"), plural(report.templates, "template"));
     let changes = [("new", &report.added), ("gone", &report.removed)];
     let changes = changes.into_iter().filter(|(_, names)| !names.is_empty());
-    changes.fold(counted, |line, (word, names)| format!("{line}; {word}: {}", names.join(", ")))
+    let line = changes.fold(counted, |line, (word, names)| format!("{line}; {word}: {}", names.join(", ")));
+    match take_a_restart(&report.restart) {
+        Some(rest) => format!("{line}\n{rest}"),
+        None => line,
+    }
 }

@@ -2,23 +2,27 @@
 
 use super::predicate::{Line, Predicate, Shape};
 use super::tree::{Asked, Clause, Compared, Flag, Kind, Membership, Segment, Term};
-use super::{Explanation, Facts, Truth, words};
+use super::{Explanation, Facts, Node, Truth, words};
 
 /// Explains a predicate; a condition of several parts has one child for each.
 pub(super) fn predicate(predicate: &Predicate, facts: &Facts<'_>) -> Explanation {
-    let joined = |text: &str, parts: &[Predicate]| {
+    let joined = |text: &str, node: Node, parts: &[Predicate]| {
         let children: Vec<Explanation> = parts.iter().map(|part| part.explain(facts)).collect();
         let detail = counts(&children);
-        Explanation { text: text.into(), value: predicate.evaluate(facts), detail, children }
+        Explanation { text: text.into(), node, value: predicate.evaluate(facts), detail, children }
     };
     match predicate.shape() {
-        Shape::Everyone => {
-            Explanation { text: "everyone".into(), value: Truth::True, detail: String::new(), children: Vec::new() }
-        }
+        Shape::Everyone => Explanation {
+            text: "everyone".into(),
+            node: Node::Leaf,
+            value: Truth::True,
+            detail: String::new(),
+            children: Vec::new(),
+        },
         Shape::Line(line) => clause(line, &line.root, facts),
-        Shape::All(parts) => joined("all of", parts),
-        Shape::Any(parts) => joined("any of", parts),
-        Shape::None(parts) => joined("none of", parts),
+        Shape::All(parts) => joined("all of", Node::All, parts),
+        Shape::Any(parts) => joined("any of", Node::Any, parts),
+        Shape::None(parts) => joined("none of", Node::None, parts),
     }
 }
 
@@ -40,7 +44,22 @@ fn clause(line: &Line, part: &Clause, facts: &Facts<'_>) -> Explanation {
         _ => segment.map(|segment| parts_of(segment, facts)).unwrap_or_default(),
     };
     let detail = if children.is_empty() || segment.is_some() { detail(&part.test, facts) } else { counts(&children) };
-    Explanation { text: line.text(part).to_owned(), value: part.evaluate(facts).into(), detail, children }
+    let (text, value) = (line.text(part).to_owned(), part.evaluate(facts).into());
+    Explanation { text, node: node(&part.test), value, detail, children }
+}
+
+/// What holds the parts together that an explanation of the test has.
+fn node(test: &Term<Flag>) -> Node {
+    match test {
+        Term::Own(Flag::All(_) | Flag::InSegment(_)) => Node::All,
+        Term::Own(Flag::Any(_)) => Node::Any,
+        Term::Own(Flag::Not(inner)) if is_joined(inner) => Node::None,
+        Term::Own(Flag::Not(inner)) if segment(test).is_some() => match node(&inner.test) {
+            Node::None => Node::All,
+            _ => Node::None,
+        },
+        _ => Node::Leaf,
+    }
 }
 
 /// The segment that a test asks for, or denies.

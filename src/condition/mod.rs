@@ -187,11 +187,26 @@ pub struct Facts<'a> {
     pub entry: Option<&'a Entry>,
 }
 
+/// What the value of a condition is of the values of its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Node {
+    /// It holds when all of them do.
+    All,
+    /// It holds when one of them does.
+    Any,
+    /// It holds when none of them does; of a single one it is the negation.
+    None,
+    /// It has no parts.
+    Leaf,
+}
+
 /// Why a condition has its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// The condition, or this part of it, as written.
     pub text: String,
+    /// What its value is of the values of its parts.
+    pub node: Node,
     /// Its value.
     pub value: Truth,
     /// The values that it came from, in plain words.

@@ -287,6 +287,7 @@ impl Operations for Fake {
                 errors: 2,
                 message: Some("the files have errors".into()),
                 problems: vec![Problem::from(&fault())],
+                restart: Vec::new(),
             }),
         })
     }

@@ -47,5 +47,5 @@ pub use wire::{
     PlanFiles, PlanReport, PlanRequest, PlannedDelivery, Readiness, RefusedRow, ReloadBy, ReloadReport, ReloadStatus,
     RuleChange, RuleDecision, RuleExplanation, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus,
     SimulateReport, SimulateRequest, StandingView, Status, StoreStatus, SuppressionAdded, SuppressionQuery,
-    SuppressionRequest, TickView, Unchanged, UnderWay,
+    SuppressionRequest, TickView, Unchanged, UnderWay, take_a_restart,
 };

@@ -1,6 +1,6 @@
 //! Which line of a rule keeps a customer out.
 
-use crate::condition::{Explanation, Facts, Predicate, Truth};
+use crate::condition::{Explanation, Facts, Node, Predicate, Truth};
 use crate::domain::{Customer, Entry, Time};
 use crate::rules::{Rule, without_blanks};
 use jiff::tz::TimeZone;
@@ -105,11 +105,10 @@ impl Wanted {
 
     /// For the parts of what an explanation explains.
     fn of_parts(self, explanation: &Explanation) -> Self {
-        let turns = explanation.text == "none of" || explanation.text.trim_start().starts_with('!');
-        match (turns, self.0) {
-            (true, Truth::True) => Self(Truth::False),
-            (true, _) => Self::TRUE,
-            (false, _) => self,
+        match (explanation.node, self.0) {
+            (Node::None, Truth::True) => Self(Truth::False),
+            (Node::None, _) => Self::TRUE,
+            (Node::All | Node::Any | Node::Leaf, _) => self,
         }
     }
 }

@@ -74,7 +74,16 @@ fn failures(test: &Test, row: &Row, tested: &str, witness: &Witness<'_>) -> Vec<
         let got = seen.map_or_else(|| "stays out".to_owned(), told_of);
         return failure(word(row.outcome), got, why_not(tested, witness));
     }
-    let Some(because) = &row.because else { return Vec::new() };
+    let Some(because) = &row.because else {
+        // Nobody is kept out where nothing was judged; without a day the whole year may well be without.
+        if row.outcome != Outcome::StaysOut || row.day.is_none() || witness.seen.iter().any(|seen| seen.rule == tested)
+        {
+            return Vec::new();
+        }
+        let got = format!("the trigger of {tested} did not come on this day");
+        let note = "to test that it does not come, write a story with `gets: nothing` on that day";
+        return failure(word(row.outcome), got, vec![note.to_owned()]);
+    };
     let found = witness.asks.first().map(|ask| ask.found.as_slice()).unwrap_or_default();
     let holds = found.iter().find(|(_, finding)| !finding.fails);
     let notes = match holds {

@@ -85,6 +85,10 @@ struct Project {
 
 impl Project {
     fn new() -> Self {
+        Self::with(WEATHER)
+    }
+
+    fn with(weather: &str) -> Self {
         let schema = schema();
         let topics = [("offers".to_owned(), "Offers".to_owned())].into();
         let endpoints = ["crm".to_owned()].into();
@@ -101,7 +105,7 @@ impl Project {
             path: format!("rules/{name}.yaml").into(),
             content: Ok(text.as_bytes().to_vec()),
         };
-        let files = [("win-back", WIN_BACK), ("weather", WEATHER)].map(file);
+        let files = [("win-back", WIN_BACK), ("weather", weather)].map(file);
         let (rules, problems) = rules::compile(&files, &of_rules);
         assert!(!problems.iter().any(Diagnostic::is_error), "{problems:?}");
         let template = |(name, subject): (&str, &str)| TemplateFile {
@@ -239,6 +243,55 @@ fn a_part_of_what_holds_all_the_same_is_no_reason() {
     assert_eq!(only("\"customer.tier=='gold'\""), Vec::<String>::new(), "blanks and quotes do not matter");
 }
 
+/// Whether somebody who orders for so much is said to be kept out of the weather by a line, if `when` is this.
+fn is_kept_out_by(when: &str, customer: &str, because: &str) -> bool {
+    let weather = WEATHER
+        .lines()
+        .map(|line| if line.starts_with("when:") { format!("when: {when}\n") } else { format!("{line}\n") })
+        .collect::<String>();
+    let story = format!(
+        "  - {{day: 0, does: Order Completed, revenue: 5}}\n  - {{day: 0, gets: nothing, because: '{because}'}}\n"
+    );
+    let failures = Project::with(&weather).failures(&format!("rule: weather\ncustomer: {customer}"), &story);
+    assert!(
+        failures.len() < 2 && failures.iter().all(|failure| failure.contains("not because of that")),
+        "{failures:?}"
+    );
+    failures.is_empty()
+}
+
+#[test]
+fn a_negation_turns_what_it_stands_before_and_nothing_else() {
+    let wholesale = "{wholesale: true, tier: silver}";
+    for (when, because, is_why) in [
+        // A first part that is negated does not negate the line.
+        ("'!customer.wholesale && orders.count >= 1'", "orders.count >= 1", false),
+        ("'!customer.wholesale && orders.count >= 1'", "!customer.wholesale", true),
+        ("'!customer.wholesale && orders.count >= 2'", "orders.count >= 2", true),
+        ("'!customer.wholesale || orders.count >= 2'", "orders.count >= 2", true),
+        ("'!customer.wholesale || orders.count >= 2'", "!customer.wholesale", true),
+        ("'!(customer.wholesale) && orders.count >= 1 && event.revenue > 1'", "event.revenue > 1", false),
+        ("'!(customer.wholesale) && orders.count >= 1 && event.revenue > 9'", "event.revenue > 9", true),
+        // The whole is negated: its parts keep out when they hold.
+        ("'!(customer.wholesale && orders.count >= 1)'", "orders.count >= 1", true),
+        ("'!(customer.wholesale || orders.count >= 2)'", "orders.count >= 2", false),
+        ("'!(customer.wholesale || orders.count >= 2)'", "customer.wholesale", true),
+        ("'orders.count >= 1 && !(customer.wholesale || orders.count >= 2)'", "customer.wholesale", true),
+        ("'orders.count >= 1 && !(customer.wholesale || orders.count >= 2)'", "orders.count >= 1", false),
+        ("'!(!customer.wholesale || orders.count >= 1)'", "!customer.wholesale", false),
+        ("'!(!customer.wholesale || orders.count >= 1)'", "orders.count >= 1", true),
+        // Lists.
+        ("{none: [customer.wholesale, orders.count >= 2]}", "customer.wholesale", true),
+        ("{none: [customer.wholesale, orders.count >= 2]}", "orders.count >= 2", false),
+        ("{none: ['!customer.wholesale && orders.count >= 2', customer.wholesale]}", "customer.wholesale", true),
+        ("{none: ['!customer.wholesale || orders.count >= 1']}", "orders.count >= 1", true),
+        ("{none: ['!customer.wholesale || orders.count >= 1']}", "!customer.wholesale", false),
+        ("{any: ['!customer.wholesale', orders.count >= 2]}", "orders.count >= 2", true),
+    ] {
+        assert_eq!(is_kept_out_by(when, wholesale, because), is_why, "{when}, because {because}");
+    }
+}
+
 #[test]
 fn a_mail_that_cannot_be_rendered_fails_the_test() {
     let project = Project::new();
@@ -309,6 +362,20 @@ fn rows_say_who_is_let_in_and_when() {
              / on Sat 7 Mar 2026, 10:00 days_since(orders.last_at) > 60 is true: 61: last order 5 Jan",
         ]
     );
+}
+
+#[test]
+fn nobody_is_kept_out_on_a_day_on_which_the_trigger_did_not_come() {
+    let rows = |row: &str| -> Vec<String> {
+        let text = format!("rule: weather\ntests:\n- name: rows\n  each:\n  - {row}\n");
+        Project::new().run(&text).cases[0].failures.iter().map(line).collect()
+    };
+    assert_eq!(rows("{orders: [3], day: 3, enters: false}"), Vec::<String>::new(), "it came and was no match");
+    assert_eq!(rows("{orders: [3], enters: false}"), Vec::<String>::new(), "no day is asked about");
+    let never = "the trigger of weather did not come on this day / to test that it does not come, write a story with \
+                 `gets: nothing` on that day";
+    let expected = [format!("5 day 4, Fri 9 Jan 2026: stays out | {never}")];
+    assert_eq!(rows("{orders: [3], day: 4, enters: false}"), expected);
 }
 
 #[test]

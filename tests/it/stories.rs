@@ -111,6 +111,19 @@ fn files_that_are_wrong_are_told_and_nothing_is_run() {
     project.write("retaind.yaml", "busyness: {}\n").run(&["test"]).exits(78);
 }
 
+/// What a program of Python's makes of a text; `None` where there is no Python.
+fn read_by_python(program: &str, text: &str) -> Option<String> {
+    let python = Command::new("python3").args(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let Ok(mut python) = python else {
+        skipped("junit", "there is no python3");
+        return None;
+    };
+    python.stdin.take().expect("it is piped").write_all(text.as_bytes()).expect("it is read");
+    let read = python.wait_with_output().expect("it ends");
+    assert!(read.status.success(), "{text}");
+    Some(String::from_utf8_lossy(&read.stdout).into_owned())
+}
+
 #[test]
 fn build_servers_get_xml_that_can_be_read() {
     const READS: &str = "
@@ -127,16 +140,47 @@ assert 'orders.count >= 2 is false: 1' in failure.text, failure.text
 ";
     let ran = project(ONE_OF_EACH).run(&["test", "--format", "junit"]).exits(1);
     assert!(ran.err.ends_with("2 passed, 1 failed\n"), "{}", ran.err);
-    let python = Command::new("python3").args(["-c", READS]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let Ok(mut python) = python else { return skipped("junit", "there is no python3") };
-    python.stdin.take().expect("it is piped").write_all(ran.out.as_bytes()).expect("it is read");
-    let read = python.wait_with_output().expect("it ends");
-    assert!(read.status.success(), "{}", ran.out);
+    let Some(read) = read_by_python(READS, &ran.out) else { return };
     let expected = "rules/thanks.test.yaml | thanked & \"greeted\" | 3 | 1
 rules/thanks.test.yaml | not the first time · {orders: [0], enters: false, because: orders.count >= 2} | 9 | 0
 rules/thanks.test.yaml | not the first time · {orders: [0, 1], enters: true} | 10 | 0
 ";
-    assert_eq!(String::from_utf8_lossy(&read.stdout), expected);
+    assert_eq!(read, expected);
+}
+
+#[test]
+fn build_servers_are_told_of_files_that_are_wrong() {
+    const READS: &str = "
+import sys, xml.etree.ElementTree as tree
+root = tree.fromstring(sys.stdin.read())
+assert root.attrib == {'tests': '1', 'failures': '0', 'errors': '1'}, root.attrib
+[[[error]]] = root
+print(root[0].get('name'), '|', root[0][0].get('line'), '|', error.tag, '|', error.get('message'))
+";
+    let ran =
+        project(&ONE_OF_EACH.replace("gets: thanks", "gets: thank")).run(&["test", "--format", "junit"]).exits(65);
+    assert!(ran.out.contains("<error message=") && ran.err.contains("did you mean `thanks`?"), "{}", ran.out);
+    let Some(read) = read_by_python(READS, &ran.out) else { return };
+    assert!(read.starts_with("rules/thanks.test.yaml | 6 | error | ") && read.contains("thank"), "{read}");
+}
+
+#[test]
+fn a_project_without_tests_is_told_so() {
+    let project = project(ONE_OF_EACH);
+    std::fs::remove_file(project.path().join("rules/thanks.test.yaml")).expect("it is there");
+    let ran = project.run(&["test"]).exits(0);
+    assert_eq!((passed(&ran), ran.err.as_str()), (0, "no tests: there is no file rules/*.test.yaml\n"));
+    assert_eq!(
+        project
+            .write(
+                "rules/thanks.test.yaml",
+                "rule: thanks\ntests:\n- name: a\n  each: [{orders: [0, 1], enters: true}]\n"
+            )
+            .run(&["test"])
+            .exits(0)
+            .err,
+        ""
+    );
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub struct Tested {
     pub diagnostics: Vec<Diagnostic>,
     /// Whether the settings are wrong (exit 78), and not only rules, templates or tests (exit 65).
     pub bad_settings: bool,
+    /// How many files of tests there are.
+    pub files: usize,
     /// What came of the tests; `None` when there are errors, and nothing was run.
     pub report: Option<Report>,
 }
@@ -23,14 +25,15 @@ pub struct Tested {
 #[must_use]
 pub fn test(settings_file: &Path, files: &[PathBuf]) -> Tested {
     let loaded = load(settings_file);
-    let files = if files.is_empty() { &loaded.test_files } else { files };
-    let (tests, mut problems) = read(&loaded, files);
+    let paths = if files.is_empty() { &loaded.test_files } else { files };
+    let files = paths.len();
+    let (tests, mut problems) = read(&loaded, paths);
     problems.extend(loaded.diagnostics.into_iter().filter(Diagnostic::is_error));
     let report = match &loaded.project {
         Some(project) if !problems.iter().any(Diagnostic::is_error) => Some(run(project, &tests)),
         _ => None,
     };
-    Tested { diagnostics: problems, bad_settings: loaded.bad_settings, report }
+    Tested { diagnostics: problems, bad_settings: loaded.bad_settings, files, report }
 }
 
 /// The problems of all files of tests of a project.

@@ -1,6 +1,7 @@
 //! What came of tests as `JUnit`'s XML, as build servers read it.
 
 use super::{details, name};
+use crate::domain::Diagnostic;
 use crate::stories::{Case, Report};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,6 +23,30 @@ pub(super) fn xml(report: &Report) -> String {
             case(&mut text, &file, one);
         }
         text.push_str("  </testsuite>\n");
+    }
+    text.push_str("</testsuites>");
+    text
+}
+
+/// The report of files that have errors, for which nothing was run: each is a suite with a case that is in error.
+pub(super) fn of_broken(problems: &[Diagnostic]) -> String {
+    let mut suites: BTreeMap<String, Vec<&Diagnostic>> = BTreeMap::new();
+    for problem in problems.iter().filter(|problem| problem.is_error()) {
+        suites.entry(problem.place.file.display().to_string()).or_default().push(problem);
+    }
+    let count = suites.len();
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    // Writing to a string cannot fail.
+    writeln!(text, "<testsuites tests=\"{count}\" failures=\"0\" errors=\"{count}\">").ok();
+    for (file, problems) in &suites {
+        let file = escaped(file);
+        let line = problems.first().map_or(1, |first| first.place.line_column().0);
+        let message = problems.first().map_or("", |first| first.message.as_str());
+        let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        writeln!(text, "  <testsuite name=\"{file}\" tests=\"1\" failures=\"0\" errors=\"1\">").ok();
+        writeln!(text, "    <testcase classname=\"{file}\" name=\"{file}\" file=\"{file}\" line=\"{line}\">").ok();
+        writeln!(text, "      <error message=\"{}\">{}</error>", escaped(message), escaped(&all.join("\n"))).ok();
+        text.push_str("    </testcase>\n  </testsuite>\n");
     }
     text.push_str("</testsuites>");
     text

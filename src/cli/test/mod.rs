@@ -43,8 +43,10 @@ pub(super) fn run(args: &TestArgs, context: &mut Context<'_>) -> Result<u8, Erro
     let settings = context.settings()?;
     let tested = context.composition.test(&settings, &args.files);
     let Some(report) = &tested.report else {
-        if args.format == Form::Json {
-            context.console.json(&as_json(&Report::default(), &tested.diagnostics))?;
+        match args.format {
+            Form::Table => {}
+            Form::Json => context.console.json(&as_json(&Report::default(), &tested.diagnostics))?,
+            Form::Junit => context.console.answer(&junit::of_broken(&tested.diagnostics))?,
         }
         let rendered = render(&tested.diagnostics, context.console.diagnostic_color());
         context.console.note(rendered.trim_end());
@@ -61,6 +63,9 @@ pub(super) fn run(args: &TestArgs, context: &mut Context<'_>) -> Result<u8, Erro
     }
     if args.format != Form::Table {
         context.console.note(&verdict(report));
+    }
+    if tested.files == 0 {
+        context.console.note("no tests: there is no file rules/*.test.yaml");
     }
     Ok(u8::from(report.failed() > 0))
 }

@@ -171,7 +171,7 @@ impl Composition for Shop {
     fn test(&self, settings: &Path, _: &[PathBuf]) -> Tested {
         let Checked { diagnostics, bad_settings, .. } = self.check(settings);
         let report = diagnostics.is_empty().then(Report::default);
-        Tested { diagnostics, bad_settings, report }
+        Tested { diagnostics, bad_settings, files: 1, report }
     }
 
     fn rules(&self, _: &Path) -> Result<crate::rules::RuleSet, Refusal> {

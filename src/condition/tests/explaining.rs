@@ -1,5 +1,5 @@
-use super::super::Explanation;
 use super::super::Truth::{False, True, Unknown};
+use super::super::{Explanation, Node};
 use super::super::{Facts, Predicate};
 use super::{NOW, compiled, nobody, somebody, t};
 use crate::domain::Customer;
@@ -49,6 +49,28 @@ fn values_are_shown_in_plain_words() {
     ] {
         assert_eq!(detail(source, &somebody), expected, "{source}");
     }
+}
+
+#[test]
+fn an_explanation_says_what_its_value_is_of_its_parts() {
+    for (source, expected) in [
+        ("!customer.wholesale && orders.count >= 2", Node::All),
+        ("!customer.wholesale || orders.count >= 2", Node::Any),
+        ("!(customer.wholesale) && orders.count >= 2 && has(customer.plan)", Node::All),
+        ("!(customer.wholesale || orders.count >= 2)", Node::None),
+        ("!(customer.wholesale && orders.count >= 2)", Node::None),
+        ("!customer.wholesale", Node::Leaf),
+        ("orders.count >= 2", Node::Leaf),
+    ] {
+        let explanation = explained(&compiled(source), &somebody());
+        assert_eq!((explanation.node, explanation.children.is_empty()), (expected, expected == Node::Leaf), "{source}");
+    }
+    let parts = || vec![compiled("customer.wholesale"), compiled("orders.count >= 2")];
+    let joined = [(Predicate::all(parts()), Node::All), (Predicate::any(parts()), Node::Any)];
+    for (predicate, expected) in joined.into_iter().chain([(Predicate::none(parts()), Node::None)]) {
+        assert_eq!(explained(&predicate, &somebody()).node, expected);
+    }
+    assert_eq!(explained(&Predicate::everyone(), &somebody()).node, Node::Leaf);
 }
 
 #[test]

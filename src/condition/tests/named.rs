@@ -1,7 +1,7 @@
 //! What other files define: `in_segment(…)` and `sent(…)`.
 
 use super::super::Truth::{False, True};
-use super::super::{Explanation, Facts, Held, Predicate, Problem, Scope, Truth, compile, segments_named};
+use super::super::{Explanation, Facts, Held, Node, Predicate, Problem, Scope, Truth, compile, segments_named};
 use super::following::{same_till, subject, usual};
 use super::{NOW, nobody, schema, somebody, t};
 use crate::calendar;
@@ -72,6 +72,19 @@ fn a_segment_holds_whom_its_condition_holds_for_and_nobody_else() {
     assert_eq!(judged("in_segment('open') == true", &somebody()), True);
     assert_eq!(judged("in_segment(loyal)", &somebody()), True);
     assert_eq!(judged("in_segment(loyal)", &nobody()), False);
+}
+
+#[test]
+fn to_deny_a_segment_turns_its_parts_and_to_deny_that_turns_them_back() {
+    for (source, expected) in [
+        ("in_segment('loyal')", Node::All),
+        ("!in_segment('loyal')", Node::None),
+        ("!(!in_segment('loyal'))", Node::All),
+        ("!in_segment('loyal') && orders.count >= 2", Node::All),
+    ] {
+        let explanation = explained(source, &somebody());
+        assert_eq!((explanation.node, explanation.children.is_empty()), (expected, false), "{source}");
+    }
 }
 
 #[test]

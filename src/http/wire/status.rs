@@ -122,6 +122,19 @@ pub struct ReloadStatus {
     /// What the files were found to have, errors first; of very many the first hundred.
     #[serde(default)]
     pub problems: Vec<Problem>,
+    /// Settings that are others now and come into use with a restart only, such as `store.path`.
+    #[serde(default)]
+    pub restart: Vec<String>,
+}
+
+/// `store.path and http.public take a restart`; `None` if nothing does.
+#[must_use]
+pub fn take_a_restart(settings: &[String]) -> Option<String> {
+    match settings {
+        [] => None,
+        [only] => Some(format!("{only} takes a restart")),
+        [first @ .., last] => Some(format!("{} and {last} take a restart", first.join(", "))),
+    }
 }
 
 /// What an older daemon means that does not say.
@@ -137,7 +150,7 @@ impl ReloadStatus {
     #[must_use]
     pub fn came_to(&self) -> String {
         if self.ok {
-            return "taken".to_owned();
+            return take_a_restart(&self.restart).map_or_else(|| "taken".to_owned(), |rest| format!("taken; {rest}"));
         }
         let errors = if self.errors == 1 { "1 error".to_owned() } else { format!("{} errors", self.errors) };
         let why = match (self.problems.iter().find(|problem| problem.is_error()), &self.message) {
@@ -162,6 +175,9 @@ pub struct ReloadReport {
     pub removed: Vec<String>,
     /// Warnings.
     pub diagnostics: Vec<Problem>,
+    /// Settings that are others now and come into use with a restart only, such as `store.path`.
+    #[serde(default)]
+    pub restart: Vec<String>,
 }
 
 /// Whether all sending is stopped.

@@ -138,3 +138,30 @@ fn where_nothing_more_can_be_watched_that_is_told_once_and_asking_still_works() 
     assert_eq!(log.matches("saved files are not noticed").count(), 1, "{log}");
     daemon.stop();
 }
+
+#[test]
+fn settings_that_take_a_restart_are_named_until_it_comes() {
+    let shop = Shop::with("reload: {watch: false}\nhttp: {admin: here.sock}\n");
+    let daemon = shop.project.start();
+    let before = shop.settings();
+    let put = |from: &str, to: &str| {
+        assert!(shop.settings().contains(from), "{}", shop.settings());
+        shop.project.write("retaind.yaml", &shop.settings().replace(from, to));
+    };
+    put("http: {admin: here.sock}", "http: {admin: here.sock, public: \"127.0.0.1:1\"}\nstore: {path: other}");
+    let ran = shop.project.run(&["reload"]).exits(0);
+    let words = "store.path and http.public take a restart";
+    assert_eq!(ran.out, format!("reloaded: 2 rules, 1 template\n{words}\n"));
+    let status = shop.project.run(&["status"]).exits(0).out;
+    assert!(status.contains(&format!("by command: taken; {words}\n")), "{status}");
+    assert!(shop.project.json(&["status"])["store"]["path"].as_str().is_some_and(|path| path.ends_with("data")));
+    let reload = shop.project.json(&["reload"]);
+    assert_eq!(reload["restart"], serde_json::json!(["store.path", "http.public"]), "still");
+    // As it was: nothing waits for a restart any more.
+    shop.project.write("retaind.yaml", &before);
+    assert_eq!(shop.project.json(&["reload"])["restart"], serde_json::json!([]));
+    assert_eq!(shop.project.json(&["status"])["last_reload"]["restart"], serde_json::json!([]));
+    let log = daemon.log();
+    assert!(log.contains(&format!("{words}: until then the daemon goes on with what it began with")), "{log}");
+    daemon.stop();
+}
