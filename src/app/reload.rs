@@ -117,8 +117,25 @@ pub(super) async fn reload(core: &Arc<Shared>, by: ReloadBy) -> Result<ReloadRep
         Ok(new) => live(core, new).await,
         Err(failure) => Err(failure),
     };
-    note(core, daemon, &mut memory, by, &loaded, ready.as_ref());
-    take(core, daemon, by, &loaded, ready?).await
+    finish(core, daemon, (&mut memory, by), &loaded, ready).await
+}
+
+/// Takes in what is ready and tells what came of it; not before it is so, for who reads that it is taken acts on it.
+async fn finish(
+    core: &Arc<Shared>,
+    daemon: &DaemonParts,
+    (memory, by): (&mut Memory, ReloadBy),
+    loaded: &Loaded,
+    ready: Result<Ready>,
+) -> Result<ReloadReport> {
+    let taken = match ready {
+        Ok(ready) => Ok(take(core, daemon, by, loaded, ready).await),
+        Err(failure) => Err(failure),
+    };
+    note(core, daemon, memory, by, loaded, taken.as_ref().map(|(report, _)| report));
+    let (report, cancelled) = taken?;
+    cancelled.map_err(operations::failure)?;
+    Ok(report)
 }
 
 /// Reads everything again because something of it was saved. The same bytes as at the last try are left alone, and what
@@ -150,9 +167,8 @@ pub(super) async fn follow(core: &Arc<Shared>, gone: &mut Gone) -> Result<Follow
         Ok(new) => live(core, new).await,
         Err(failure) => Err(failure),
     };
-    note(core, daemon, &mut memory, ReloadBy::Watch, &loaded, ready.as_ref());
-    match ready {
-        Ok(ready) => take(core, daemon, ReloadBy::Watch, &loaded, ready).await.map(|_| Followed::Tried),
+    match finish(core, daemon, (&mut memory, ReloadBy::Watch), &loaded, ready).await {
+        Ok(_) => Ok(Followed::Tried),
         Err(failure) if matches!(failure.kind, FailureKind::Rules | FailureKind::Settings) => Ok(Followed::Tried),
         Err(failure) => {
             // Not the files are at fault, so the same files may do the next time.
@@ -226,10 +242,10 @@ fn note(
     memory: &mut Memory,
     by: ReloadBy,
     loaded: &Loaded,
-    ready: std::result::Result<&Ready, &Failure>,
+    taken: std::result::Result<&ReloadReport, &Failure>,
 ) {
-    let refused = ready.err();
-    let restart = ready.map(|ready| ready.new.restart.clone()).unwrap_or_default();
+    let refused = taken.err();
+    let restart = taken.map(|report| report.restart.clone()).unwrap_or_default();
     for diagnostic in loaded.diagnostics.iter().take(MOST_LOGGED) {
         if diagnostic.is_error() {
             tracing::error!("{diagnostic}");
@@ -294,14 +310,15 @@ impl Memory {
     }
 }
 
-/// Puts what was compiled in place of what was in use.
+/// Puts what was compiled in place of what was in use. Answers what that is, and whether what its steps had queued that are
+/// gone could be cancelled.
 async fn take(
     core: &Arc<Shared>,
     daemon: &DaemonParts,
     by: ReloadBy,
     loaded: &Loaded,
     ready: Ready,
-) -> Result<ReloadReport> {
+) -> (ReloadReport, crate::store::Result<()>) {
     let Ready { new: New { world, keys: (keys, rate), watch, restart }, live } = ready;
     let old = core.world.load_full();
     let names = |world: &World| -> BTreeSet<Text> { world.rules.rules.iter().map(|rule| rule.id.clone()).collect() };
@@ -323,13 +340,13 @@ async fn take(
     daemon.senders.replace(&keys, rate);
     daemon.follow.send_if_modified(|follow| std::mem::replace(follow, watch) != watch);
     daemon.replan.ask();
-    cancel_removed(core, &removed).await.map_err(operations::failure)?;
+    let cancelled = cancel_removed(core, &removed).await;
     daemon.worker.wake();
     if changed_interest {
         tokio::spawn(rebuild(Arc::clone(core)));
     }
     tracing::info!(rules = report.rules, added = ?report.added, removed = ?report.removed, by = by.word(), "reloaded");
-    Ok(report)
+    (report, cancelled)
 }
 
 /// Steps that were and are no more, as (rule, step); a rule that is gone has all of its steps here.
