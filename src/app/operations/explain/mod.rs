@@ -6,7 +6,7 @@ mod history;
 mod sentences;
 mod subject;
 
-use super::customers::{goes_on, standing_of};
+use super::customers::{goes_on, hold_if_paused, standing_of};
 use super::failure;
 use super::plan::no_rule;
 use crate::app::shared::Shared;
@@ -44,6 +44,7 @@ pub(super) async fn explain(core: &Shared, request: ExplainRequest) -> Result<Ex
         customer: subject.stored.customer.id.to_string(),
         name: name(&subject.stored.customer),
         at,
+        sending_paused: core.pauses.all(),
         zone: subject.zone.iana_name().unwrap_or("UTC").to_owned(),
         rules: explained,
         history: history::history(&subject),
@@ -91,6 +92,7 @@ async fn of_rule(subject: &Subject<'_>, rule: &Arc<Rule>) -> Result<RuleExplanat
     if standing.decision == RuleDecision::Fire && subject.begun(rule, &cause).is_some() {
         (standing.decision, standing.reasons) = (RuleDecision::Hold, vec![Reason::AgainAfter]);
     }
+    hold_if_paused(subject.core, &mut standing);
     let entry = subject.entry(rule, &cause);
     let facts = subject.facts(&entry);
     let condition = view_of(rule.when.explain(&facts));

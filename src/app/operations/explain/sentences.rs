@@ -25,6 +25,9 @@ pub(super) fn verdict(subject: &Subject<'_>, judged: &Judged<'_>) -> String {
         RuleDecision::Hold if reasons == [Reason::NotWanted.word()] => {
             format!("NO: {holds}, but the `when` of no step does.")
         }
+        RuleDecision::Hold if subject.is_stopped(judged.rule, &judged.standing.reasons) => {
+            format!("NO: {holds}, but all sending is paused: {}.", reasons.join(", "))
+        }
         RuleDecision::Hold => format!("NO: {holds}, but it is held: {}.", reasons.join(", ")),
         RuleDecision::NoMatch => format!("NO: {}", no_match(subject, judged)),
     }

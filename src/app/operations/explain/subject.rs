@@ -7,7 +7,7 @@ use crate::calendar;
 use crate::condition::{Facts, Truth};
 use crate::delivery::World;
 use crate::domain::{
-    Active, Customer, Delivery, DeliveryId, Enrollment, Entry, Event, RuleState, Span, Suppression, Text, Time,
+    Active, Customer, Delivery, DeliveryId, Enrollment, Entry, Event, Reason, RuleState, Span, Suppression, Text, Time,
     normalized_address,
 };
 use crate::engine::{self, Day};
@@ -96,6 +96,12 @@ impl<'a> Subject<'a> {
 
     pub(super) fn at(&self) -> Time {
         self.view.now
+    }
+
+    /// Whether it is the pause of all sending that holds the rule, not one of its own.
+    pub(super) fn is_stopped(&self, rule: &Rule, reasons: &[Reason]) -> bool {
+        let pauses = &self.core.pauses;
+        reasons.contains(&Reason::Paused) && pauses.all() && pauses.rule(&rule.id).is_none()
     }
 
     pub(super) fn facts<'f>(&'f self, entry: &'f Entry) -> Facts<'f> {

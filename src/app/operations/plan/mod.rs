@@ -19,7 +19,7 @@ use crate::domain::{
 };
 use crate::engine::{self, Decided, Firing, Moment, Verdict};
 use crate::http::{BrakeView, Failure, PlanReport, PlanRequest, Result, RulePlan, UnderWay};
-use crate::rules::{Rule, Trigger, TriggerZone};
+use crate::rules::{Action, Rule, Trigger, TriggerZone};
 use crate::store::{StoredCustomer, View};
 use futures_util::{Stream, StreamExt};
 use jiff::tz::TimeZone;
@@ -54,6 +54,10 @@ pub(super) struct Judged {
     missing: Missing,
     /// Deliveries as the brake counts them: all that would be queued, whatever stops them at sending.
     queued: u64,
+    /// Whether something goes out later of an enrollment of which nothing does at once.
+    pub(super) waits: bool,
+    /// What stops the mails that are to go out later, as things are.
+    pub(super) kept: Option<Reason>,
     /// Those to whom something would go out if no brake went off.
     reached: Reached,
 }
@@ -79,7 +83,7 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
     };
     let watched = rules.iter().map(Watched::live).collect();
     let rules = judged(core, &world, (rules, watched), scope).await?;
-    Ok(PlanReport { at: scope.at, rules, compared: None })
+    Ok(PlanReport { at: scope.at, sending_paused: core.pauses.all(), rules, compared: None })
 }
 
 /// For when, and with how much detail.
@@ -327,13 +331,35 @@ impl Judge {
         let before = judged.plan.deliveries;
         self.count(customer, &best(&decided.verdicts), decided.deliveries.iter(), &mut judged.plan);
         judged.queued += decided.deliveries.iter().filter(|delivery| delivery.state == State::Queued).count() as u64;
-        if judged.plan.deliveries != before {
+        if judged.plan.deliveries == before {
+            self.look_ahead(customer, (rule, zone), decided, judged);
+        } else {
             judged.reached.count += 1;
             judged.reached.ids.extend(self.named.then(|| customer.id.to_string()));
         }
         // Whom no mail can reach is not waiting for the end of a quiet hour.
         if judged.plan.deliveries.email > before.email && self.waits_for_morning(rule, decided, zone) {
             hold(&mut judged.plan, Reason::QuietHours, &customer.id);
+        }
+    }
+
+    /// Notes what is to go out later of enrollments of which nothing goes out at once.
+    fn look_ahead(
+        &self,
+        customer: &Customer,
+        (rule, zone): (&Rule, &TimeZone),
+        decided: &Decided,
+        judged: &mut Judged,
+    ) {
+        for active in decided.entered.iter().filter(|active| !active.held_out) {
+            for (step, _) in engine::waiting(rule, active, zone) {
+                let stops = match step.action {
+                    Action::Email { .. } => self.address_stops(customer),
+                    Action::Webhook { .. } => None,
+                };
+                judged.waits |= stops.is_none();
+                judged.kept = judged.kept.or(stops);
+            }
         }
     }
 
