@@ -394,3 +394,33 @@ async fn beginnings_and_early_ends_stand_in_the_history() {
     let before = explained(&shop, None, Some(&at.to_string())).await;
     assert_eq!(texts(&before), ["waiting began"]);
 }
+
+#[tokio::test]
+async fn what_is_past_when_a_rule_goes_live_starts_nothing_and_is_not_called_due() {
+    let shop = wanjiru(&[]).await;
+    let thanks = THANKS.replace("Order Completed, once_per: order_id", "Order Completed");
+    let segments = SEGMENTS.replace("> 90", "> 54");
+    for (name, text) in [("thanks", thanks.as_str()), ("quiet", QUIET), ("birthday", BIRTHDAY)] {
+        shop.write(&format!("rules/{name}.yaml"), text);
+    }
+    shop.write("rules/segments.yaml", &segments);
+    shop.operations().reload().await.unwrap();
+    shop.settle().await;
+    let report = explained(&shop, None, None).await;
+    assert!(report.rules.iter().all(|rule| rule.decision == RuleDecision::NoMatch), "{report:#?}");
+    let of = |name: &str| report.rules.iter().find(|rule| rule.rule == name).unwrap();
+    assert_eq!(
+        of("thanks").verdict,
+        "NO: both lines hold, but its last `Order Completed` was Mon 2 Feb 12:00, before the rule went live, \
+         Sun 29 Mar 11:02; as things are it starts when `Order Completed` happens next."
+    );
+    assert_eq!((of("thanks").next_due, of("thanks").due.as_str()), (None, "Due when `Order Completed` happens."));
+    assert_eq!(of("quiet").verdict, "NO: inside `quiet` already; only coming in counts.");
+    assert_eq!(of("birthday").verdict, "NO: it is for everyone, but what of it falls due on 29 Mar is past already.");
+    // And so it is: nothing goes out.
+    let before = shop.mails_sent();
+    shop.pass(Span::minutes(5)).await;
+    assert_eq!(shop.mails_sent(), before);
+    let plan = shop.operations().plan(PlanRequest { rule: Some("quiet".into()), ..PlanRequest::default() }).await;
+    assert_eq!(plan.unwrap().rules[0].enroll, 0, "she never crossed the border");
+}

@@ -92,6 +92,13 @@ async fn of_rule(subject: &Subject<'_>, rule: &Arc<Rule>) -> Result<RuleExplanat
     if standing.decision == RuleDecision::Fire && subject.begun(rule, &cause).is_some() {
         (standing.decision, standing.reasons) = (RuleDecision::Hold, vec![Reason::AgainAfter]);
     }
+    let mut past = None;
+    if standing.decision == RuleDecision::Fire {
+        past = subject.is_past(rule, &cause);
+    }
+    if past.is_some() {
+        (standing.decision, standing.reasons) = (RuleDecision::NoMatch, Vec::new());
+    }
     hold_if_paused(subject.core, &mut standing);
     let entry = subject.entry(rule, &cause);
     let facts = subject.facts(&entry);
@@ -101,18 +108,19 @@ async fn of_rule(subject: &Subject<'_>, rule: &Arc<Rule>) -> Result<RuleExplanat
     let begun = under_way.last().map_or(&entry, |active| &active.entry);
     let stays = rule.stays.as_ref().map(|stays| view_of(stays.explain(&Facts { entry: Some(begun), ..facts })));
     let next = due::next(subject, rule).await?;
-    let judged = sentences::Judged { rule, cause: &cause, standing: &standing, condition: &condition, next: &next };
+    let (cause, standing_now) = (&cause, &standing);
+    let judged = sentences::Judged { rule, cause, standing: standing_now, condition: &condition, next: &next, past };
     Ok(RuleExplanation {
         rule: rule.id.to_string(),
         decision: standing.decision,
         verdict: sentences::verdict(subject, &judged),
         due: sentences::due(subject, &judged),
-        trigger: sentences::trigger(subject, rule, &cause),
+        trigger: sentences::trigger(subject, rule, cause),
         reasons: standing.reasons,
         condition,
         next_due: next.at(),
         stays,
-        gates: gates::gates(subject, rule, &cause),
+        gates: gates::gates(subject, rule, cause),
         under_way: under_way.iter().map(|active| waits(subject, active)).collect(),
         file: rule.file.display().to_string(),
         line: rule.when_place.line_column().0,

@@ -5,7 +5,7 @@ mod compare;
 mod reach;
 mod under_way;
 
-pub(super) use reach::Seen;
+pub(super) use reach::{Seen, occurrence};
 
 use super::failure;
 use crate::app::pages::judge_all;
@@ -292,6 +292,15 @@ impl Judge {
                 for slot in &decided.slots {
                     customer.to_mut().reserve(*slot);
                 }
+                if !self.backtest
+                    && matches!(rule.trigger, Trigger::Date { .. })
+                    && self.go_on(&mut customer, (rule, &local.zone), judged)
+                    && matches!(best(&decided.verdicts), Verdict::Held(Reason::AgainAfter))
+                {
+                    judged.plan.evaluated += 1;
+                    matches(&mut judged.plan, &customer);
+                    continue;
+                }
                 let unknown = judged.plan.unknown;
                 self.judge(&customer, (rule, &local.zone), &decided, judged);
                 if judged.plan.unknown > unknown {
@@ -385,7 +394,11 @@ impl Judge {
         for fires in seen.causes(rule, &self.world.rules, zone, here) {
             let firing = Firing { rule, occurrence: &fires.occurrence, paused };
             let moment = Moment { at: fires.at, tick: None, policy: &self.world.policy, key: &self.key };
-            let one = engine::decide_cause(seen.stored.number, (customer, zone), &firing, fires.cause, &moment);
+            let mut one = engine::decide_cause(seen.stored.number, (customer, zone), &firing, fires.cause, &moment);
+            let is_schedule = matches!(rule.trigger, Trigger::Schedule { .. });
+            if one.verdicts.iter().any(holds) && !is_schedule && seen.has_begun(rule, &fires.occurrence) {
+                one = Decided { verdicts: vec![Verdict::Held(Reason::AgainAfter)], ..Decided::default() };
+            }
             if all.verdicts.is_empty() {
                 all = one;
             } else {
@@ -426,10 +439,7 @@ impl Judge {
                 self.count_deliveries(customer, asked, plan);
             }
         }
-        plan.matched += 1;
-        if let Some(ids) = &mut plan.customers {
-            ids.push(customer.id.to_string());
-        }
+        matches(plan, customer);
     }
 
     /// What would go out, and which mails the gates at sending would stop as things are.
@@ -468,6 +478,19 @@ pub(super) fn mail_stops(world: &World, is_suppressed: bool, customer: &Customer
         Some(_) if is_suppressed => Some(Reason::Suppressed),
         Some(address) => (!engine::is_listed(address, &world.only_to)).then_some(Reason::OnlyTo),
     }
+}
+
+/// Counts one more whose condition holds.
+fn matches(plan: &mut RulePlan, customer: &Customer) {
+    plan.matched += 1;
+    if let Some(ids) = &mut plan.customers {
+        ids.push(customer.id.to_string());
+    }
+}
+
+/// Whether the condition holds.
+fn holds(verdict: &Verdict) -> bool {
+    !matches!(verdict, Verdict::NoMatch | Verdict::Unknown)
 }
 
 /// Of the verdicts for one customer, that which counts: the first that enrolls, else the first that holds.
