@@ -9,6 +9,10 @@ use super::table::plural;
 use crate::http::Paused;
 use clap::Args;
 
+/// What an answer about the future says first as long as all sending is paused.
+pub(super) const SENDING_PAUSED: &str =
+    "ALL SENDING IS PAUSED: rules go on deciding, and nothing goes out until `retaind resume`";
+
 /// Stop all sending, over restarts too; what falls due meanwhile waits
 #[derive(Debug, Args)]
 pub(super) struct PauseArgs {

@@ -6,6 +6,7 @@ use super::args::OutputArgs;
 use super::chart::Axis;
 use super::composition::StoreAccess;
 use super::error::Error;
+use super::sending::SENDING_PAUSED;
 use super::table::{Column, plural, table, visible};
 use crate::calendar::{self, local};
 use crate::domain::Span;
@@ -132,8 +133,9 @@ fn heading(report: &SimulateReport) -> String {
     } else {
         shown_at(local(&zone, report.to))
     };
+    let paused = if report.sending_paused { format!("\n{SENDING_PAUSED}") } else { String::new() };
     format!(
-        "NOTHING IS SENT\n{} to {to}, {}: {} to {}",
+        "NOTHING IS SENT\n{} to {to}, {}: {} to {}{paused}",
         shown_at(from),
         report.timezone,
         plural(report.total, "delivery"),

@@ -109,7 +109,7 @@ impl Operations for Fake {
             .files
             .is_some()
             .then(|| Compared { segments: [("vip".into(), ChangeKind::Changed)].into(), ..Compared::default() });
-        Ok(PlanReport { at: request.at.unwrap_or(AT), rules: vec![plan], compared })
+        Ok(PlanReport { at: request.at.unwrap_or(AT), sending_paused: false, rules: vec![plan], compared })
     }
 
     async fn explain(&self, request: ExplainRequest) -> Result<ExplainReport> {
@@ -148,11 +148,18 @@ impl Operations for Fake {
             since: None,
             until: None,
         };
-        let text = |at, text: &str| HistoryView { at, delivery: None, event: Some("x".into()), text: text.into() };
+        let text = |at, text: &str| HistoryView {
+            at,
+            delivery: None,
+            enrollment: None,
+            event: Some("x".into()),
+            text: text.into(),
+        };
         Ok(ExplainReport {
             customer: request.customer,
             name: Some("Zo\u{7}e B.".into()),
             at: request.at.unwrap_or(AT),
+            sending_paused: false,
             zone: "Africa/Nairobi".into(),
             rules: vec![RuleExplanation {
                 rule: request.rule.unwrap_or_else(|| "win-back".into()),
@@ -200,6 +207,7 @@ impl Operations for Fake {
                 per: "1d".into(),
             }],
             paused: Vec::new(),
+            sending_paused: false,
             customers: 1000,
         })
     }

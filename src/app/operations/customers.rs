@@ -90,7 +90,19 @@ fn standing(core: &Shared, stored: StoredCustomer, is_suppressed: bool) -> Vec<S
         named: false,
         world,
     };
-    judge.page(std::iter::once(Seen::now(stored))).iter().map(standing_of).collect()
+    let mut standing: Vec<_> = judge.page(std::iter::once(Seen::now(stored))).iter().map(standing_of).collect();
+    for one in &mut standing {
+        hold_if_paused(core, one);
+    }
+    standing
+}
+
+/// As long as all sending is paused nothing goes out of what a rule decides.
+pub(super) fn hold_if_paused(core: &Shared, standing: &mut StandingView) {
+    if standing.decision == RuleDecision::Fire && core.pauses.all() {
+        standing.decision = RuleDecision::Hold;
+        standing.reasons.insert(0, Reason::Paused);
+    }
 }
 
 pub(super) fn standing_of(judged: &Judged) -> StandingView {
@@ -98,7 +110,9 @@ pub(super) fn standing_of(judged: &Judged) -> StandingView {
     let mut reasons: Vec<Reason> = plan.hold.keys().copied().collect();
     reasons.extend((plan.unknown > 0).then_some(Reason::UnknownValue));
     reasons.extend((plan.holdout > 0).then_some(Reason::Holdout));
-    let sends = plan.deliveries.email + plan.deliveries.webhook > 0;
+    reasons.extend(judged.kept.filter(|reason| !plan.hold.contains_key(reason)));
+    // What falls due later goes out, too.
+    let sends = judged.waits || plan.deliveries.email + plan.deliveries.webhook > 0;
     if plan.matched > 0 && reasons.is_empty() && !sends {
         // Enrolled, and no step's own condition holds.
         reasons.push(Reason::NotWanted);

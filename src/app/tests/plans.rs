@@ -231,3 +231,53 @@ async fn templates_and_a_schema_that_come_with_the_rules_are_theirs() {
     let failure = shop.operations().plan(broken).await.unwrap_err();
     assert!(failure.diagnostics.iter().all(|problem| problem.file == "new/templates/new/en.md"), "{failure:?}");
 }
+
+const RENEWS: &str = "rule: renews
+class: service
+trigger: {date: renews_on, at: \"07:00\"}
+when: everyone
+again_after: 0d
+steps:
+- {id: early, day: -1, email: hello}
+- {id: then, day: 0, webhook: {to: crm, type: customer.renews}}
+";
+
+const THANKS: &str = "rule: thanks
+class: service
+trigger: {event: Order Completed}
+when: everyone
+again_after: 0d
+steps:
+- email: hello
+";
+
+#[tokio::test]
+async fn what_has_begun_is_not_enrolled_again_and_its_steps_of_the_day_are_deliveries() {
+    let shop = shop(&[("renews", RENEWS), ("thanks", THANKS)]).await;
+    shop.pass(Span::minutes(1)).await;
+    shop.customer("ana").await;
+    shop.arrive(vec![shop.profile("ana", &[("renews_on", "2026-03-12")], None)]).await;
+    shop.settle().await;
+    let at = |text: &str| Some(text.parse::<crate::domain::Time>().unwrap());
+    let planned = async |at| {
+        let request = PlanRequest { at, ..PlanRequest::default() };
+        shop.operations().plan(request).await.unwrap()
+    };
+    let again = |count| [(Reason::AgainAfter, count)].into();
+    let report = planned(None).await;
+    let thanks = of(&report, "thanks");
+    assert_eq!((thanks.matched, thanks.enroll, thanks.deliveries.email, &thanks.hold), (1, 0, 0, &again(1)));
+    // On the eve the plan is that she begins.
+    let report = planned(at("2026-03-11T06:00:00Z")).await;
+    let renews = of(&report, "renews");
+    assert_eq!((renews.enroll, renews.deliveries.email, renews.deliveries.webhook), (1, 1, 0));
+    shop.clock.set(at("2026-03-11T07:00:01Z").unwrap());
+    shop.settle().await;
+    let report = planned(None).await;
+    let renews = of(&report, "renews");
+    assert_eq!((renews.matched, renews.enroll, renews.deliveries.email, &renews.hold), (1, 0, 0, &again(1)));
+    let report = planned(at("2026-03-12T06:00:00Z")).await;
+    let renews = of(&report, "renews");
+    assert_eq!((renews.matched, renews.enroll, renews.deliveries.email, renews.deliveries.webhook), (1, 0, 0, 1));
+    assert!(renews.hold.is_empty(), "{:?}", renews.hold);
+}

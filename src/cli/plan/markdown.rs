@@ -1,6 +1,7 @@
 //! A plan as a comment on a pull request.
 
 use super::shown::{figures, groups, remarks, segments};
+use crate::cli::sending::SENDING_PAUSED;
 use crate::cli::table::{counts, plural, visible};
 use crate::http::{PlanReport, RulePlan};
 
@@ -19,9 +20,14 @@ pub(super) fn markdown(report: &PlanReport) -> String {
         String::new(),
         format!("If every trigger fired at {}.", report.at),
         String::new(),
+    ];
+    if report.sending_paused {
+        lines.extend([escaped(SENDING_PAUSED), String::new()]);
+    }
+    lines.extend([
         format!("| rule |{change} customers | matched | unknown | enroll | holdout | e-mails | webhooks | held |"),
         format!("|---|{rule}--:|--:|--:|--:|--:|--:|--:|---|"),
-    ];
+    ]);
     lines.extend(report.rules.iter().map(row));
     if let Some(segments) = segments(report) {
         lines.extend([String::new(), escaped(&segments)]);

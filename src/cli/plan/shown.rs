@@ -1,5 +1,6 @@
 //! A plan for a person.
 
+use crate::cli::sending::SENDING_PAUSED;
 use crate::cli::table::{Column, counts, plural, table, visible};
 use crate::http::{BrakeView, ChangeKind, PlanReport, RulePlan, UnderWay};
 
@@ -20,7 +21,11 @@ pub(super) fn shown(report: &PlanReport) -> String {
         row.push(counts(&plan.hold));
         row
     });
-    let mut sections = vec![format!("NOTHING IS SENT\nif every trigger fired at {}", report.at), table(&columns, rows)];
+    let mut heading = format!("NOTHING IS SENT\nif every trigger fired at {}", report.at);
+    if report.sending_paused {
+        heading = format!("{heading}\n{SENDING_PAUSED}");
+    }
+    let mut sections = vec![heading, table(&columns, rows)];
     for plan in &report.rules {
         let remarks = remarks(plan);
         if !remarks.is_empty() {

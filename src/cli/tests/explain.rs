@@ -2,8 +2,8 @@
 
 use crate::app::tests::{Plan, Shop};
 use crate::cli::explain::shown;
-use crate::domain::{Arrival, Event, Number, ProfileRow, Span, Time, Value};
-use crate::http::{ExplainReport, ExplainRequest};
+use crate::domain::{Arrival, Event, Number, ProfileRow, Reason, Span, Time, Value};
+use crate::http::{Bound, ExplainReport, ExplainRequest, PlanRequest, RuleDecision, SimulateRequest};
 
 const WIN_BACK: &str = "rule: win-back
 description: Bring back good customers who have gone quiet.
@@ -228,7 +228,7 @@ async fn every_kind_of_trigger_is_told_in_its_own_words() {
       yes  everyone
     Beside that, today: consent not asked (class service) · address yes
       HELD again_after: this very crossing has started it, 00:00 today
-    Earlier: 4 May quiet/hello sent · 29 Mar birthday sent · 2 Feb order 380 KES · 5 Jan order 450 KES          rules/quiet.yaml:4
+    Earlier: 4 May quiet/hello sent · 29 Mar birthday sent · 2 Feb thanks began · 2 Feb order 380 KES · 5 Jan order 450 KES          rules/quiet.yaml:4
     ");
 }
 
@@ -319,4 +319,108 @@ async fn who_is_not_there_is_told_with_whom_may_be_meant() {
         assert_eq!((failure.message.as_str(), failure.causes.as_slice()), (message, &[cause.to_owned()][..]));
         assert_eq!(failure.kind.exit_code(), 1);
     }
+}
+
+const WAITING: &str = "rule: waiting
+class: marketing
+trigger: {schedule: \"0 10 * * *\"}
+when: orders.count >= 1
+again_after: never
+steps:
+- {id: first, day: 1, email: hello}
+goal: {event: Order Completed, within: 7d}
+";
+
+#[tokio::test]
+async fn a_rule_whose_first_step_comes_a_day_later_fires_now() {
+    let shop = wanjiru(&[]).await;
+    shop.write("rules/waiting.yaml", WAITING);
+    shop.operations().reload().await.unwrap();
+    let report = explained(&shop, Some("waiting"), None).await;
+    assert_eq!((report.rules[0].decision, report.rules[0].reasons.len()), (RuleDecision::Fire, 0));
+    assert_eq!(report.rules[0].verdict, "YES: the condition holds, and nothing stands in the way.");
+    let standing = shop.operations().customer("wanjiru").await.unwrap().standing;
+    assert_eq!((standing[0].decision, standing[0].reasons.len()), (RuleDecision::Fire, 0));
+    // Without an address nothing would go out on that day either.
+    shop.arrive(vec![profile(&shop, &[("email", "")])]).await;
+    shop.settle().await;
+    let rule = explained(&shop, Some("waiting"), None).await.rules.remove(0);
+    assert_eq!((rule.decision, rule.reasons), (RuleDecision::Hold, vec![Reason::NoAddress]));
+    // Nor where the only step is due at once and not wanted.
+    shop.write("rules/waiting.yaml", &WAITING.replace("day: 1,", "when: orders.count > 9,"));
+    shop.operations().reload().await.unwrap();
+    let rule = explained(&shop, Some("waiting"), None).await.rules.remove(0);
+    assert_eq!((rule.decision, rule.reasons), (RuleDecision::Hold, vec![Reason::NotWanted]));
+}
+
+#[tokio::test]
+async fn a_pause_of_all_sending_is_told_first() {
+    let shop = wanjiru(&[]).await;
+    shop.write("rules/waiting.yaml", WAITING);
+    shop.operations().reload().await.unwrap();
+    shop.operations().pause().await.unwrap();
+    let report = explained(&shop, Some("waiting"), None).await;
+    assert!(report.sending_paused);
+    assert_eq!((report.rules[0].decision, &report.rules[0].reasons), (RuleDecision::Hold, &vec![Reason::Paused]));
+    let text = shown(&report, "today");
+    assert!(text.starts_with("ALL SENDING IS PAUSED"), "{text}");
+    assert!(text.contains("NO: the condition holds, but all sending is paused: paused."), "{text}");
+    let plan = shop.operations().plan(PlanRequest::default()).await.unwrap();
+    assert!(plan.sending_paused && plan.rules[0].enroll == 1, "it goes on enrolling: {plan:?}");
+    let day = Bound::Day(jiff::civil::date(2026, 3, 30));
+    let request = SimulateRequest { from: day, to: day, rule: None };
+    assert!(shop.operations().simulate(request).await.unwrap().sending_paused);
+    shop.operations().resume().await.unwrap();
+    assert!(!explained(&shop, None, None).await.sending_paused);
+}
+
+#[tokio::test]
+async fn beginnings_and_early_ends_stand_in_the_history() {
+    let shop = wanjiru(&[("waiting", WAITING)]).await;
+    shop.clock.set(t("2026-03-29T10:00:01Z"));
+    shop.settle().await;
+    let at = shop.now().plus(Span::minutes(5));
+    shop.clock.set(t("2026-03-29T12:00:05Z"));
+    shop.arrive(vec![order("2026-03-29T12:00:02Z", "o3", 10)]).await;
+    shop.settle().await;
+    let report = explained(&shop, None, None).await;
+    let texts = |report: &ExplainReport| -> Vec<String> {
+        report.history.iter().filter(|line| line.enrollment.is_some()).map(|line| line.text.clone()).collect()
+    };
+    assert_eq!(texts(&report), ["waiting ended (goal_reached)", "waiting began"], "{:?}", report.history);
+    assert!(shown(&report, "today").contains("29 Mar waiting ended (goal_reached)"));
+    let ended = report.history.iter().find_map(|line| line.enrollment.as_ref()?.ended);
+    assert_eq!(ended, Some(Reason::GoalReached));
+    let before = explained(&shop, None, Some(&at.to_string())).await;
+    assert_eq!(texts(&before), ["waiting began"]);
+}
+
+#[tokio::test]
+async fn what_is_past_when_a_rule_goes_live_starts_nothing_and_is_not_called_due() {
+    let shop = wanjiru(&[]).await;
+    let thanks = THANKS.replace("Order Completed, once_per: order_id", "Order Completed");
+    let segments = SEGMENTS.replace("> 90", "> 54");
+    for (name, text) in [("thanks", thanks.as_str()), ("quiet", QUIET), ("birthday", BIRTHDAY)] {
+        shop.write(&format!("rules/{name}.yaml"), text);
+    }
+    shop.write("rules/segments.yaml", &segments);
+    shop.operations().reload().await.unwrap();
+    shop.settle().await;
+    let report = explained(&shop, None, None).await;
+    assert!(report.rules.iter().all(|rule| rule.decision == RuleDecision::NoMatch), "{report:#?}");
+    let of = |name: &str| report.rules.iter().find(|rule| rule.rule == name).unwrap();
+    assert_eq!(
+        of("thanks").verdict,
+        "NO: both lines hold, but its last `Order Completed` was Mon 2 Feb 12:00, before the rule went live, \
+         Sun 29 Mar 11:02; as things are it starts when `Order Completed` happens next."
+    );
+    assert_eq!((of("thanks").next_due, of("thanks").due.as_str()), (None, "Due when `Order Completed` happens."));
+    assert_eq!(of("quiet").verdict, "NO: inside `quiet` already; only coming in counts.");
+    assert_eq!(of("birthday").verdict, "NO: it is for everyone, but what of it falls due on 29 Mar is past already.");
+    // And so it is: nothing goes out.
+    let before = shop.mails_sent();
+    shop.pass(Span::minutes(5)).await;
+    assert_eq!(shop.mails_sent(), before);
+    let plan = shop.operations().plan(PlanRequest { rule: Some("quiet".into()), ..PlanRequest::default() }).await;
+    assert_eq!(plan.unwrap().rules[0].enroll, 0, "she never crossed the border");
 }

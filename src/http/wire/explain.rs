@@ -27,6 +27,9 @@ pub struct ExplainReport {
     pub name: Option<String>,
     /// The instant.
     pub at: Time,
+    /// Whether a person has paused all sending: who is decided about is enrolled, and nothing goes out. Absent for no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sending_paused: bool,
     /// The IANA name of the zone on whose clock days and times are told: the customer's, or the business's.
     pub zone: String,
     /// By rule, in the order of (priority descending, name).
@@ -110,8 +113,22 @@ pub struct HistoryView {
     /// The name of the event, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
+    /// The enrollment that began or ended, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrollment: Option<PastEnrollment>,
     /// In a few words.
     pub text: String,
+}
+
+/// The beginning or the early end of an enrollment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastEnrollment {
+    /// The rule.
+    pub rule: String,
+    /// What makes it unique.
+    pub occurrence: String,
+    /// Why it ended; `None` for its beginning.
+    pub ended: Option<Reason>,
 }
 
 /// A delivery of the past.

@@ -17,7 +17,9 @@ pub use customers::{
 };
 pub use deliveries::{Changed, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, Unchanged};
 pub use emit::{EmitRequest, EmitResult, Emitted, EventPlan, EventRule, Given, PlannedDelivery, RuleDecision};
-pub use explain::{ConditionView, ExplainReport, ExplainRequest, GateView, HistoryView, PastDelivery, RuleExplanation};
+pub use explain::{
+    ConditionView, ExplainReport, ExplainRequest, GateView, HistoryView, PastDelivery, PastEnrollment, RuleExplanation,
+};
 pub use import::{ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest, RefusedRow};
 pub use infer::InferReport;
 pub use plan::{

@@ -56,6 +56,9 @@ pub struct PlanFile {
 pub struct PlanReport {
     /// The instant.
     pub at: Time,
+    /// Whether a person has paused all sending: who is decided about is enrolled, and nothing goes out. Absent for no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sending_paused: bool,
     /// By rule, in the order of (priority descending, name).
     pub rules: Vec<RulePlan>,
     /// What else files that are not in use yet change; `None` without such.

@@ -80,6 +80,9 @@ pub struct SimulateReport {
     pub brakes: Vec<BrakedDay>,
     /// Rules that are paused, of which nothing goes out.
     pub paused: Vec<String>,
+    /// Whether a person has paused all sending, so that nothing of it goes out as things are. Absent for no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sending_paused: bool,
     /// Customers whose lives were led.
     pub customers: u64,
 }

@@ -1,16 +1,19 @@
 //! What happened to a customer.
 
 use super::subject::Subject;
-use crate::domain::{Delivery, Event, State, Time};
-use crate::http::{HistoryView, PastDelivery};
+use crate::domain::{Delivery, Enrollment, Event, State, Time};
+use crate::http::{HistoryView, PastDelivery, PastEnrollment};
 
 /// The longest history.
 const MOST: usize = 20;
 
-/// Deliveries and events up to the instant, newest first.
+/// Deliveries, enrollments and events up to the instant, newest first.
 pub(super) fn history(subject: &Subject<'_>) -> Vec<HistoryView> {
     let deliveries = subject.deliveries.values().map(delivery);
-    let mut all: Vec<HistoryView> = deliveries.chain(subject.events.iter().map(|event| told(subject, event))).collect();
+    let mut all: Vec<HistoryView> = deliveries
+        .chain(subject.events.iter().map(|event| told(subject, event)))
+        .chain(subject.enrollments.iter().flat_map(|one| enrollment(subject, one)))
+        .collect();
     all.retain(|line| line.at <= subject.at());
     all.sort_by(|a, b| (b.at, &b.text).cmp(&(a.at, &a.text)));
     all.truncate(MOST);
@@ -26,6 +29,7 @@ fn delivery(delivery: &Delivery) -> HistoryView {
         at: happened(delivery),
         text: format!("{name} {}{why}", delivery.state),
         event: None,
+        enrollment: None,
         delivery: Some(PastDelivery {
             rule,
             step,
@@ -34,6 +38,26 @@ fn delivery(delivery: &Delivery) -> HistoryView {
             reason: delivery.reason,
         }),
     }
+}
+
+/// Its beginning, unless that is told by what was sent at once, and its end if it came early: when the last of its steps
+/// is done nothing else happens.
+fn enrollment(subject: &Subject<'_>, one: &Enrollment) -> Vec<HistoryView> {
+    let rule = &one.rule;
+    let held_out = if one.held_out { " (held out)" } else { "" };
+    let at_once = |delivery: &Delivery| delivery.created_at <= one.entered_at;
+    let sent_at_once = one.deliveries.iter().filter_map(|id| subject.deliveries.get(id)).any(at_once);
+    let began = (!sent_at_once).then(|| (one.entered_at, None, format!("{rule} began{held_out}")));
+    let ending = one.ending.as_ref().and_then(|ending| Some((ending.at, ending.reason?)));
+    let ended = ending.map(|(at, reason)| (at, Some(reason), format!("{rule} ended ({reason})")));
+    let told = [began, ended].into_iter().flatten().map(|(at, ended, text)| HistoryView {
+        at,
+        text,
+        event: None,
+        delivery: None,
+        enrollment: Some(PastEnrollment { rule: one.rule.to_string(), occurrence: one.occurrence.to_string(), ended }),
+    });
+    told.collect()
 }
 
 fn happened(delivery: &Delivery) -> Time {
@@ -48,5 +72,5 @@ fn told(subject: &Subject<'_>, event: &Event) -> HistoryView {
     } else {
         event.name.to_string()
     };
-    HistoryView { at: event.at, delivery: None, event: Some(event.name.to_string()), text }
+    HistoryView { at: event.at, delivery: None, enrollment: None, event: Some(event.name.to_string()), text }
 }

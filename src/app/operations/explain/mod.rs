@@ -6,7 +6,7 @@ mod history;
 mod sentences;
 mod subject;
 
-use super::customers::{goes_on, standing_of};
+use super::customers::{goes_on, hold_if_paused, standing_of};
 use super::failure;
 use super::plan::no_rule;
 use crate::app::shared::Shared;
@@ -44,6 +44,7 @@ pub(super) async fn explain(core: &Shared, request: ExplainRequest) -> Result<Ex
         customer: subject.stored.customer.id.to_string(),
         name: name(&subject.stored.customer),
         at,
+        sending_paused: core.pauses.all(),
         zone: subject.zone.iana_name().unwrap_or("UTC").to_owned(),
         rules: explained,
         history: history::history(&subject),
@@ -91,6 +92,14 @@ async fn of_rule(subject: &Subject<'_>, rule: &Arc<Rule>) -> Result<RuleExplanat
     if standing.decision == RuleDecision::Fire && subject.begun(rule, &cause).is_some() {
         (standing.decision, standing.reasons) = (RuleDecision::Hold, vec![Reason::AgainAfter]);
     }
+    let mut past = None;
+    if standing.decision == RuleDecision::Fire {
+        past = subject.is_past(rule, &cause);
+    }
+    if past.is_some() {
+        (standing.decision, standing.reasons) = (RuleDecision::NoMatch, Vec::new());
+    }
+    hold_if_paused(subject.core, &mut standing);
     let entry = subject.entry(rule, &cause);
     let facts = subject.facts(&entry);
     let condition = view_of(rule.when.explain(&facts));
@@ -99,18 +108,19 @@ async fn of_rule(subject: &Subject<'_>, rule: &Arc<Rule>) -> Result<RuleExplanat
     let begun = under_way.last().map_or(&entry, |active| &active.entry);
     let stays = rule.stays.as_ref().map(|stays| view_of(stays.explain(&Facts { entry: Some(begun), ..facts })));
     let next = due::next(subject, rule).await?;
-    let judged = sentences::Judged { rule, cause: &cause, standing: &standing, condition: &condition, next: &next };
+    let (cause, standing_now) = (&cause, &standing);
+    let judged = sentences::Judged { rule, cause, standing: standing_now, condition: &condition, next: &next, past };
     Ok(RuleExplanation {
         rule: rule.id.to_string(),
         decision: standing.decision,
         verdict: sentences::verdict(subject, &judged),
         due: sentences::due(subject, &judged),
-        trigger: sentences::trigger(subject, rule, &cause),
+        trigger: sentences::trigger(subject, rule, cause),
         reasons: standing.reasons,
         condition,
         next_due: next.at(),
         stays,
-        gates: gates::gates(subject, rule, &cause),
+        gates: gates::gates(subject, rule, cause),
         under_way: under_way.iter().map(|active| waits(subject, active)).collect(),
         file: rule.file.display().to_string(),
         line: rule.when_place.line_column().0,

@@ -13,6 +13,8 @@ pub(super) struct Judged<'a> {
     pub(super) standing: &'a StandingView,
     pub(super) condition: &'a ConditionView,
     pub(super) next: &'a Next,
+    /// Why it starts nothing though the condition holds, if that is so.
+    pub(super) past: Option<String>,
 }
 
 /// Yes or no.
@@ -25,7 +27,13 @@ pub(super) fn verdict(subject: &Subject<'_>, judged: &Judged<'_>) -> String {
         RuleDecision::Hold if reasons == [Reason::NotWanted.word()] => {
             format!("NO: {holds}, but the `when` of no step does.")
         }
+        RuleDecision::Hold if subject.is_stopped(judged.rule, &judged.standing.reasons) => {
+            format!("NO: {holds}, but all sending is paused: {}.", reasons.join(", "))
+        }
         RuleDecision::Hold => format!("NO: {holds}, but it is held: {}.", reasons.join(", ")),
+        RuleDecision::NoMatch if judged.past.is_some() => {
+            format!("NO: {holds}, but {}", judged.past.as_deref().unwrap_or_default())
+        }
         RuleDecision::NoMatch => format!("NO: {}", no_match(subject, judged)),
     }
 }
@@ -39,13 +47,13 @@ fn no_match(subject: &Subject<'_>, judged: &Judged<'_>) -> String {
             format!("nothing of it falls due on {}.", subject.day(subject.at()))
         }
         (Cause::Border { inside, crossed: false, .. }, Trigger::Crossing { segment, direction }) => {
-            let (place, border) = match (inside, direction) {
-                (true, Direction::Enters) => ("inside already", "coming in"),
-                (false, Direction::Enters) => ("outside", "coming in"),
-                (true, Direction::Leaves) => ("inside", "going out"),
-                (false, Direction::Leaves) => ("outside already", "going out"),
+            let (place, already, border) = match (inside, direction) {
+                (true, Direction::Enters) => ("inside", " already", "coming in"),
+                (false, Direction::Enters) => ("outside", "", "coming in"),
+                (true, Direction::Leaves) => ("inside", "", "going out"),
+                (false, Direction::Leaves) => ("outside", " already", "going out"),
             };
-            format!("{place} `{segment}`; only {border} counts.")
+            format!("{place} `{segment}`{already}; only {border} counts.")
         }
         _ => failing(judged.condition),
     }

@@ -1,13 +1,13 @@
 //! The customer who is explained, with all that is read of them once.
 
 use crate::app::operations::failure;
-use crate::app::operations::plan::{Judge, Judged, Seen};
+use crate::app::operations::plan::{Judge, Judged, Seen, occurrence};
 use crate::app::shared::Shared;
 use crate::calendar;
 use crate::condition::{Facts, Truth};
 use crate::delivery::World;
 use crate::domain::{
-    Active, Customer, Delivery, DeliveryId, Enrollment, Entry, Event, RuleState, Span, Suppression, Text, Time,
+    Active, Customer, Delivery, DeliveryId, Enrollment, Entry, Event, Reason, RuleState, Span, Suppression, Text, Time,
     normalized_address,
 };
 use crate::engine::{self, Day};
@@ -59,8 +59,8 @@ pub(super) enum Cause {
     Day { occurrences: Vec<String> },
     /// The customer has no such date.
     NoDate,
-    /// A border, as it was a day before and is.
-    Border { earlier: Box<Customer>, inside: bool, crossed: bool },
+    /// A border: whether the customer is inside, has crossed it within a day, and whether that starts what has not begun.
+    Border { inside: bool, crossed: bool, ahead: bool },
 }
 
 impl<'a> Subject<'a> {
@@ -98,6 +98,12 @@ impl<'a> Subject<'a> {
         self.view.now
     }
 
+    /// Whether it is the pause of all sending that holds the rule, not one of its own.
+    pub(super) fn is_stopped(&self, rule: &Rule, reasons: &[Reason]) -> bool {
+        let pauses = &self.core.pauses;
+        reasons.contains(&Reason::Paused) && pauses.all() && pauses.rule(&rule.id).is_none()
+    }
+
     pub(super) fn facts<'f>(&'f self, entry: &'f Entry) -> Facts<'f> {
         Facts { customer: &self.stored.customer, now: self.at(), zone: &self.zone, entry: Some(entry) }
     }
@@ -114,7 +120,7 @@ impl<'a> Subject<'a> {
                 let due = engine::days_due(rule, &self.stored.customer, &self.zone, self.at());
                 Ok(Cause::Day { occurrences: due.iter().map(Day::occurrence).collect() })
             }
-            Trigger::Crossing { segment, direction } => self.border(segment, *direction).await,
+            Trigger::Crossing { segment, direction } => self.border(rule, segment, *direction).await,
         }
     }
 
@@ -136,7 +142,7 @@ impl<'a> Subject<'a> {
         Ok(None)
     }
 
-    async fn border(&self, name: &str, direction: Direction) -> Result<Cause> {
+    async fn border(&self, rule: &Rule, name: &str, direction: Direction) -> Result<Cause> {
         let before = View { now: self.at().minus(Span::days(1)), backtest: true, ..self.view.clone() };
         let found = self.core.store.customer(&self.stored.customer.id, &before).await.map_err(failure)?;
         let earlier = found.map_or_else(|| self.stored.customer.clone(), |stored| stored.customer);
@@ -147,8 +153,70 @@ impl<'a> Subject<'a> {
             })
         };
         let (was, is) = (inside(&earlier, before.now), inside(&self.stored.customer, self.at()));
-        let crossed = was != is && is == (direction == Direction::Enters);
-        Ok(Cause::Border { earlier: Box::new(earlier), inside: is, crossed })
+        let is_wanted = is == (direction == Direction::Enters);
+        if self.view.backtest {
+            return Ok(Cause::Border { inside: is, crossed: was != is && is_wanted, ahead: false });
+        }
+        // What is kept tells what the next look finds; a membership that was set silently was never crossed.
+        let watch = &self.stored.customer.watch;
+        let meaning = self.segment(name).map(|segment| segment.meaning);
+        let kept = watch.segments.get(name).filter(|kept| Some(kept.meaning) == meaning && !watch.quiet);
+        let ahead = is_wanted && kept.is_some_and(|kept| kept.inside != is);
+        let since = self.at().minus(Span::days(1));
+        let began = self.enrollments.iter().any(|one| one.rule == rule.id && one.entered_at > since);
+        Ok(Cause::Border { inside: is, crossed: ahead || (is_wanted && began), ahead })
+    }
+
+    /// Why what the rule would be judged with starts nothing any more, though the condition holds.
+    pub(super) fn is_past(&self, rule: &Rule, cause: &Cause) -> Option<String> {
+        match (cause, &rule.trigger) {
+            (Cause::Event(event), Trigger::Event { name, delay, .. }) => {
+                let why = self.is_past_event(rule, event, *delay)?;
+                let when = self.instant(event.at);
+                Some(format!(
+                    "its last `{name}` was {when}, {why}; as things are it starts when `{name}` happens next."
+                ))
+            }
+            (Cause::Day { .. }, _) if !self.view.backtest => {
+                let customer = &self.stored.customer;
+                let now = self.core.clock.now();
+                let live = self.states.get(&rule.id).and_then(|state| state.live_since).unwrap_or(now);
+                let anchor = customer.watch.anchors.get(&rule.id);
+                let since = anchor.map_or(now.max(customer.arrived_at), |anchor| anchor.since).max(live);
+                let today = calendar::day_of(&self.zone, self.at());
+                let comes = |at: &Time| calendar::day_of(&self.zone, *at) == today && *at > since;
+                let days = engine::days_due(rule, customer, &self.zone, self.at());
+                let any = days.iter().any(|day| day.instants(rule, &self.zone).iter().any(comes));
+                (!any).then(|| format!("what of it falls due on {} is past already.", self.day(self.at())))
+            }
+            _ => None,
+        }
+    }
+
+    fn is_past_event(&self, rule: &Rule, event: &Event, delay: Span) -> Option<String> {
+        if self.view.backtest {
+            let is_over = event.at.plus(delay) <= self.at().minus(Span::days(1));
+            return is_over.then(|| "more than a day before".to_owned());
+        }
+        let customer = &self.stored.customer;
+        let Some(live) = self.states.get(&rule.id).and_then(|state| state.live_since) else {
+            return Some("and the rule is not live yet".to_owned());
+        };
+        if event.at <= live {
+            return Some(format!("before the rule went live, {}", self.instant(live)));
+        }
+        if event.at <= customer.arrived_at.minus(Span::minutes(1)) {
+            return Some(format!("before the customer was known here, {}", self.instant(customer.arrived_at)));
+        }
+        let (late, within) = (event.received_at.since(event.at), self.world.policy.misfire.within);
+        if late > within {
+            return Some(format!("and became known more than {within} later"));
+        }
+        let waits = customer.watch.pending.iter().any(|one| {
+            let is_for = one.waiting.as_ref().is_none_or(|waiting| waiting.contains(&rule.id));
+            is_for && one.event.at == event.at && one.event.name == event.name
+        });
+        (!waits).then(|| "and was judged when it came".to_owned())
     }
 
     pub(super) fn segment(&self, name: &str) -> Option<&Segment> {
@@ -183,8 +251,8 @@ impl<'a> Subject<'a> {
         };
         let stored = self.stored.clone();
         let seen = match cause {
-            Cause::Event(event) => Seen::with(stored, None, vec![event.clone()]),
-            Cause::Border { earlier, .. } => Seen::with(stored, Some(earlier.as_ref().clone()), Vec::new()),
+            Cause::Event(event) => Seen::with(stored, vec![event.clone()]),
+            Cause::Border { crossed, .. } => Seen::at_border(stored, *crossed),
             _ => Seen::now(stored),
         };
         judge.page(std::iter::once(seen)).pop().unwrap_or_default()
@@ -195,7 +263,7 @@ impl<'a> Subject<'a> {
         let mut own = self.enrollments.iter().filter(|one| one.rule == rule.id);
         match (cause, &rule.trigger) {
             (Cause::Event(event), Trigger::Event { once_per, .. }) => {
-                let occurrence = self.occurrence(event, once_per.as_ref());
+                let occurrence = occurrence(event, once_per.as_ref(), &self.stored.customer.id);
                 own.find(|one| one.occurrence == occurrence)
             }
             (Cause::Day { occurrences }, _) if !occurrences.is_empty() => {
@@ -206,22 +274,12 @@ impl<'a> Subject<'a> {
                     .all(is_of)
                     .then(|| own.find(|one| occurrences.contains(&one.occurrence.to_string())))?
             }
-            (Cause::Border { crossed: true, .. }, _) => {
+            (Cause::Border { crossed: true, ahead: false, .. }, _) => {
                 let since = self.at().minus(Span::days(1));
                 own.find(|one| one.entered_at > since)
             }
             _ => None,
         }
-    }
-
-    /// What makes an enrollment by the event unique.
-    fn occurrence(&self, event: &Event, once_per: Option<&Text>) -> String {
-        let value = once_per.and_then(|property| event.properties.get(property)).map(ToString::to_string);
-        let id = event.message_id.as_deref().map(str::to_owned);
-        value.filter(|value| !value.is_empty()).or(id).unwrap_or_else(|| {
-            let fingerprint = event.fingerprint(&self.stored.customer.id);
-            format!("{:032x}", u128::from_be_bytes(fingerprint))
-        })
     }
 
     /// Enrollments of the rule that go on, oldest first.

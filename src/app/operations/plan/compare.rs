@@ -44,7 +44,8 @@ pub(super) async fn plan(
         plan.change = Some(change(&plan.rule, (&before, &after), &segments, &mut told));
     }
     let segments = segments.into_iter().filter(|(_, kind)| *kind != ChangeKind::Unchanged).collect();
-    Ok(PlanReport { at: scope.at, rules: plans, compared: Some(Compared { segments, rebuilt, diagnostics }) })
+    let compared = Some(Compared { segments, rebuilt, diagnostics });
+    Ok(PlanReport { at: scope.at, sending_paused: core.pauses.all(), rules: plans, compared })
 }
 
 /// Compiles the files, off the threads that answer others.

@@ -5,7 +5,7 @@ mod compare;
 mod reach;
 mod under_way;
 
-pub(super) use reach::Seen;
+pub(super) use reach::{Seen, occurrence};
 
 use super::failure;
 use crate::app::pages::judge_all;
@@ -19,7 +19,7 @@ use crate::domain::{
 };
 use crate::engine::{self, Decided, Firing, Moment, Verdict};
 use crate::http::{BrakeView, Failure, PlanReport, PlanRequest, Result, RulePlan, UnderWay};
-use crate::rules::{Rule, Trigger, TriggerZone};
+use crate::rules::{Action, Rule, Trigger, TriggerZone};
 use crate::store::{StoredCustomer, View};
 use futures_util::{Stream, StreamExt};
 use jiff::tz::TimeZone;
@@ -54,6 +54,10 @@ pub(super) struct Judged {
     missing: Missing,
     /// Deliveries as the brake counts them: all that would be queued, whatever stops them at sending.
     queued: u64,
+    /// Whether something goes out later of an enrollment of which nothing does at once.
+    pub(super) waits: bool,
+    /// What stops the mails that are to go out later, as things are.
+    pub(super) kept: Option<Reason>,
     /// Those to whom something would go out if no brake went off.
     reached: Reached,
 }
@@ -79,7 +83,7 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
     };
     let watched = rules.iter().map(Watched::live).collect();
     let rules = judged(core, &world, (rules, watched), scope).await?;
-    Ok(PlanReport { at: scope.at, rules, compared: None })
+    Ok(PlanReport { at: scope.at, sending_paused: core.pauses.all(), rules, compared: None })
 }
 
 /// For when, and with how much detail.
@@ -288,6 +292,15 @@ impl Judge {
                 for slot in &decided.slots {
                     customer.to_mut().reserve(*slot);
                 }
+                if !self.backtest
+                    && matches!(rule.trigger, Trigger::Date { .. })
+                    && self.go_on(&mut customer, (rule, &local.zone), judged)
+                    && matches!(best(&decided.verdicts), Verdict::Held(Reason::AgainAfter))
+                {
+                    judged.plan.evaluated += 1;
+                    matches(&mut judged.plan, &customer);
+                    continue;
+                }
                 let unknown = judged.plan.unknown;
                 self.judge(&customer, (rule, &local.zone), &decided, judged);
                 if judged.plan.unknown > unknown {
@@ -327,13 +340,35 @@ impl Judge {
         let before = judged.plan.deliveries;
         self.count(customer, &best(&decided.verdicts), decided.deliveries.iter(), &mut judged.plan);
         judged.queued += decided.deliveries.iter().filter(|delivery| delivery.state == State::Queued).count() as u64;
-        if judged.plan.deliveries != before {
+        if judged.plan.deliveries == before {
+            self.look_ahead(customer, (rule, zone), decided, judged);
+        } else {
             judged.reached.count += 1;
             judged.reached.ids.extend(self.named.then(|| customer.id.to_string()));
         }
         // Whom no mail can reach is not waiting for the end of a quiet hour.
         if judged.plan.deliveries.email > before.email && self.waits_for_morning(rule, decided, zone) {
             hold(&mut judged.plan, Reason::QuietHours, &customer.id);
+        }
+    }
+
+    /// Notes what is to go out later of enrollments of which nothing goes out at once.
+    fn look_ahead(
+        &self,
+        customer: &Customer,
+        (rule, zone): (&Rule, &TimeZone),
+        decided: &Decided,
+        judged: &mut Judged,
+    ) {
+        for active in decided.entered.iter().filter(|active| !active.held_out) {
+            for (step, _) in engine::waiting(rule, active, zone) {
+                let stops = match step.action {
+                    Action::Email { .. } => self.address_stops(customer),
+                    Action::Webhook { .. } => None,
+                };
+                judged.waits |= stops.is_none();
+                judged.kept = judged.kept.or(stops);
+            }
         }
     }
 
@@ -359,7 +394,11 @@ impl Judge {
         for fires in seen.causes(rule, &self.world.rules, zone, here) {
             let firing = Firing { rule, occurrence: &fires.occurrence, paused };
             let moment = Moment { at: fires.at, tick: None, policy: &self.world.policy, key: &self.key };
-            let one = engine::decide_cause(seen.stored.number, (customer, zone), &firing, fires.cause, &moment);
+            let mut one = engine::decide_cause(seen.stored.number, (customer, zone), &firing, fires.cause, &moment);
+            let is_schedule = matches!(rule.trigger, Trigger::Schedule { .. });
+            if one.verdicts.iter().any(holds) && !is_schedule && seen.has_begun(rule, &fires.occurrence) {
+                one = Decided { verdicts: vec![Verdict::Held(Reason::AgainAfter)], ..Decided::default() };
+            }
             if all.verdicts.is_empty() {
                 all = one;
             } else {
@@ -400,10 +439,7 @@ impl Judge {
                 self.count_deliveries(customer, asked, plan);
             }
         }
-        plan.matched += 1;
-        if let Some(ids) = &mut plan.customers {
-            ids.push(customer.id.to_string());
-        }
+        matches(plan, customer);
     }
 
     /// What would go out, and which mails the gates at sending would stop as things are.
@@ -442,6 +478,19 @@ pub(super) fn mail_stops(world: &World, is_suppressed: bool, customer: &Customer
         Some(_) if is_suppressed => Some(Reason::Suppressed),
         Some(address) => (!engine::is_listed(address, &world.only_to)).then_some(Reason::OnlyTo),
     }
+}
+
+/// Counts one more whose condition holds.
+fn matches(plan: &mut RulePlan, customer: &Customer) {
+    plan.matched += 1;
+    if let Some(ids) = &mut plan.customers {
+        ids.push(customer.id.to_string());
+    }
+}
+
+/// Whether the condition holds.
+fn holds(verdict: &Verdict) -> bool {
+    !matches!(verdict, Verdict::NoMatch | Verdict::Unknown)
 }
 
 /// Of the verdicts for one customer, that which counts: the first that enrolls, else the first that holds.

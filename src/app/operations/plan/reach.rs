@@ -24,21 +24,35 @@ pub(in crate::app::operations) struct Seen {
     earlier: Option<Customer>,
     /// Events since then, newest first; read only where a rule asks for events.
     events: Vec<Event>,
+    /// Whether the border that the rule asks for is crossed, where that is known.
+    crossed: Option<bool>,
+    /// What began by then, as rules and occurrences, of those who had such events.
+    begun: Vec<(Text, Text)>,
 }
 
 impl Seen {
     /// For rules that ask for neither.
     pub(in crate::app::operations) const fn now(stored: StoredCustomer) -> Self {
-        Self { stored, earlier: None, events: Vec::new() }
+        Self { stored, earlier: None, events: Vec::new(), crossed: None, begun: Vec::new() }
     }
 
-    /// With these events, newest first, or the customer as they were a day before.
-    pub(in crate::app::operations) const fn with(
-        stored: StoredCustomer,
-        earlier: Option<Customer>,
-        events: Vec<Event>,
-    ) -> Self {
-        Self { stored, earlier, events }
+    /// With these events, newest first.
+    pub(in crate::app::operations) fn with(stored: StoredCustomer, events: Vec<Event>) -> Self {
+        Self { events, ..Self::now(stored) }
+    }
+
+    /// With what is known of the border.
+    pub(in crate::app::operations) fn at_border(stored: StoredCustomer, crossed: bool) -> Self {
+        Self { crossed: Some(crossed), ..Self::now(stored) }
+    }
+
+    /// Whether the rule has begun for the occurrence, as far as that is kept with the customer or was read.
+    pub(super) fn has_begun(&self, rule: &Rule, occurrence: &str) -> bool {
+        let customer = &self.stored.customer;
+        let is_it = |id: &Text, other: &Text| *id == rule.id && other == occurrence;
+        customer.watch.active.iter().any(|active| is_it(&active.rule, &active.occurrence))
+            || customer.memory.get(&rule.id).is_some_and(|memory| memory.occurrence == occurrence)
+            || self.begun.iter().any(|(id, other)| is_it(id, other))
     }
 
     /// Why the rule fires for the customer, each with its occurrence; nothing if its trigger does not mean them.
@@ -61,8 +75,10 @@ impl Seen {
             Trigger::Crossing { segment, direction } => {
                 let segment = set.segments.iter().find(|known| known.name == *segment);
                 let crossed = segment.filter(|segment| self.crosses(segment, *direction, zone, local.at));
-                let before = customer.watch.segments.get(crossed.map_or("", |segment| &segment.name));
-                let next = before.map_or(0, |membership| membership.crossings).saturating_add(1);
+                let kept = customer.watch.segments.get(crossed.map_or("", |segment| &segment.name));
+                let wanted = *direction == Direction::Enters;
+                // What was noticed already is the last that was counted.
+                let next = kept.map_or(1, |kept| kept.crossings.saturating_add(u64::from(kept.inside != wanted)));
                 let fires = |_| Fires { occurrence: next.to_string().into(), cause: Cause::Other, at: local.at };
                 crossed.map(fires).into_iter().collect()
             }
@@ -75,7 +91,7 @@ impl Seen {
         crate::domain::Entry { event: self.events.iter().find(named).cloned(), ..Default::default() }
     }
 
-    /// The latest of the events for which the condition holds, or the latest at all.
+    /// The latest of the events for which the condition holds, such as nothing has begun by before others, or the latest at all.
     fn event(&self, rule: &Rule, name: &str, zone: &TimeZone, at: Time) -> Option<Fires<'_>> {
         let mut events = self.events.iter().filter(|event| event.name == name);
         let holds = |event: &&Event| {
@@ -83,8 +99,12 @@ impl Seen {
             let facts = Facts { customer: &self.stored.customer, now: at, zone, entry: Some(&entry) };
             rule.when.evaluate(&facts) == Truth::True
         };
-        let event = events.clone().find(holds).or_else(|| events.next())?;
-        let occurrence = event.message_id.clone().unwrap_or_else(|| event.at.to_string().into());
+        let Trigger::Event { once_per, .. } = &rule.trigger else { return None };
+        let occurrence = |event: &Event| occurrence(event, once_per.as_ref(), &self.stored.customer.id);
+        let is_news = |event: &&Event| !self.has_begun(rule, &occurrence(event));
+        let mut holding = events.clone().filter(holds);
+        let event = holding.clone().find(is_news).or_else(|| holding.next()).or_else(|| events.next())?;
+        let occurrence = occurrence(event).into();
         Some(Fires { occurrence, cause: Cause::Event(event), at })
     }
 
@@ -92,12 +112,35 @@ impl Seen {
         let inside = |customer: &Customer, now| {
             segment.when.evaluate(&Facts { customer, now, zone, entry: None }) == Truth::True
         };
+        if let Some(crossed) = self.crossed {
+            return crossed;
+        }
+        let is = inside(&self.stored.customer, at);
+        let watch = &self.stored.customer.watch;
+        let kept = watch.segments.get(&segment.name).filter(|kept| kept.meaning == segment.meaning);
+        match kept {
+            // To be noticed at the next look.
+            Some(kept) if kept.inside != is => return !watch.quiet && is == (direction == Direction::Enters),
+            // It came to be inside or outside silently, by an import or a new rule.
+            Some(kept) if kept.crossings == 0 => return false,
+            _ => {}
+        }
         let was = self.earlier.as_ref().is_some_and(|earlier| inside(earlier, at.minus(BACK)));
         match direction {
-            Direction::Enters => !was && inside(&self.stored.customer, at),
-            Direction::Leaves => was && !inside(&self.stored.customer, at),
+            Direction::Enters => !was && is,
+            Direction::Leaves => was && !is,
         }
     }
+}
+
+/// What makes an enrollment by the event unique.
+pub(in crate::app::operations) fn occurrence(event: &Event, once_per: Option<&Text>, customer: &str) -> String {
+    let value = once_per.and_then(|property| event.properties.get(property)).map(ToString::to_string);
+    let id = event.message_id.as_deref().map(str::to_owned);
+    value
+        .filter(|value| !value.is_empty())
+        .or(id)
+        .unwrap_or_else(|| format!("{:032x}", u128::from_be_bytes(event.fingerprint(customer))))
 }
 
 /// The instant on a customer's clock.
@@ -185,7 +228,13 @@ async fn read(
     let mut seen = Vec::with_capacity(customers.len());
     for stored in customers {
         let events = latest(store, &stored, view, wanted).await?;
-        seen.push(Seen { earlier: earlier.remove(&stored.number), events, stored });
+        let mut begun = Vec::new();
+        if !events.is_empty() {
+            let mut enrollments = store.enrollments(stored.number, READ).await?;
+            enrollments.retain(|one| one.entered_at <= view.now);
+            begun.extend(enrollments.into_iter().map(|one| (one.rule, one.occurrence)));
+        }
+        seen.push(Seen { earlier: earlier.remove(&stored.number), events, begun, ..Seen::now(stored) });
     }
     Ok(seen)
 }

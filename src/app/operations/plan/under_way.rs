@@ -1,12 +1,15 @@
 //! Enrollments that go on, and what becomes of them.
 
 use super::{Judge, Judged};
-use crate::domain::{Active, Customer, Delivery, Text};
+use crate::calendar;
+use crate::condition::Facts;
+use crate::domain::{Active, CapSlot, Class, Customer, Delivery, Reason, Text, Time};
 use crate::engine::{self, Fate};
-use crate::http::UnderWay;
-use crate::rules::Rule;
+use crate::http::{RulePlan, UnderWay};
+use crate::rules::{Action, Rule, Step};
 use crate::store::{DeliveryFilter, Result, Store};
 use jiff::tz::TimeZone;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -82,6 +85,64 @@ impl Watched {
 }
 
 impl Judge {
+    /// Counts the deliveries of steps that fall due on the instant's day, of enrollments that go on; whether there are any.
+    pub(super) fn go_on(
+        &self,
+        customer: &mut Cow<'_, Customer>,
+        (rule, zone): (&Rule, &TimeZone),
+        judged: &mut Judged,
+    ) -> bool {
+        let today = calendar::day_of(zone, self.at);
+        let mut any = false;
+        let goes_on = |active: &&Active| {
+            let fate = engine::fate(active, Some(rule), (customer, zone), self.at);
+            active.rule == rule.id && !active.held_out && !matches!(fate, Fate::Ends(_))
+        };
+        let active: Vec<Active> = customer.watch.active.iter().filter(goes_on).cloned().collect();
+        for active in &active {
+            for (step, due) in engine::waiting(rule, active, zone) {
+                let facts = Facts { customer, now: due.max(self.at), zone, entry: Some(&active.entry) };
+                let wanted = step.when.as_ref().is_none_or(|when| when.evaluate(&facts).is_true());
+                if calendar::day_of(zone, due) == today && wanted {
+                    any |= self.step(customer, (rule, zone), (active, step, due), &mut judged.plan);
+                }
+            }
+        }
+        any
+    }
+
+    /// Counts the delivery of one step, or what stops it; whether it goes out.
+    fn step(
+        &self,
+        customer: &mut Cow<'_, Customer>,
+        (rule, zone): (&Rule, &TimeZone),
+        (active, step, due): (&Active, &Step, Time),
+        plan: &mut RulePlan,
+    ) -> bool {
+        if rule.class == Class::Marketing && !customer.consents_to(Class::Marketing.word()) {
+            super::hold(plan, Reason::NoConsent, &customer.id);
+            return false;
+        }
+        if let Action::Webhook { .. } = step.action {
+            plan.deliveries.webhook += 1;
+            return true;
+        }
+        let caps = self.world.policy.caps.get(&rule.class).map(Vec::as_slice).unwrap_or_default();
+        let delivery = self.key.delivery_id(&rule.id, &customer.id, &active.occurrence, &step.id);
+        let at = due.max(self.at);
+        let full = calendar::cap_reached(caps, &customer.slots, rule.class, Some(delivery), zone, at);
+        let stops = full.map(|_| Reason::FrequencyCap).or_else(|| self.address_stops(customer));
+        if let Some(reason) = stops {
+            super::hold(plan, reason, &customer.id);
+            return false;
+        }
+        if !caps.is_empty() {
+            customer.to_mut().reserve(CapSlot { class: rule.class, at, delivery });
+        }
+        plan.deliveries.email += 1;
+        true
+    }
+
     /// Counts what a customer has under way.
     pub(super) fn watch(&self, customer: &Customer, zone: &TimeZone, plans: &mut [Judged]) {
         for active in &customer.watch.active {

@@ -116,6 +116,7 @@ pub(super) async fn simulate(core: &Shared, request: SimulateRequest) -> Result<
         days,
         brakes,
         paused: course.paused_rules(request.rule.as_deref()),
+        sending_paused: core.pauses.all(),
         customers: all.customers,
     })
 }
