@@ -3,6 +3,7 @@
 //! The scanner stops at its first error. What it stopped at is told, its value is blanked out, character for character,
 //! so that all places stay where they are, and the file is read once more.
 
+use super::exclamation;
 use super::parse::Source;
 use crate::domain::Diagnostic;
 use std::ops::Range;
@@ -39,6 +40,9 @@ impl Told {
 
 /// Says what the scanner stopped at: its own words are `info`, and it stood at the byte `at`.
 pub(super) fn tell(source: &Source<'_>, info: &str, at: usize) -> Broken {
+    if let Some(mark) = exclamation::stumbled_over(source, info, at) {
+        return Broken { problem: exclamation::told(source, mark), mend: Some(Mend::Character(mark)) };
+    }
     let line = Line::of(source, at);
     if let Some((star, told)) = alias(source, &line, info, at) {
         let mend = Some(Mend::Character(star));
@@ -89,7 +93,8 @@ impl<'s> Line<'s> {
 
     /// Whether it is neither a key with its colon nor an item nor a comment.
     fn is_no_key(&self) -> bool {
-        let is_item = self.text.trim_start().starts_with('-');
+        let text = self.text.trim();
+        let is_item = text == "-" || text.starts_with("- ");
         let body = self.body.trim_end();
         !(is_item || body.is_empty() || body.starts_with('#') || body.contains(": ") || body.ends_with(':'))
     }
@@ -234,11 +239,6 @@ fn other(source: &Source<'_>, line: &Line<'_>, info: &str, here: Range<usize>) -
             Told::new(line.span(), message, "let all lines of a text behind `|` or `>` begin in one column")
         };
     }
-    if has("tag") || has("handle") {
-        let help = format!("put the whole text in quotes: {}", line.quoted());
-        let message = "a value cannot begin with `!`: YAML takes it for a tag";
-        return Told { code: "yaml-tag", ..Told::new(line.span(), message, help) };
-    }
     if has("directive") || has("version") {
         return Told::new(
             line.span(),
@@ -269,6 +269,20 @@ fn other(source: &Source<'_>, line: &Line<'_>, info: &str, here: Range<usize>) -
     Told::new(line.span(), "this line cannot be read", help)
 }
 
+/// A line that begins with a dash and no blank behind it, as an item of a list was meant to.
+fn dash(line: &Line<'_>) -> Option<Told> {
+    let item = line.body.strip_prefix('-').filter(|rest| begins_item(rest))?;
+    Some(Told::new(line.span(), DASH, format!("write `- {}`", item.trim())))
+}
+
+/// What is said of a dash without its blank.
+pub(super) const DASH: &str = "a dash without a blank behind it begins no item of a list";
+
+/// Whether what stands behind a dash is no number and no other dash.
+pub(super) fn begins_item(rest: &str) -> bool {
+    rest.starts_with(|first: char| first.is_alphabetic() || matches!(first, '_' | '"' | '\'' | '!' | '(' | '{'))
+}
+
 /// A line that is no `key: value`: this one, or the last one above it, for the scanner looks ahead.
 fn no_key(source: &Source<'_>, at: &Line<'_>) -> Told {
     let mut line = Line { ..*at };
@@ -276,6 +290,9 @@ fn no_key(source: &Source<'_>, at: &Line<'_>) -> Told {
         line = Line::of(source, line.start - 1);
     }
     let line = if line.is_no_key() { line } else { Line { ..*at } };
+    if let Some(told) = dash(&line) {
+        return told;
+    }
     let above = Line::of(source, line.start.saturating_sub(1));
     let indentation = |line: &Line<'_>| line.text.len() - line.text.trim_start().len();
     let is_in_list = above.text.trim_start().starts_with("- ") && indentation(&above) == indentation(&line);
@@ -342,7 +359,7 @@ fn quote(source: &Source<'_>, line: &Line<'_>, at: usize) -> Told {
 }
 
 /// Where in a line a quote begins that the line does not close.
-fn open_quote(line: &str) -> Option<usize> {
+pub(super) fn open_quote(line: &str) -> Option<usize> {
     let mut open: Option<(usize, char)> = None;
     let mut before = ' ';
     for (at, character) in line.char_indices() {
@@ -400,7 +417,7 @@ fn item_quoted(source: &Source<'_>, line: &Line<'_>, open: usize, at: usize) -> 
 
 /// The bytes of the item in which a byte stands, in what follows an opening bracket: up to a comma or a bracket that is not
 /// inside others.
-fn item_at(text: &str, at: usize) -> Range<usize> {
+pub(super) fn item_at(text: &str, at: usize) -> Range<usize> {
     let (mut start, mut depth, mut quote) = (0, 0_usize, None);
     for (byte, character) in text.char_indices() {
         match (quote, character) {
@@ -437,7 +454,7 @@ fn open_bracket_before(source: &Source<'_>, at: usize) -> Option<usize> {
 }
 
 /// Where the innermost bracket stands that a text leaves open; texts in quotes are left out.
-fn open_bracket(text: &str) -> Option<usize> {
+pub(super) fn open_bracket(text: &str) -> Option<usize> {
     let (mut open, mut quote) = (Vec::new(), None);
     for (at, character) in text.char_indices() {
         match quote {

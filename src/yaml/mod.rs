@@ -9,6 +9,7 @@
 
 mod broken;
 mod events;
+mod exclamation;
 mod parse;
 mod reader;
 mod walk;
