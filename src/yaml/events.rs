@@ -3,6 +3,7 @@
 use super::Style;
 use super::broken::{self, Mend, in_quotes};
 use super::exclamation;
+use super::item;
 use super::parse::{MAX_DEPTH, Source, is_absent};
 use crate::domain::Diagnostic;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
@@ -105,7 +106,15 @@ struct Pass<'s> {
 
 impl<'s> Pass<'s> {
     const fn new(source: &'s Source<'s>) -> Self {
-        Self { source, open: Vec::new(), root: None, documents: 0, problems: Vec::new(), tags: Vec::new(), unreadable: false }
+        Self {
+            source,
+            open: Vec::new(),
+            root: None,
+            documents: 0,
+            problems: Vec::new(),
+            tags: Vec::new(),
+            unreadable: false,
+        }
     }
 
     /// Takes all events of a text; the scanner's error, if one ends it.
@@ -151,6 +160,7 @@ impl<'s> Pass<'s> {
                         Some("write a whole number of at most 18 digits, or put it in quotes if it is a text".into());
                     refused = true;
                 }
+                refused |= shape.style == Style::Plain && self.is_no_item(&shape.span);
                 self.put(Shape { refused, ..shape });
             }
             Event::SequenceStart(anchor, tag) => self.open(Form::List(Vec::new()), (anchor, tag), span)?,
@@ -159,6 +169,31 @@ impl<'s> Pass<'s> {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
         }
         Some(())
+    }
+
+    /// Whether a text was meant as items of a list, and is none for want of a blank behind a dash, or because a blank is
+    /// none to YAML. Notes it.
+    fn is_no_item(&mut self, span: &Range<usize>) -> bool {
+        let source = self.source;
+        let (mut start, first) = source.line_at(span.start);
+        if source.slice(start..span.start).trim().is_empty()
+            && let Some(rest) = source.rest_of_line(span.start).strip_prefix('-').filter(|rest| item::begins_item(rest))
+        {
+            let end = span.start + 1 + rest.trim_end().len();
+            self.problem("yaml-syntax", span.start..end, item::DASH).help = Some(format!("write `- {}`", rest.trim()));
+            return true;
+        }
+        let mut line = first;
+        while start < span.end {
+            if let Some(blank) = item::other_blank(line) {
+                self.problem("yaml-syntax", start + blank.start..start + blank.end, item::BLANK).help =
+                    Some(item::BLANK_HELP.into());
+                return true;
+            }
+            start += line.len() + 1;
+            line = source.rest_of_line(start);
+        }
+        false
     }
 
     fn problem(&mut self, code: &'static str, span: Range<usize>, message: impl Into<String>) -> &mut Diagnostic {

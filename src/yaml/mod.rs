@@ -10,6 +10,7 @@
 mod broken;
 mod events;
 mod exclamation;
+mod item;
 mod parse;
 mod reader;
 mod walk;
