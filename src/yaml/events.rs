@@ -240,12 +240,11 @@ impl<'s> Pass<'s> {
                 .help = Some(self.anchored(span));
         }
         if tag.is_some() {
-            match exclamation::of_tag(self.source, span.start) {
-                Some(at) => self.tags.push(at),
-                None => {
-                    let message = "a value cannot begin with `!`: YAML takes it for a tag";
-                    self.problem("yaml-tag", span.clone(), message).help = Some("put the whole text in quotes".into());
-                }
+            if let Some(at) = exclamation::of_tag(self.source, span.start) {
+                self.tags.push(at);
+            } else {
+                let message = "a value cannot begin with `!`: YAML takes it for a tag";
+                self.problem("yaml-tag", span.clone(), message).help = Some("put the whole text in quotes".into());
             }
         }
     }
