@@ -61,7 +61,7 @@ fn refused(error: InitError) -> Error {
 fn unknown(name: &str) -> String {
     let all = app::playbooks();
     let near = nearest(name, all.iter().map(|playbook| playbook.name));
-    let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    let near = near.map_or_else(|| ".".to_owned(), |near| format!("; did you mean `{near}`?"));
     let names: Vec<&str> = all.iter().map(|playbook| playbook.name).collect();
     format!("there is no playbook `{name}`{near} There are: {}", names.join(", "))
 }

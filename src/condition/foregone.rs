@@ -47,6 +47,12 @@ pub fn foregone(predicate: &Predicate) -> Vec<Foregone> {
     found
 }
 
+/// Whether a condition is plainly never true.
+#[must_use]
+pub fn is_never(predicate: &Predicate) -> bool {
+    !fits(&[&Builder::default().predicate(predicate)])
+}
+
 /// What forbids that two conditions hold at one time, each of which may hold by itself; lines of the second are counted on
 /// from those of the first.
 #[must_use]
@@ -525,6 +531,10 @@ fn of_asked(asked: &Asked) -> Sides {
 /// What must be so that a test has a value at all: that there is an order, an event, the attribute.
 fn presupposed(test: &Term<Flag>) -> Option<(String, Set)> {
     let mut leaves = test.leaves();
+    // Whether it has a value is tried at one instant, and what is joined with `now` may have one at another.
+    if leaves.iter().any(|leaf| matches!(leaf, Leaf::Now)) && is_joined(test) {
+        return None;
+    }
     leaves.retain(|leaf| !matches!(leaf, Leaf::Now | Leaf::Zone));
     let first = *leaves.first()?;
     let is_same = |leaf: &Leaf<'_>| match (leaf, &first) {
@@ -545,6 +555,12 @@ fn presupposed(test: &Term<Flag>) -> Option<(String, Set)> {
         }
         _ => None,
     }
+}
+
+/// Whether one part of a test may give it a value where another has none; rather too often than too rarely.
+fn is_joined(test: &Term<Flag>) -> bool {
+    let written = key(test);
+    ["All(", "Any(", "Choice("].iter().any(|join| written.contains(join))
 }
 
 /// Whether a test has no value for a customer of whom nothing is known.

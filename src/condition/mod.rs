@@ -38,7 +38,7 @@ mod source;
 mod tree;
 mod words;
 
-pub use foregone::{Foregone, Part, excluded, foregone};
+pub use foregone::{Foregone, Part, excluded, foregone, is_never};
 pub use missing::Missing;
 pub use path::Path;
 pub use predicate::Predicate;

@@ -7,10 +7,11 @@ use crate::yaml::{Item, Kind, Node};
 /// Notes what is foregone in the condition that was read from this value.
 pub(super) fn tell(item: Item<'_>, predicate: &Predicate) {
     let lines = lines(item.node());
+    let reach = if condition::is_never(predicate) { Reach::Whole } else { Reach::Part };
     for foregone in condition::foregone(predicate) {
         let parts: Vec<Shown> = foregone.parts.iter().filter_map(|part| shown(item, &lines, part)).collect();
         if parts.len() == foregone.parts.len()
-            && let Some(warning) = warning(&foregone, parts)
+            && let Some(warning) = warning(&foregone, parts, reach)
         {
             item.reader().report(warning);
         }
@@ -47,6 +48,15 @@ fn lines(node: &Node) -> Vec<&Node> {
     }
 }
 
+/// What is never true when some conditions of a value never hold together.
+#[derive(Clone, Copy)]
+enum Reach {
+    /// The whole value.
+    Whole,
+    /// Only what they are a part of, such as one alternative of several.
+    Part,
+}
+
 /// A part of a condition as the file shows it.
 struct Shown {
     place: Place,
@@ -63,19 +73,20 @@ fn shown(item: Item<'_>, lines: &[&Node], part: &Part) -> Option<Shown> {
     Some(Shown { place, text: format!("{not}`{text}`"), line: part.line })
 }
 
-fn warning(foregone: &Foregone, mut parts: Vec<Shown>) -> Option<Diagnostic> {
+fn warning(foregone: &Foregone, mut parts: Vec<Shown>, reach: Reach) -> Option<Diagnostic> {
     let last = parts.pop()?;
     let code = if foregone.value { "always-true" } else { "never-true" };
     let in_one_line = parts.iter().all(|part| part.line == last.line);
+    let so = match reach {
+        Reach::Whole => "so nobody matches",
+        Reach::Part => "so this part of the condition matches nobody",
+    };
     let (message, label) = match (foregone.value, parts.as_slice()) {
         (_, []) => (format!("{} is never true", last.text), ""),
-        (false, [first]) => (
-            format!("{} and {} never hold together, so nobody matches", first.text, last.text),
-            "not together with this",
-        ),
-        (false, _) => {
-            ("these conditions never all hold together, so nobody matches".to_owned(), "not together with this")
+        (false, [first]) => {
+            (format!("{} and {} never hold together, {so}", first.text, last.text), "not together with this")
         }
+        (false, _) => (format!("these conditions never all hold together, {so}"), "not together with this"),
         (true, [first]) => {
             (format!("one of {} and {} always holds, so they say nothing", first.text, last.text), "or this")
         }

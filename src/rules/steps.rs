@@ -134,7 +134,10 @@ fn mail(item: Item<'_>, names: &Names<'_>) -> Option<(Action, String)> {
     }
     if !names.templates.contains(template) {
         let message = format!("there is no template `{template}`");
+        let bare = template.trim_matches('/').trim_start_matches("templates/");
+        let bare = bare.split('/').next().unwrap_or_default();
         let help = match nearest(template, names.templates.iter().map(String::as_str)) {
+            _ if bare != template && names.templates.contains(bare) => format!("write its name alone: `{bare}`"),
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("write it as templates/{template}/en.md"),
         };

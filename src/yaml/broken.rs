@@ -3,6 +3,8 @@
 //! The scanner stops at its first error. What it stopped at is told, its value is blanked out, character for character,
 //! so that all places stay where they are, and the file is read once more.
 
+use super::exclamation;
+use super::item::{BLANK, BLANK_HELP, DASH, begins_item, other_blank};
 use super::parse::Source;
 use crate::domain::Diagnostic;
 use std::ops::Range;
@@ -39,6 +41,13 @@ impl Told {
 
 /// Says what the scanner stopped at: its own words are `info`, and it stood at the byte `at`.
 pub(super) fn tell(source: &Source<'_>, info: &str, at: usize) -> Broken {
+    if let Some(told) = blank_above(source, at) {
+        let mend = value_of_key(source, told.span.start);
+        return Broken { problem: problem(source, told), mend };
+    }
+    if let Some(mark) = exclamation::stumbled_over(source, info, at) {
+        return Broken { problem: exclamation::told(source, mark), mend: Some(Mend::Character(mark)) };
+    }
     let line = Line::of(source, at);
     if let Some((star, told)) = alias(source, &line, info, at) {
         let mend = Some(Mend::Character(star));
@@ -47,6 +56,20 @@ pub(super) fn tell(source: &Source<'_>, info: &str, at: usize) -> Broken {
     let told = told(source, &line, info, at);
     let mend = value_of_key(source, told.span.start);
     Broken { problem: problem(source, told), mend }
+}
+
+/// A blank of another kind in the indentation of the line of a byte, or of one above under the same key.
+fn blank_above(source: &Source<'_>, at: usize) -> Option<Told> {
+    let (mut start, mut line) = source.line_at(at.min(source.byte(usize::MAX)));
+    loop {
+        if let Some(blank) = other_blank(line) {
+            return Some(Told::new(start + blank.start..start + blank.end, BLANK, BLANK_HELP));
+        }
+        if start <= source.byte(0) || key_end(line).is_some() && start < at {
+            return None;
+        }
+        (start, line) = source.line_at(start - 1);
+    }
 }
 
 fn problem(source: &Source<'_>, told: Told) -> Diagnostic {
@@ -89,7 +112,8 @@ impl<'s> Line<'s> {
 
     /// Whether it is neither a key with its colon nor an item nor a comment.
     fn is_no_key(&self) -> bool {
-        let is_item = self.text.trim_start().starts_with('-');
+        let text = self.text.trim();
+        let is_item = text == "-" || text.starts_with("- ");
         let body = self.body.trim_end();
         !(is_item || body.is_empty() || body.starts_with('#') || body.contains(": ") || body.ends_with(':'))
     }
@@ -103,9 +127,9 @@ impl<'s> Line<'s> {
     /// The line as it is written with its whole value in single quotes.
     fn quoted(&self) -> String {
         match self.parts() {
-            Some((key, value)) => format!("{key}: {}", in_quotes(value)),
-            None if self.text.trim_start().starts_with("- ") => format!("- {}", in_quotes(self.body)),
-            None => in_quotes(self.body),
+            Some((key, value)) => format!("{key}: {}", as_meant(value)),
+            None if self.text.trim_start().starts_with("- ") => format!("- {}", as_meant(self.body)),
+            None => as_meant(self.body),
         }
     }
 }
@@ -113,6 +137,22 @@ impl<'s> Line<'s> {
 /// A text in single quotes, as YAML wants it.
 pub(super) fn in_quotes(text: &str) -> String {
     format!("'{}'", text.trim().replace('\'', "''"))
+}
+
+/// A text in quotes that can be read: quotes around the whole of it that were closed too early are taken off first.
+fn as_meant(text: &str) -> String {
+    let text = text.trim();
+    let Some(inner) = without_quotes(text) else { return in_quotes(text) };
+    if inner.contains('\'') && !inner.contains(['"', '\\']) { format!("\"{inner}\"") } else { in_quotes(inner) }
+}
+
+/// What stands between two quotes that were meant to hold a whole text, and of which the first is closed inside a word
+/// or right before one: `'It's a test'`, `"a == "b""`.
+fn without_quotes(text: &str) -> Option<&str> {
+    let quote = text.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
+    let (_, behind) = inner.split_once(quote)?;
+    (!behind.starts_with(' ')).then_some(inner)
 }
 
 fn is_word(text: &str) -> bool {
@@ -161,6 +201,9 @@ fn alias(source: &Source<'_>, line: &Line<'_>, info: &str, at: usize) -> Option<
 
 fn told(source: &Source<'_>, line: &Line<'_>, info: &str, at: usize) -> Told {
     let has = |part: &str| info.contains(part);
+    if let Some(told) = braces(line).or_else(|| braces(&Line::of(source, line.start.saturating_sub(1)))) {
+        return told;
+    }
     let here = at..at
         + source
             .slice(at..source.byte(usize::MAX))
@@ -183,7 +226,7 @@ fn told(source: &Source<'_>, line: &Line<'_>, info: &str, at: usize) -> Told {
     if has("trailing content") {
         let open = open_bracket_before(source, at).filter(|open| *open >= line.start);
         let quoted = open.map_or_else(|| line.quoted(), |open| item_quoted(source, line, open, at).1);
-        let help = format!("put the whole of it in single quotes: {quoted}");
+        let help = format!("put the whole of it in quotes that do not stand inside it: {quoted}");
         return Told::new(behind_quote(line, at), "the text goes on behind its closing quote", help);
     }
     if has("flow") || has("misplaced bracket") || has("may not precede") {
@@ -210,6 +253,18 @@ fn told(source: &Source<'_>, line: &Line<'_>, info: &str, at: usize) -> Told {
     other(source, line, info, here)
 }
 
+/// A text that begins with `{{ }}` and goes on behind it, or has it never closed.
+fn braces(line: &Line<'_>) -> Option<Told> {
+    let value = line.parts().map_or(line.body, |(_, value)| value);
+    let goes_on = value.starts_with("{{") && !value.ends_with("}}");
+    let start = line.start + line.text.find(value)?;
+    let help = || format!("put the whole text in quotes: {}", line.quoted());
+    goes_on.then(|| Told {
+        code: "yaml-key",
+        ..Told::new(start..start + value.len(), "a text that begins with `{` must stand in quotes", help())
+    })
+}
+
 /// Where a line has a backslash that begins no escape.
 fn escape(line: &Line<'_>) -> Option<Range<usize>> {
     let mut characters = line.text.char_indices();
@@ -234,11 +289,6 @@ fn other(source: &Source<'_>, line: &Line<'_>, info: &str, here: Range<usize>) -
             Told::new(line.span(), message, "let all lines of a text behind `|` or `>` begin in one column")
         };
     }
-    if has("tag") || has("handle") {
-        let help = format!("put the whole text in quotes: {}", line.quoted());
-        let message = "a value cannot begin with `!`: YAML takes it for a tag";
-        return Told { code: "yaml-tag", ..Told::new(line.span(), message, help) };
-    }
     if has("directive") || has("version") {
         return Told::new(
             line.span(),
@@ -262,11 +312,28 @@ fn other(source: &Source<'_>, line: &Line<'_>, info: &str, here: Range<usize>) -
         return no_key(source, line);
     }
     if has("expected key") || has("indentation") {
-        let help = "let all keys that belong together begin in one column, and each item of a list with `- `";
+        let help = match item_above(source, line) {
+            Some(column) => format!("begin it with {column} blanks, as the items of the list above"),
+            None => "let all keys that belong together begin in one column, and each item of a list with `- `".into(),
+        };
         return Told::new(line.span(), "this line begins in another column than those it belongs to", help);
     }
     let help = "check its indentation, and put a text with special characters in '…'";
     Told::new(line.span(), "this line cannot be read", help)
+}
+
+/// The column of the nearest item of a list above a line that is an item itself, if it is another.
+fn item_above(source: &Source<'_>, line: &Line<'_>) -> Option<usize> {
+    let column = |text: &str| text.trim_start().starts_with("- ").then(|| text.len() - text.trim_start().len());
+    let own = column(line.text)?;
+    let above = Line::of(source, line.start.saturating_sub(1).max(source.byte(0)));
+    column(above.text).filter(|above| *above != own)
+}
+
+/// A line that begins with a dash and no blank behind it, as an item of a list was meant to.
+fn dash(line: &Line<'_>) -> Option<Told> {
+    let item = line.body.strip_prefix('-').filter(|rest| begins_item(rest))?;
+    Some(Told::new(line.span(), DASH, format!("write `- {}`", item.trim())))
 }
 
 /// A line that is no `key: value`: this one, or the last one above it, for the scanner looks ahead.
@@ -276,6 +343,9 @@ fn no_key(source: &Source<'_>, at: &Line<'_>) -> Told {
         line = Line::of(source, line.start - 1);
     }
     let line = if line.is_no_key() { line } else { Line { ..*at } };
+    if let Some(told) = dash(&line) {
+        return told;
+    }
     let above = Line::of(source, line.start.saturating_sub(1));
     let indentation = |line: &Line<'_>| line.text.len() - line.text.trim_start().len();
     let is_in_list = above.text.trim_start().starts_with("- ") && indentation(&above) == indentation(&line);
@@ -342,7 +412,7 @@ fn quote(source: &Source<'_>, line: &Line<'_>, at: usize) -> Told {
 }
 
 /// Where in a line a quote begins that the line does not close.
-fn open_quote(line: &str) -> Option<usize> {
+pub(super) fn open_quote(line: &str) -> Option<usize> {
     let mut open: Option<(usize, char)> = None;
     let mut before = ' ';
     for (at, character) in line.char_indices() {
@@ -392,15 +462,15 @@ fn item_quoted(source: &Source<'_>, line: &Line<'_>, open: usize, at: usize) -> 
     let span = open + 1 + item.start..open + 1 + item.end;
     let written = source.slice(span.clone());
     let quoted = match written.split_once(": ").filter(|(key, _)| is_word(key)) {
-        Some((key, value)) => format!("{key}: {}", in_quotes(value)),
-        None => in_quotes(written),
+        Some((key, value)) => format!("{key}: {}", as_meant(value)),
+        None => as_meant(written),
     };
     (span, quoted)
 }
 
 /// The bytes of the item in which a byte stands, in what follows an opening bracket: up to a comma or a bracket that is not
 /// inside others.
-fn item_at(text: &str, at: usize) -> Range<usize> {
+pub(super) fn item_at(text: &str, at: usize) -> Range<usize> {
     let (mut start, mut depth, mut quote) = (0, 0_usize, None);
     for (byte, character) in text.char_indices() {
         match (quote, character) {
@@ -437,7 +507,7 @@ fn open_bracket_before(source: &Source<'_>, at: usize) -> Option<usize> {
 }
 
 /// Where the innermost bracket stands that a text leaves open; texts in quotes are left out.
-fn open_bracket(text: &str) -> Option<usize> {
+pub(super) fn open_bracket(text: &str) -> Option<usize> {
     let (mut open, mut quote) = (Vec::new(), None);
     for (at, character) in text.char_indices() {
         match quote {

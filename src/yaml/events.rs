@@ -2,6 +2,8 @@
 
 use super::Style;
 use super::broken::{self, Mend, in_quotes};
+use super::exclamation;
+use super::item;
 use super::parse::{MAX_DEPTH, Source, is_absent};
 use crate::domain::Diagnostic;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
@@ -46,13 +48,26 @@ pub(super) fn shape(source: &Source<'_>) -> Result<(Shape, Vec<Diagnostic>), Vec
     let (mut yaml, mut told, mut mends) = (Cow::Borrowed(source.yaml()), Vec::new(), Vec::new());
     loop {
         let mut pass = Pass::new(source);
-        let Some(error) = pass.run(&yaml) else {
+        let error = pass.run(&yaml);
+        let tags: Vec<usize> = pass.tags.drain(..).filter(|at| !mends.contains(&Mend::Character(*at))).collect();
+        if !tags.is_empty() && told.len() < MAX_PROBLEMS {
+            for at in tags {
+                told.push(exclamation::told(source, at));
+                let mend = Mend::Character(at);
+                yaml = Cow::Owned(broken::mended(source, &yaml, &mend));
+                mends.push(mend);
+            }
+            continue;
+        }
+        let Some(error) = error else {
             pass.problems.append(&mut told);
             return pass.finish(&mends);
         };
         let at = source.byte(error.marker().index());
         let broken = broken::tell(source, error.info(), at);
-        let known = broken.mend.filter(|mend| told.len() < MAX_BROKEN && !mends.contains(mend));
+        let is_mark = matches!(broken.mend, Some(Mend::Character(_)));
+        let most = if is_mark { MAX_PROBLEMS } else { MAX_BROKEN };
+        let known = broken.mend.filter(|mend| told.len() < most && !mends.contains(mend));
         if !told.contains(&broken.problem) {
             told.push(broken.problem);
         }
@@ -83,13 +98,23 @@ struct Pass<'s> {
     root: Option<Shape>,
     documents: usize,
     problems: Vec<Diagnostic>,
+    /// Where tags stand.
+    tags: Vec<usize>,
     /// Whether the rest could not be looked at.
     unreadable: bool,
 }
 
 impl<'s> Pass<'s> {
     const fn new(source: &'s Source<'s>) -> Self {
-        Self { source, open: Vec::new(), root: None, documents: 0, problems: Vec::new(), unreadable: false }
+        Self {
+            source,
+            open: Vec::new(),
+            root: None,
+            documents: 0,
+            problems: Vec::new(),
+            tags: Vec::new(),
+            unreadable: false,
+        }
     }
 
     /// Takes all events of a text; the scanner's error, if one ends it.
@@ -135,6 +160,7 @@ impl<'s> Pass<'s> {
                         Some("write a whole number of at most 18 digits, or put it in quotes if it is a text".into());
                     refused = true;
                 }
+                refused |= shape.style == Style::Plain && self.is_no_item(&shape.span);
                 self.put(Shape { refused, ..shape });
             }
             Event::SequenceStart(anchor, tag) => self.open(Form::List(Vec::new()), (anchor, tag), span)?,
@@ -143,6 +169,31 @@ impl<'s> Pass<'s> {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
         }
         Some(())
+    }
+
+    /// Whether a text was meant as items of a list, and is none for want of a blank behind a dash, or because a blank is
+    /// none to YAML. Notes it.
+    fn is_no_item(&mut self, span: &Range<usize>) -> bool {
+        let source = self.source;
+        let (mut start, first) = source.line_at(span.start);
+        if source.slice(start..span.start).trim().is_empty()
+            && let Some(rest) = source.rest_of_line(span.start).strip_prefix('-').filter(|rest| item::begins_item(rest))
+        {
+            let end = span.start + 1 + rest.trim_end().len();
+            self.problem("yaml-syntax", span.start..end, item::DASH).help = Some(format!("write `- {}`", rest.trim()));
+            return true;
+        }
+        let mut line = first;
+        while start < span.end {
+            if let Some(blank) = item::other_blank(line) {
+                self.problem("yaml-syntax", start + blank.start..start + blank.end, item::BLANK).help =
+                    Some(item::BLANK_HELP.into());
+                return true;
+            }
+            start += line.len() + 1;
+            line = source.rest_of_line(start);
+        }
+        false
     }
 
     fn problem(&mut self, code: &'static str, span: Range<usize>, message: impl Into<String>) -> &mut Diagnostic {
@@ -189,15 +240,12 @@ impl<'s> Pass<'s> {
                 .help = Some(self.anchored(span));
         }
         if tag.is_some() {
-            let line = self.source.rest_of_line(span.start).trim_end();
-            let cure = if line.contains(['\'', '#', ',', '}', ']']) || line.len() > 60 {
-                "put the whole text in quotes".to_owned()
+            if let Some(at) = exclamation::of_tag(self.source, span.start) {
+                self.tags.push(at);
             } else {
-                format!("put the whole text in quotes: '{line}'")
-            };
-            let end = span.start + line.len();
-            self.problem("yaml-tag", span.start..end, "a value cannot begin with `!`: YAML takes it for a tag").help =
-                Some(cure);
+                let message = "a value cannot begin with `!`: YAML takes it for a tag";
+                self.problem("yaml-tag", span.clone(), message).help = Some("put the whole text in quotes".into());
+            }
         }
     }
 

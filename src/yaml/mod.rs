@@ -9,6 +9,8 @@
 
 mod broken;
 mod events;
+mod exclamation;
+mod item;
 mod parse;
 mod reader;
 mod walk;

@@ -91,7 +91,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     (
         "when: \"x\" == y\n",
         &[
-            "a.yaml:1:11: error[yaml-syntax]: the text goes on behind its closing quote; help: put the whole of it in single quotes: when: '\"x\" == y'",
+            "a.yaml:1:11: error[yaml-syntax]: the text goes on behind its closing quote; help: put the whole of it in quotes that do not stand inside it: when: '\"x\" == y'",
         ],
     ),
     (
@@ -416,4 +416,35 @@ fn a_whole_number_that_no_reader_takes_does_not_hide_the_rest_of_the_file() {
         assert_eq!(read(&format!("n: {number}\n")).problems(), [], "{number}");
     }
     assert_eq!(problems(b"n: 340282366920938463463374607431768211456\n").len(), 1);
+}
+
+#[test]
+fn what_is_said_to_be_written_can_be_read() {
+    for (broken, value) in [
+        ("when: \"customer.city == \"Nairobi\"\"", "customer.city == \"Nairobi\""),
+        ("when: 'customer.city == 'Nairobi''", "customer.city == 'Nairobi'"),
+        ("when: 'It's a test'", "It's a test"),
+        ("when: 'It's a \"test\"'", "It's a \"test\""),
+        ("when: \"x\" == y", "\"x\" == y"),
+        ("when: {{ customer.name }}, we miss you", "{{ customer.name }}, we miss you"),
+    ] {
+        let problems = parse(Path::new("a.yaml"), broken.as_bytes()).map_or_else(|all| all, |read| read.problems);
+        let help = problems[0].help.clone().unwrap();
+        let written = &help[help.find("when: ").unwrap()..];
+        assert_eq!(read(written).root.get("when").unwrap().as_text(), Some(value), "{help}");
+    }
+}
+
+#[test]
+fn what_begins_with_an_exclamation_mark_is_told_whatever_stands_behind_it() {
+    for text in ["!has(x) || y > 3", "!x > 3", "!(x >= 3)", "!x ? 1 : 2", "!x in [1, 2]", "!x && !y"] {
+        for (before, after) in [("a: ", ""), ("a:\n  - ", "\n  - b"), ("a: {b: [c, ", "]}")] {
+            if text.contains(',') && after == "]}" {
+                continue;
+            }
+            let found = problems(format!("{before}{text}{after}").as_bytes());
+            let help = format!("put the whole text in quotes: '{text}'");
+            assert!(found.len() == 1 && found[0].contains("yaml-tag") && found[0].ends_with(&help), "{found:#?}");
+        }
+    }
 }

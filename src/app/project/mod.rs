@@ -95,7 +95,9 @@ pub fn load(settings_file: &Path) -> Loaded {
         }
         Err(why) => {
             loaded.bad_settings = true;
-            loaded.diagnostics.push(unreadable(settings_file, &why));
+            let mut problem = unreadable(settings_file, &why);
+            problem.help = Some(no_settings(settings_file));
+            loaded.diagnostics.push(problem);
             None
         }
     };
@@ -130,7 +132,11 @@ pub(super) fn load_settings(settings_file: &Path) -> Result<Settings, StartError
     let folder = settings_file.parent().map(Path::to_path_buf).unwrap_or_default();
     let (settings, diagnostics) = match read_file(settings_file) {
         Ok(bytes) => config::read_settings(settings_file, &bytes, &folder),
-        Err(why) => (None, vec![unreadable(settings_file, &why)]),
+        Err(why) => {
+            let mut problem = unreadable(settings_file, &why);
+            problem.help = Some(no_settings(settings_file));
+            (None, vec![problem])
+        }
     };
     settings.ok_or(StartError::BadProject { diagnostics, bad_settings: true })
 }
@@ -169,15 +175,25 @@ fn read_templates(folder: &Path, loaded: &mut Loaded) -> Vec<TemplateFile> {
                     let content = loaded.seen.read(&file);
                     files.push(TemplateFile { name: name.clone(), locale: locale.to_owned(), path: file, content });
                 }
-                None => loaded.diagnostics.push(
+                None if is_other_template(&entry) => loaded.diagnostics.push(
                     at_start("not-supported", &file, "this kind of template is not supported in this version")
                         .help("write the message as LOCALE.md, such as en.md"),
+                ),
+                None => loaded.diagnostics.push(
+                    warning("passed-over", &file, "this file is not read: a message is a file LOCALE.md")
+                        .help("remove it, or keep it elsewhere; a message is named after its language, such as en.md"),
                 ),
             }
         }
     }
     loaded.template_files = files.len();
     files
+}
+
+/// Whether a file was plainly meant as a template of another kind.
+fn is_other_template(name: &str) -> bool {
+    let ends = ["html", "htm", "mjml", "txt", "liquid", "j2"];
+    Path::new(name).extension().is_some_and(|end| ends.iter().any(|known| end.eq_ignore_ascii_case(known)))
 }
 
 fn read_rules(
@@ -223,14 +239,20 @@ fn read_rules(
 /// What stands in the folder of rules and is none, with what to do if it was meant as one.
 fn passed_over(path: &Path) -> Diagnostic {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = name.split('.').next().unwrap_or_default();
+    let stem = name.trim_start_matches('#').split('.').next().unwrap_or_default();
     let lower = name.to_lowercase();
     let is_meant = lower.contains(".yml") || lower.contains(".yaml");
     let (message, help) = if path.is_dir() {
         ("a folder in `rules` is not looked into", "move the rules in it into the folder `rules` itself".to_owned())
     } else if is_meant {
         let end = if lower.contains(".test.") { ".test" } else { "" };
-        ("this file is not read: the name of a rule file ends in `.yaml`", format!("rename it to {stem}{end}.yaml"))
+        let meant = format!("{stem}{end}.yaml");
+        let help = if path.with_file_name(&meant).exists() {
+            format!("remove it, or keep it elsewhere: there is a {meant} already")
+        } else {
+            format!("rename it to {meant}")
+        };
+        ("this file is not read: the name of a rule file ends in `.yaml`", help)
     } else {
         (
             "this file is not read: a rule is a file NAME.yaml",
@@ -338,6 +360,16 @@ fn describe(error: &std::io::Error) -> String {
 fn unreadable(file: &Path, why: &str) -> Diagnostic {
     at_start("unreadable", file, &format!("cannot be read: {why}"))
         .help("write it as a plain file that the daemon's user may read, or remove it")
+}
+
+/// What to do when the settings cannot be read: unlike other files they have to be there.
+fn no_settings(file: &Path) -> String {
+    if file.exists() {
+        "write it as a plain file that the daemon's user may read".to_owned()
+    } else {
+        "name the settings with `--config FILE`, go to the project's folder, or make one with `retaind init DIR`"
+            .to_owned()
+    }
 }
 
 fn warning(code: &'static str, file: &Path, message: &str) -> Diagnostic {

@@ -3,7 +3,7 @@
 use super::super::Problem;
 use super::super::source::{Call, Kind as Syntax, Node};
 use super::super::tree::{Anchor, CalendarPart, Count, Day, Days, Flag, Length, Moment, Num, Term, TextTest};
-use super::{Checked, Checker, Typeable, Typed, functions};
+use super::{Checked, Checker, Typeable, Typed, functions, names};
 use crate::calendar;
 use crate::domain::{Span, Time, ValueType, nearest};
 
@@ -87,7 +87,9 @@ impl Checker<'_> {
             Problem::error(node.at.clone(), "unknown-function", format!("there is no function `{}`", call.name));
         let is_method = functions::METHODS.contains(&call.name.as_str())
             || CalendarPart::ALL.iter().any(|(name, _)| *name == call.name);
-        let help = if is_method {
+        let help = if let Some(help) = names::other_time(&call.name) {
+            Some(help.to_owned())
+        } else if is_method {
             Some(format!("it stands behind a value: `x.{}(...)`", call.name))
         } else {
             functions::nearest_to(&call.name).map(|near| format!("did you mean `{near}`?"))

@@ -16,10 +16,15 @@ impl Checker<'_> {
     }
 
     fn no_event(&mut self, node: &Node) -> Checked {
+        let message = if self.scope.at_entry {
+            "`event.` means nothing here: `while` cannot ask for it, and a step only in rules with an event trigger"
+        } else {
+            "`event.` means nothing here: only rules with an event trigger have it"
+        };
         self.error_with(
             &node.span,
             "out-of-place",
-            "`event.` means nothing here: only rules with an event trigger have it",
+            message,
             "ask for what the customer did last, such as `last_value(\"Order Completed\", \"revenue\")`",
         )
     }

@@ -8,6 +8,17 @@ use crate::domain::{Attribute, Value, ValueType, nearest};
 
 pub(super) const ROOTS: [&str; 5] = ["customer", "orders", "now", "event", "at_entry"];
 
+/// What to write for the present time as other languages call it.
+pub(super) fn other_time(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().as_str() {
+        "now" | "current_time" | "current_timestamp" => Some("write `now`, without brackets"),
+        "today" | "current_date" | "curdate" => {
+            Some("write `days_since(x) == 0` to ask whether x is today, or `date(now)` for the day of today")
+        }
+        _ => None,
+    }
+}
+
 impl Checker<'_> {
     pub(super) fn name(&mut self, name: &str, node: &Node) -> Checked {
         match name {
@@ -27,6 +38,8 @@ impl Checker<'_> {
                 let problem = Problem::error(node.span.clone(), "unknown-name", format!("nothing is called `{name}`"));
                 let problem = if let Some(truth) = truth(name) {
                     problem.help(format!("write `{truth}`"))
+                } else if let Some(help) = other_time(name) {
+                    problem.help(help)
                 } else if self.schema.customer.contains_key(name) {
                     problem.help(format!("write `customer.{name}`; a text stands in quotes: \"{name}\""))
                 } else if let Some(near) = nearest(name, ROOTS) {
@@ -61,6 +74,11 @@ impl Checker<'_> {
                 ),
                 "event" => self.event_property(field, operand, node),
                 "at_entry" => self.entry_alone(operand, node),
+                "consent" => {
+                    let message = "nothing is called `consent`";
+                    let help = format!("write `customer.consent.{field}`");
+                    self.error_with(&operand.span, "unknown-name", message, help)
+                }
                 name => {
                     let problem =
                         Problem::error(operand.span.clone(), "unknown-name", format!("nothing is called `{name}`"));
@@ -78,6 +96,10 @@ impl Checker<'_> {
                 "not-supported",
                 format!("`customer.{name}` has no parts that a condition can name"),
             ),
+            Syntax::Select(outer, name) if is_customer(outer) && matches!(name.as_str(), "orders" | "event") => {
+                let message = format!("`{name}` stands by itself, not behind `customer.`");
+                self.error_with(&operand.at, "unknown-name", message, format!("write `{name}.{field}`"))
+            }
             Syntax::Select(_, name) => {
                 self.expression(operand)?;
                 self.error(&node.at, "not-supported", format!("`{name}` has no parts that a condition can name"))

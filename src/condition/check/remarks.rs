@@ -14,7 +14,7 @@ pub(super) fn remark(node: &Node, clause: &Clause, scope: &Scope<'_>, problems: 
     if scope.wanted == Wanted::False {
         let mut paths = Vec::new();
         remarks.gather(node, &mut paths);
-        remarks.warn(paths);
+        remarks.warn(paths, Reach::of(node));
     } else {
         remarks.look(node);
     }
@@ -60,6 +60,23 @@ fn foregone(clause: &Clause, is_whole: bool, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Whom a missing value keeps from being matched.
+#[derive(Clone, Copy)]
+enum Reach {
+    /// All who lack it.
+    All,
+    /// Those for whom what is joined with it does not decide by itself.
+    Some,
+}
+
+impl Reach {
+    fn of(node: &Node) -> Self {
+        let joins = matches!(&node.kind, Syntax::Binary(Operator::And | Operator::Or, _));
+        let is_joined = joins || node.children().into_iter().any(|child| matches!(Self::of(child), Self::Some));
+        if is_joined { Self::Some } else { Self::All }
+    }
+}
+
 struct Remarks<'a> {
     schema: &'a Schema,
     /// Attributes that `has` asks for somewhere.
@@ -85,14 +102,15 @@ impl<'a> Remarks<'a> {
             Syntax::Not(inner) => {
                 let mut paths = Vec::new();
                 self.gather(inner, &mut paths);
-                self.warn(paths);
+                self.warn(paths, Reach::of(inner));
                 return;
             }
+            Syntax::Binary(Operator::Compare(Comparison::NotEqual), sides) if self.is_not_empty(sides) => {}
             Syntax::Binary(Operator::Compare(Comparison::NotEqual), sides) => {
                 let mut paths = Vec::new();
                 self.gather(&sides.0, &mut paths);
                 self.gather(&sides.1, &mut paths);
-                self.warn(paths);
+                self.warn(paths, Reach::All);
             }
             Syntax::Binary(Operator::Compare(_) | Operator::In, sides) => self.empty_text(&sides.0, &sides.1),
             _ => {}
@@ -118,9 +136,36 @@ impl<'a> Remarks<'a> {
         }
     }
 
-    fn warn(&mut self, paths: Vec<(&Node, &str)>) {
+    /// `customer.phone != ""`: that there is one, which `has` asks. Whether it is so; notes it.
+    fn is_not_empty(&mut self, sides: &(Node, Node)) -> bool {
+        let both = [(&sides.0, &sides.1), (&sides.1, &sides.0)];
+        let path = both.into_iter().find_map(|(path, text)| match (&path.kind, &text.kind) {
+            (Syntax::Select(operand, name), Syntax::Text(text)) if is_customer(operand) && text.is_empty() => {
+                Some((path, name))
+            }
+            _ => None,
+        });
+        let Some((path, name)) = path.filter(|(_, name)| self.asks_for(name)) else { return false };
+        let message = "an empty text counts as missing, so this asks only whether there is one";
+        let problem = Problem::warning(path.span.clone(), "unknown-no-match", message);
+        self.problems.push(problem.help(format!("write `has(customer.{name})`")));
+        true
+    }
+
+    fn asks_for(&self, name: &str) -> bool {
+        name != "id" && self.schema.customer.get(name).is_some_and(|attribute| attribute.default.is_none())
+    }
+
+    fn warn(&mut self, paths: Vec<(&Node, &str)>, reach: Reach) {
         for (node, name) in paths {
-            let message = format!("customers whose `{name}` was never set are not matched: unknown is never a match");
+            let message = match reach {
+                Reach::All => {
+                    format!("customers whose `{name}` was never set are not matched: unknown is never a match")
+                }
+                Reach::Some => format!(
+                    "customers whose `{name}` was never set are matched only where the rest decides: unknown is never a match"
+                ),
+            };
             let help = format!(
                 "write `default(customer.{name}, ...)`, ask `has(customer.{name})`, or give it a default in schema.yaml"
             );

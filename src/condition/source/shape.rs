@@ -4,6 +4,7 @@
 use super::super::Problem;
 use super::DEEPEST;
 use super::scan::{Class, Token};
+use super::words;
 use std::ops::Range;
 
 const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
@@ -142,7 +143,11 @@ impl<'t> Shape<'t> {
             "," if !self.open.last().is_some_and(|open| open.holds_items) => Err(fault(
                 token.span(),
                 "a comma belongs only between arguments and in lists".into(),
-                "write `&&` for and, `.` in numbers".into(),
+                if self.is_in_brackets_of_in() {
+                    "a list stands in square brackets: write `in [...]`".into()
+                } else {
+                    "write `&&` for and, `.` in numbers".into()
+                },
             )),
             "," | "&&" | "||" | "?" | ":" => {
                 self.next_part(token);
@@ -161,6 +166,13 @@ impl<'t> Shape<'t> {
         }
     }
 
+    /// Whether the innermost bracket is the `(` of `in (…)`.
+    fn is_in_brackets_of_in(&self) -> bool {
+        let Some(open) = self.open.last().and_then(|open| open.token) else { return false };
+        let index = self.tokens.iter().position(|token| token.start == open.start).unwrap_or_default();
+        open.is("(") && self.before(index).is_some_and(|before| before.is_name("in"))
+    }
+
     fn next_part(&mut self, token: &Token<'_>) {
         if let Some(open) = self.top() {
             let nested = if token.is("?") || token.is(":") { open.operators + 1 } else { 0 };
@@ -172,8 +184,15 @@ impl<'t> Shape<'t> {
     fn two_operands(&self, index: usize) -> Problem {
         let token = &self.tokens[index];
         let before = self.before(index).map_or("", |before| before.text);
-        let help = "write `&&`, `||`, a comparison or a comma between them; a text with blanks stands in quotes";
-        fault(token.span(), format!("something is missing between `{before}` and `{}`", token.text), help.into())
+        let ago = self.tokens.get(index + 1).is_some_and(|after| after.is_name("ago"));
+        let help = match words::span_meant(before, token.text) {
+            Some(span) if ago => format!("write `now - {span}`"),
+            Some(span) => format!("write `{span}`"),
+            None => {
+                "write `&&`, `||`, a comparison or a comma between them; a text with blanks stands in quotes".into()
+            }
+        };
+        fault(token.span(), format!("something is missing between `{before}` and `{}`", token.text), help)
     }
 
     fn close(&mut self, token: &'t Token<'t>) -> Result<bool, Problem> {

@@ -51,6 +51,10 @@ pub(super) fn find(tokens: &[Token<'_>], source: &str, slips: &mut Vec<Slip>) {
         let slip = match token.class {
             Class::Symbol => symbol(token),
             Class::Name if before.is_some_and(|before| before.is(".")) => macro_call(token, after).map(Slip::unclear),
+            Class::Name if is_told_with_is(tokens, index) => None,
+            Class::Name if token.text.eq_ignore_ascii_case("is") && whether_set(tokens, index).is_some() => {
+                whether_set(tokens, index).map(Slip::unclear)
+            }
             Class::Name => null(token, &tokens[..index]).or_else(|| word(token, before, after)),
             Class::Number => number(token, &tokens[..index], after, source),
             Class::Text => None,
@@ -155,6 +159,40 @@ fn null(token: &Token<'_>, before: &[Token<'_>]) -> Option<Slip> {
     Some(Slip::unclear(problem.help(format!("write `{not}has({}.{})`", root.text, name.text))))
 }
 
+/// Words that ask behind `is` whether there is a value, and those that ask whether there is none.
+const THERE: [&str; 4] = ["set", "present", "known", "defined"];
+const MISSING: [&str; 8] = ["null", "none", "nil", "undefined", "missing", "empty", "unset", "unknown"];
+
+/// `customer.plan is not set`
+fn whether_set(tokens: &[Token<'_>], index: usize) -> Option<Problem> {
+    let [.., root, point, name] = &tokens[..index] else { return None };
+    let (not, asked) = match &tokens[index + 1..] {
+        [not, asked, ..] if not.text.eq_ignore_ascii_case("not") => (true, asked),
+        [asked, ..] => (false, asked),
+        [] => return None,
+    };
+    let word = asked.text.to_ascii_lowercase();
+    let is_missing = MISSING.contains(&word.as_str());
+    let is_path = point.is(".") && root.class == Class::Name && name.class == Class::Name;
+    if !is_path || !is_missing && !THERE.contains(&word.as_str()) {
+        return None;
+    }
+    let sign = if is_missing == not { "" } else { "!" };
+    let span = tokens[index].start..asked.span().end;
+    let words = if not { format!("is not {}", asked.text) } else { format!("is {}", asked.text) };
+    let problem = Problem::error(span, "syntax", format!("`{words}` means nothing in a condition"));
+    Some(problem.help(format!("write `{sign}has({}.{})`", root.text, name.text)))
+}
+
+/// Whether a word was told with the `is` before it.
+fn is_told_with_is(tokens: &[Token<'_>], index: usize) -> bool {
+    let start = tokens[index].start;
+    (index.saturating_sub(2)..index).any(|at| {
+        tokens[at].text.eq_ignore_ascii_case("is")
+            && whether_set(tokens, at).is_some_and(|problem| problem.span.contains(&start))
+    })
+}
+
 /// `2026-01-01`, which would be a subtraction.
 fn day(token: &Token<'_>, before: &[Token<'_>]) -> Option<Slip> {
     let [.., year, first, month, second] = before else { return None };
@@ -172,7 +210,10 @@ fn day(token: &Token<'_>, before: &[Token<'_>]) -> Option<Slip> {
 }
 
 /// `30d` as a condition writes it.
-fn span_meant(digits: &str, unit: &str) -> Option<String> {
+pub(super) fn span_meant(digits: &str, unit: &str) -> Option<String> {
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     match unit {
         "d" | "day" | "days" => Some(format!("days({digits})")),
         "h" | "hour" | "hours" => Some(format!("hours({digits})")),

@@ -140,3 +140,18 @@ fn what_one_condition_excludes_of_another_is_told_with_its_place() {
     assert_eq!(excluded(&when, &compiled("orders.count < 1")), None);
     assert_eq!(excluded(&compiled("orders.count < 0"), &stays), None);
 }
+
+#[test]
+fn what_now_may_give_a_value_presupposes_none() {
+    for joined in [
+        "(now.getHours() >= 9 || customer.tester) == true",
+        "(now.getHours() >= 9 || customer.tester) in [true]",
+        "(now.getHours() >= 9 || customer.tester) != false",
+        "(now.getHours() >= 9 ? 5 : customer.score) > 3",
+    ] {
+        for missing in ["!has(customer.tester)", "!has(customer.score)"] {
+            assert_eq!(of_lines(&[joined, missing]), [], "{joined} and {missing}");
+        }
+    }
+    assert_eq!(of_lines(&["days_since(orders.last_at) > 30", "orders.count == 0"]).len(), 1);
+}
