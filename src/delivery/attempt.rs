@@ -6,10 +6,10 @@ use super::worker::Shared;
 use super::world::{Sender, World};
 use crate::channels::email::Mail;
 use crate::domain::{
-    Class, Customer, Delivery, DeliveryId, Outcome, Payload, Reason, Span, State, Suppression, Time, UncertainPolicy,
+    Customer, Delivery, DeliveryId, Outcome, Payload, Reason, State, Suppression, Time, UncertainPolicy,
     normalized_address,
 };
-use crate::engine::{Gate, GateInput, gate};
+use crate::engine::{Gate, GateInput, gate, keeps_slot};
 use crate::store::{DeliveryChange, SlotChange, StoreError, Urgency, View};
 use crate::telemetry::fields;
 use crate::templates::Message;
@@ -20,9 +20,6 @@ use tokio::sync::watch;
 /// What is said of a delivery that waits for a person because nobody knows whether it was accepted.
 const HELD_UNCERTAIN: &str =
     "perhaps accepted, nobody knows; `retaind deliveries retry` sends it again under the same id, `cancel` does not";
-
-/// So far from its planned instant a mail keeps its planned place under the caps.
-const NEARLY: Span = Span::minutes(10);
 
 /// What is known of the customer at the moment of sending.
 struct Recipient {
@@ -129,22 +126,10 @@ async fn prepare(
         Ok(mail) => mail,
         Err(error) => return hold(shared, delivery, Some(Reason::RenderError), &error).await.map(|()| None),
     };
-    let slot = slot_now(&delivery, &recipient, shared.clock.now());
+    let now = shared.clock.now();
+    let keeps = keeps_slot(&delivery, &recipient.customer, &recipient.zone, now);
+    let slot = if keeps { SlotChange::Keep } else { SlotChange::Move(now) };
     Ok(begin(shared, delivery, slot).await?.map(|delivery| (delivery, mail)))
-}
-
-/// A mail takes its place under the caps at the time at which it really goes out. Most go out when they were to, and
-/// then the customer's record need not be written again.
-fn slot_now(delivery: &Delivery, recipient: &Recipient, now: Time) -> SlotChange {
-    if delivery.class == Class::Service {
-        return SlotChange::Keep;
-    }
-    let day = |at| crate::calendar::day_of(&recipient.zone, at);
-    let planned = recipient.customer.slots.iter().find(|slot| slot.delivery == delivery.id);
-    match planned {
-        Some(slot) if now.since(slot.at).0.abs() < NEARLY.0 && day(slot.at) == day(now) => SlotChange::Keep,
-        _ => SlotChange::Move(now),
-    }
 }
 
 async fn webhook(shared: &Shared, world: &World, delivery: Delivery) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 
 use crate::calendar;
 use crate::condition::{Facts, Truth};
-use crate::domain::{Class, Customer, Delivery, Payload, Policy, Reason, Time, normalized_address};
+use crate::domain::{Class, Customer, Delivery, Payload, Policy, Reason, Span, Time, normalized_address};
 use crate::rules::Rule;
 use jiff::tz::TimeZone;
 
@@ -108,6 +108,21 @@ fn mail_gate(input: &GateInput<'_>, rule: &Rule) -> Option<Gate> {
     let caps = input.policy.caps.get(&rule.class).map(Vec::as_slice).unwrap_or_default();
     calendar::cap_reached(caps, &input.customer.slots, rule.class, Some(input.delivery.id), input.zone, input.now)
         .map(|_| Gate::Suppress(Reason::FrequencyCap))
+}
+
+/// So far from its planned instant a mail keeps its planned place under the caps.
+const NEARLY: Span = Span::minutes(10);
+
+/// Whether a delivery that goes out now leaves the places under the caps as they are. A mail that is capped takes its place
+/// at the time at which it really goes out; most go out when they were to, and then nothing need be written again.
+#[must_use]
+pub fn keeps_slot(delivery: &Delivery, customer: &Customer, zone: &TimeZone, now: Time) -> bool {
+    if delivery.class == Class::Service || matches!(delivery.payload, Payload::Webhook { .. }) {
+        return true;
+    }
+    let day = |at| calendar::day_of(zone, at);
+    let planned = customer.slots.iter().find(|slot| slot.delivery == delivery.id);
+    planned.is_some_and(|slot| now.since(slot.at).0.abs() < NEARLY.0 && day(slot.at) == day(now))
 }
 
 /// Whether `email.only_to` lets the address through.

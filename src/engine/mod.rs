@@ -25,6 +25,6 @@ pub use brake::{add_volume, brakes_at_once, limit, over_brake, usual};
 pub use decide::{Decided, Firing, Moment, Verdict, decide};
 pub use enroll::is_held_out;
 pub use foresee::{Cause, Day, Fate, days_due, decide_cause, fate, waiting};
-pub use gate::{Gate, GateInput, gate, is_listed};
+pub use gate::{Gate, GateInput, gate, is_listed, keeps_slot};
 pub use look::{Existing, Looked, Looking, after_tick, look};
 pub use simulate::{Detail, Happened, Life, Observer, Scene, Terms, Timetable, steps_due};

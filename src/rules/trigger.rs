@@ -134,23 +134,9 @@ fn event(map: &Map<'_>, known: &Known<'_>) -> Option<Trigger> {
 
 fn date(map: &Map<'_>, known: &Known<'_>) -> Option<Trigger> {
     let attribute = map.optional("date").and_then(|item| known.date_attribute(item));
-    let at = map.optional("at").map_or(Some(NINE), time_of_day);
+    let at = map.optional("at").map_or(Some(NINE), Item::time_of_day);
     let yearly = map.optional("repeat").map_or(Some(false), |item| item.word(&[("yearly", true)]));
     Some(Trigger::Date { attribute: attribute?.into(), at: at?, yearly: yearly? })
-}
-
-/// A time such as `09:00`.
-fn time_of_day(item: Item<'_>) -> Option<civil::Time> {
-    let text = item.text()?;
-    let part = |part: &str| part.parse::<i8>().ok().filter(|_| part.len() == 2 && !part.starts_with(['-', '+']));
-    let time = text.split_once(':').and_then(|(hour, minute)| {
-        let (hour, minute) = (part(hour)?, part(minute)?);
-        civil::Time::new(hour, minute, 0, 0).ok()
-    });
-    if time.is_none() {
-        item.error_with_help("bad-value", format!("`{text}` is no time of the day"), "write it like \"09:00\"");
-    }
-    time
 }
 
 fn crossing(map: &Map<'_>, kind: &'static str, direction: Direction, known: &Known<'_>) -> Option<Trigger> {

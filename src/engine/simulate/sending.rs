@@ -2,12 +2,8 @@
 
 use super::life::Life;
 use super::{Happened, Observer};
-use crate::calendar;
-use crate::domain::{CapSlot, Class, Delivery, Payload, Span, State};
-use crate::engine::{Gate, GateInput, gate};
-
-/// So far from its planned instant a mail keeps its planned place under the caps; as when it is really sent.
-const NEARLY: Span = Span::minutes(10);
+use crate::domain::{CapSlot, Delivery, Payload, State};
+use crate::engine::{Gate, GateInput, gate, keeps_slot};
 
 impl Life<'_> {
     /// Brings every delivery that is due as far as it goes now.
@@ -70,11 +66,7 @@ impl Life<'_> {
     /// The mail takes its place under the caps at the time at which it goes out, and whoever asks whether the rule sent
     /// something is asked again.
     fn sent(&mut self, delivery: &Delivery, observer: &mut dyn Observer) {
-        let day = |at| calendar::day_of(&self.zone, at);
-        let planned = self.customer.slots.iter().find(|slot| slot.delivery == delivery.id);
-        let keeps =
-            planned.is_some_and(|slot| self.now.since(slot.at).0.abs() < NEARLY.0 && day(slot.at) == day(self.now));
-        if delivery.class != Class::Service && matches!(delivery.payload, Payload::Email { .. }) && !keeps {
+        if !keeps_slot(delivery, &self.customer, &self.zone, self.now) {
             self.customer.reserve(CapSlot { class: delivery.class, at: self.now, delivery: delivery.id });
         }
         if self.terms.interest.sent.contains(&delivery.rule) && self.customer.note_sent(&delivery.rule, self.now) {

@@ -75,7 +75,7 @@ pub(super) fn story(item: Item<'_>, known: &Known<'_>) -> Option<Vec<Line>> {
 fn line(item: Item<'_>, known: &Known<'_>) -> Option<Line> {
     let map = item.map()?;
     let of_day = map.required("day").and_then(day);
-    let at = map.optional("at").map(time_of_day);
+    let at = map.optional("at").map(Item::time_of_day);
     let what = what(&map, known);
     if map.has("does") {
         learn_properties(&map);
@@ -239,18 +239,4 @@ fn gets(map: &Map<'_>, known: &Known<'_>) -> Option<Expected> {
         item.reader().report(Diagnostic::error("contradiction", place, message).help("remove `subject`"));
     }
     Some(Expected::Delivery { rule: rule.id.clone(), step: step.into(), subject })
-}
-
-/// A time such as `09:00`.
-fn time_of_day(item: Item<'_>) -> Option<civil::Time> {
-    let text = item.text()?;
-    let part = |part: &str| part.parse::<i8>().ok().filter(|_| part.len() == 2 && !part.starts_with(['-', '+']));
-    let time = text.split_once(':').and_then(|(hour, minute)| {
-        let (hour, minute) = (part(hour)?, part(minute)?);
-        civil::Time::new(hour, minute, 0, 0).ok()
-    });
-    if time.is_none() {
-        item.error_with_help("bad-value", format!("`{text}` is no time of the day"), "write it like \"09:00\"");
-    }
-    time
 }

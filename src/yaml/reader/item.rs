@@ -3,6 +3,7 @@
 use super::{Map, Reader};
 use crate::domain::{Diagnostic, Number, Place, Span, nearest};
 use crate::yaml::{Key, Kind, Node};
+use jiff::civil;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::str::FromStr;
@@ -160,6 +161,21 @@ impl<'r> Item<'r> {
     fn unquoted(self) -> Option<String> {
         let number: Number = self.node.as_text()?.trim().parse().ok()?;
         Some(format!("write it without quotes: {number}"))
+    }
+
+    /// A time of the day such as `09:00`.
+    #[must_use]
+    pub fn time_of_day(self) -> Option<civil::Time> {
+        let text = self.text()?;
+        let part = |part: &str| part.parse::<i8>().ok().filter(|_| part.len() == 2 && !part.starts_with(['-', '+']));
+        let time = text.split_once(':').and_then(|(hour, minute)| {
+            let (hour, minute) = (part(hour)?, part(minute)?);
+            civil::Time::new(hour, minute, 0, 0).ok()
+        });
+        if time.is_none() {
+            self.error_with_help("bad-value", format!("`{text}` is no time of the day"), "write it like \"09:00\"");
+        }
+        time
     }
 
     /// A span such as `30m`, `24h`, `180d` or `2w`.
