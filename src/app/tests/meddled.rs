@@ -33,6 +33,7 @@ pub(super) struct Meddling {
     lose_decision: Mutex<bool>,
     hold_rounds: watch::Sender<bool>,
     before_decision: Mutex<Option<(Vec<Arrival>, Arc<Interest>)>>,
+    decided: Mutex<Vec<CustomerNumber>>,
     reached: Notify,
     go_on: Notify,
 }
@@ -65,6 +66,11 @@ impl Meddling {
     /// These arrive just before the watcher's next decision is stored.
     pub(super) fn before_the_next_decision(&self, arrivals: Vec<Arrival>, interest: Arc<Interest>) {
         *self.before_decision.lock().unwrap() = Some((arrivals, interest));
+    }
+
+    /// Of whom the watcher has decided, in the order in which it was stored.
+    pub(super) fn decided(&self) -> Vec<CustomerNumber> {
+        self.decided.lock().unwrap().clone()
     }
 
     /// Comes back when what was to happen happens.
@@ -260,7 +266,9 @@ impl Store for Meddled {
             self.inner.ingest(arrivals, &interest, Urgency::Interactive, Marking::Dirty).await?;
         }
         let lose = std::mem::take(&mut *self.meddling.lose_decision.lock().unwrap());
+        let whose: Vec<CustomerNumber> = batch.decisions.iter().map(|decision| decision.customer).collect();
         self.inner.decide(batch).await?;
+        self.meddling.decided.lock().unwrap().extend(whose);
         if lose { Err(full()) } else { Ok(()) }
     }
 
