@@ -101,6 +101,11 @@ impl Axis {
         self.columns.partition_point(|first| *first <= day).saturating_sub(1)
     }
 
+    /// Whether it has a place for a day.
+    pub(super) fn holds(&self, day: Date) -> bool {
+        self.columns.first().is_some_and(|first| *first <= day)
+    }
+
     /// Columns for counts of days, with `!` under those of the marked days; the highest count stands at their top.
     pub(super) fn chart(&self, counts: &[(Date, u64)], marked: &[Date]) -> Vec<String> {
         let mut heights = vec![0_u64; self.columns.len()];

@@ -156,7 +156,8 @@ fn days(report: &SimulateReport) -> Option<(Date, Date)> {
 
 fn drawn(series: &Series<'_>, axis: &Axis, brakes: &[BrakedDay]) -> String {
     let of_rule = brakes.iter().filter(|braked| braked.rule == series.rule);
-    let marked: Vec<Date> = of_rule.filter_map(|braked| braked.day.parse().ok()).collect();
+    let marked: Vec<Date> =
+        of_rule.filter_map(|braked| braked.day.parse().ok()).filter(|day| axis.holds(*day)).collect();
     let heading = format!("{}, {}: deliveries a {}", visible(series.rule), series.channel, axis.fold().word());
     let lines = axis.chart(&series.counts, &marked);
     std::iter::once(heading).chain(lines).collect::<Vec<_>>().join("\n")

@@ -150,6 +150,10 @@ async fn days_on_which_the_brake_would_go_off_are_marked() {
     assert_eq!(report.total, 3, "what it would stop is counted");
     let braked: Vec<_> = report.brakes.iter().map(|it| (it.day.as_str(), it.deliveries, it.limit)).collect();
     assert_eq!(braked, [("2026-03-10", 3, 2)]);
+    // The rule stays paused in a time that begins later.
+    let later = simulated(&shop, to, to.plus(Span::days(1))).await;
+    let braked: Vec<_> = later.brakes.iter().map(|it| (it.day.as_str(), it.deliveries, it.limit)).collect();
+    assert_eq!(braked, [("2026-03-10", 3, 2), ("2026-03-11", 3, 2)]);
     shop.stop().await;
 }
 

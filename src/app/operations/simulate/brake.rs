@@ -26,7 +26,8 @@ pub(super) fn counted_at(rule: &Rule, delivery: &Delivery, stretch: Stretch) -> 
     }
 }
 
-/// The days on which it would go off, each with the most that a rule would have made in the span of its brake.
+/// The days on which it would go off, each with the most that a rule would have made in the span of its brake. Those before
+/// the time that is asked for are among them, where it begins later than now: a rule that is paused then sends nothing in it.
 pub(super) fn days(
     world: &World,
     all: &Counts,
@@ -45,7 +46,7 @@ pub(super) fn days(
         state.volume.retain(|(then, _)| *then <= stretch.begin());
         state.live_since = state.live_since.or(Some(stretch.now));
         for (at, count) in made {
-            if at >= stretch.from && engine::over_brake(rule, &state, count, customers, at) {
+            if at >= stretch.begin() && engine::over_brake(rule, &state, count, customers, at) {
                 let day = calendar::day_of(&world.zone, at);
                 let per = rule.pause_if.map_or(Span::days(1), |pause_if| pause_if.per);
                 let before = state.volume.iter().filter(|(then, _)| at.since(*then) < per).map(|(_, made)| *made);
