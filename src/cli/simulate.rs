@@ -135,10 +135,11 @@ fn heading(report: &SimulateReport) -> String {
     };
     let paused = if report.sending_paused { format!("\n{SENDING_PAUSED}") } else { String::new() };
     format!(
-        "NOTHING IS SENT\n{} to {to}, {}: {} to {}{paused}",
+        "NOTHING IS SENT\n{} to {to}, {}: {} to {} of {}{paused}",
         shown_at(from),
         report.timezone,
         plural(report.total, "delivery"),
+        report.reached,
         plural(report.customers, "customer"),
     )
 }

@@ -209,6 +209,7 @@ impl Operations for Fake {
             paused: Vec::new(),
             sending_paused: false,
             customers: 1000,
+            reached: 90,
         })
     }
 

@@ -85,6 +85,9 @@ pub struct SimulateReport {
     pub sending_paused: bool,
     /// Customers whose lives were led.
     pub customers: u64,
+    /// Customers to whom anything would go out.
+    #[serde(default)]
+    pub reached: u64,
 }
 
 /// What goes out of a rule by a channel on one day.

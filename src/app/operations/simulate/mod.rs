@@ -108,6 +108,7 @@ pub(super) async fn simulate(core: &Shared, request: SimulateRequest) -> Result<
     let mut brakes = brake::days(&world, &all, states, customers, stretch);
     brakes.retain(|braked| request.rule.as_ref().is_none_or(|rule| *rule == braked.rule));
     let days = told(&all, &world, request.rule.as_deref());
+    let only = request.rule.as_ref().and_then(|name| world.rules.rules.iter().position(|rule| rule.id == **name));
     Ok(SimulateReport {
         from: stretch.from,
         to: stretch.to,
@@ -118,6 +119,7 @@ pub(super) async fn simulate(core: &Shared, request: SimulateRequest) -> Result<
         paused: course.paused_rules(request.rule.as_deref()),
         sending_paused: core.pauses.all(),
         customers: all.customers,
+        reached: all.reached(only),
     })
 }
 
