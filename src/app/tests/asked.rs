@@ -3,7 +3,9 @@
 use super::{LETTER, Plan, Shop};
 use crate::clock::Clock;
 use crate::domain::{Reason, Span, State, Time};
-use crate::http::{ExplainReport, ExplainRequest, PlanRequest, RuleDecision, RulePlan, SimulateRequest};
+use crate::http::{
+    Caveat, ExplainReport, ExplainRequest, PlanFile, PlanFiles, PlanRequest, RuleDecision, RulePlan, SimulateRequest,
+};
 
 const THANKS: &str = "rule: thanks
 class: service
@@ -223,4 +225,24 @@ steps:
     let request = ExplainRequest { customer: "ana".into(), rule: Some("asks".into()), at };
     let then = shop.operations().explain(request).await.unwrap().rules.remove(0);
     assert_eq!(then.condition.value, Some(true), "{:?}", then.condition);
+}
+
+#[tokio::test]
+async fn figures_that_were_come_by_otherwise_say_so() {
+    let shop = shop(&[("gold", GOLD), ("segments", SEGMENTS), ("renews", RENEWS)]).await;
+    shop.customer("ana").await;
+    shop.pass(Span::hours(1)).await;
+    let caveats = async |request: PlanRequest| {
+        let plans = shop.operations().plan(request).await.unwrap().rules;
+        plans.into_iter().map(|plan| plan.caveat).collect::<Vec<_>>()
+    };
+    assert_eq!(caveats(PlanRequest::default()).await, [None, None]);
+    let at = Some(shop.clock.now().minus(Span::minutes(1)).into());
+    assert_eq!(caveats(PlanRequest { at, ..PlanRequest::default() }).await, [Some(Caveat::DayBefore), None]);
+    let file =
+        |name: &str, text: &str| PlanFile { path: format!("new/{name}.yaml"), text: Some(text.into()), error: None };
+    let later = RENEWS.replace("07:00", "08:00");
+    let rules = vec![file("gold", GOLD), file("segments", SEGMENTS), file("renews", &later)];
+    let files = Some(PlanFiles { rules, ..PlanFiles::default() });
+    assert_eq!(caveats(PlanRequest { files, ..PlanRequest::default() }).await, [None, Some(Caveat::NotLive)]);
 }

@@ -54,7 +54,10 @@ enum Why {
 /// Looks from one instant at which the trigger fires to the next.
 pub(super) async fn next(subject: &Subject<'_>, rule: &Rule) -> Result<Next> {
     let mut ahead = Ahead::new(subject, rule);
-    ahead.customer.to_mut().watch.pending.extend(subject.waiting(rule).await?);
+    let waiting = subject.waiting(rule).await?;
+    if !waiting.is_empty() {
+        ahead.customer.to_mut().watch.pending.extend(waiting);
+    }
     let mut after = subject.at().minus(Span(1));
     let horizon = subject.at().plus(HORIZON);
     for _ in 0..MOST {
