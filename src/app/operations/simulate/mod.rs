@@ -9,12 +9,12 @@ mod brake;
 mod counts;
 mod lead;
 
-use super::failure;
 use super::plan::{no_rule, suppressed};
+use super::{failure, start_of};
 use crate::app::shared::Shared;
 use crate::calendar;
 use crate::domain::{CustomerNumber, RuleState, Span, Text, Time};
-use crate::http::{Bound, DeliveriesOfDay, Failure, FailureKind, Result, SimulateReport, SimulateRequest};
+use crate::http::{DeliveriesOfDay, Failure, FailureKind, Result, SimulateReport, SimulateRequest, When};
 use crate::store::{History, Store, StoreError, View};
 use counts::Counts;
 use futures_util::{StreamExt, stream};
@@ -44,13 +44,10 @@ struct Stretch {
 
 impl Stretch {
     fn of(request: &SimulateRequest, zone: &TimeZone, now: Time) -> Result<Self> {
-        let from = match request.from {
-            Bound::At(time) => time,
-            Bound::Day(day) => calendar::day_start(zone, day),
-        };
+        let from = start_of(request.from, zone);
         let to = match request.to {
-            Bound::At(time) => time,
-            Bound::Day(day) => calendar::day_start(zone, calendar::days_after(day, 1)).minus(Span(1)),
+            When::At(time) => time,
+            When::Day(day) => calendar::day_start(zone, calendar::days_after(day, 1)).minus(Span(1)),
         };
         let wrong = |message: String| Failure::new(FailureKind::Invalid, message);
         if to < from {
