@@ -273,3 +273,29 @@ impl IntoResponse for Failure {
         (self.kind.status(), Json(Envelope { error: self })).into_response()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Diagnostic, Place, Problem};
+
+    #[test]
+    fn the_other_places_of_a_problem_go_over_the_wire() {
+        let place = |span| Place { file: "rules/a.yaml".into(), text: "rule: a\nrule: b\n".into(), span };
+        let found = Diagnostic::error("duplicate-key", place(8..12), "`rule` stands twice").help("keep one");
+        let alone = serde_json::to_value(Problem::from(&found)).unwrap();
+        assert_eq!(alone.get("also"), None);
+        let problem = Problem::from(&found.also(place(0..4), "the first"));
+        assert_eq!(
+            problem.to_string(),
+            "rules/a.yaml:2:1: error[duplicate-key]: `rule` stands twice; the first: rules/a.yaml:1:1; help: keep one"
+        );
+        let json = serde_json::to_value(&problem).unwrap();
+        let also = serde_json::json!([{
+            "file": "rules/a.yaml", "line": 1, "column": 1, "end_line": 1, "end_column": 5, "message": "the first",
+            "line_text": "rule: a",
+        }]);
+        assert_eq!(json["also"], also);
+        assert_eq!(serde_json::from_value::<Problem>(json).unwrap(), problem);
+        assert_eq!(serde_json::from_value::<Problem>(alone).unwrap().also, []);
+    }
+}

@@ -66,6 +66,7 @@ fn foregone(clause: &Clause, is_whole: bool, problems: &mut Vec<Problem>) {
         let problem = Problem::warning(clause.span.clone(), code, message);
         problems.push(match limited {
             _ if is_whole && value => problem.help("write `everyone` if that is meant"),
+            Some(_) if value => problem.help("leave it out, or compare with another number"),
             Some(limited) => problem.help(limited.limits.cure(limited.bound)),
             None => problem,
         });

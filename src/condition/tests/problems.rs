@@ -274,8 +274,11 @@ fn numbers_that_something_never_is_are_told_with_what_to_write() {
         ),
         ("days_until(customer.birthday) == -0.5", "never-true", "days_until(customer.birthday) == -0.5", "`-1` or `0`"),
         ("days_until(orders.last_at) > 60", "never-true", "days_until(orders.last_at) > 60", "days_since(...)"),
-        ("days_since(orders.last_at) < 0", "never-true", "days_since(orders.last_at) < 0", "a number from 0"),
-        ("orders.count < 0", "never-true", "orders.count < 0", "a number from 0"),
+        ("days_since(orders.last_at) < 0", "never-true", "days_since(orders.last_at) < 0", "write `== 0`"),
+        ("orders.count < 0", "never-true", "orders.count < 0", "write `== 0` if that is meant"),
+        ("orders.count <= -1", "never-true", "orders.count <= -1", "a number from 0"),
+        ("now.getHours() > 23", "never-true", "now.getHours() > 23", "write `== 23` if that is meant"),
+        ("now.getHours() < 24 && orders.count > 1", "always-true", "now.getHours() < 24", "leave it out"),
         ("size(customer.tags) == -1", "never-true", "size(customer.tags) == -1", "a number from 0"),
         // Who has no orders is not matched by the opposite, which so is not always true.
         ("!(days_since(orders.last_at) == 60.5)", "never-true", "days_since(orders.last_at) == 60.5", "this part"),

@@ -125,6 +125,13 @@ impl NumberLimits {
             return format!("write a whole number, such as `{below}` or `{}`", below.saturating_add(1));
         }
         match (self.low, self.high) {
+            // It may be that number, and nothing beyond it.
+            (Some(low), _) if bound == Number::from(low) => {
+                format!("nothing is less than {low}: write `== {low}` if that is meant")
+            }
+            (_, Some(high)) if bound == Number::from(high) => {
+                format!("nothing is more than {high}: write `== {high}` if that is meant")
+            }
             (Some(low), Some(high)) => format!("write a number from {low} to {high}"),
             (Some(low), None) => format!("write a number from {low}"),
             (None, Some(_)) => "write `days_since(...)`, or another time that may lie ahead".to_owned(),
