@@ -28,7 +28,7 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
-pub use failure::{Failure, FailureKind, Problem};
+pub use failure::{Failure, FailureKind, OtherPlace, Problem};
 pub use listener::{AdminAddress, AdminListener, ListenError};
 pub use operations::{BlockingReader, Gone, ImportSink, ImportSource, Operations, Result};
 pub use public::{
