@@ -6,6 +6,7 @@
 
 use super::Facts;
 use super::check::constant;
+use super::links::Links;
 use super::predicate::{Predicate, Shape};
 use super::source::Comparison;
 use super::tree::{
@@ -43,7 +44,7 @@ pub struct Part {
 /// What is foregone in a condition and is not told of a line by itself.
 #[must_use]
 pub fn foregone(predicate: &Predicate) -> Vec<Foregone> {
-    let whole = Builder::default().predicate(predicate);
+    let whole = Builder::of(&[predicate]).predicate(predicate);
     let mut found = Vec::new();
     report(&whole, &mut found);
     found
@@ -52,14 +53,14 @@ pub fn foregone(predicate: &Predicate) -> Vec<Foregone> {
 /// Whether a condition is plainly never true.
 #[must_use]
 pub fn is_never(predicate: &Predicate) -> bool {
-    !fits(&[&Builder::default().predicate(predicate)])
+    !fits(&[&Builder::of(&[predicate]).predicate(predicate)])
 }
 
 /// What forbids that two conditions hold at one time, each of which may hold by itself; lines of the second are counted on
 /// from those of the first.
 #[must_use]
 pub fn excluded(first: &Predicate, second: &Predicate) -> Option<Foregone> {
-    let mut builder = Builder::default();
+    let mut builder = Builder::of(&[first, second]);
     let (first, second) = (builder.predicate(first), builder.predicate(second));
     let alone = fits(&[&first]) && fits(&[&second]);
     let mut parts = Vec::new();
@@ -99,7 +100,7 @@ struct Literal {
 
 /// What something can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Set {
+pub(super) enum Set {
     /// Whole numbers of some small unit, in closed ranges that do not meet.
     Ranges(Vec<(i128, i128)>),
     /// These texts.
@@ -111,7 +112,18 @@ enum Set {
 impl Set {
     const TRUE: (i128, i128) = (1, 1);
 
-    fn range(low: i128, high: i128) -> Self {
+    /// The least and the greatest of some numbers.
+    pub(super) fn bounds(&self) -> Option<(i128, i128)> {
+        let Self::Ranges(ranges) = self else { return None };
+        Some((ranges.iter().map(|range| range.0).min()?, ranges.iter().map(|range| range.1).max()?))
+    }
+
+    /// Whether a number is one of them.
+    pub(super) fn holds(&self, number: i128) -> bool {
+        matches!(self, Self::Ranges(ranges) if ranges.iter().any(|(low, high)| (*low..=*high).contains(&number)))
+    }
+
+    pub(super) fn range(low: i128, high: i128) -> Self {
         Self::Ranges(if low <= high { vec![(low, high)] } else { Vec::new() })
     }
 
@@ -202,19 +214,24 @@ impl Piece {
 }
 
 /// Reads conditions into pieces.
-#[derive(Default)]
 struct Builder {
     lines: usize,
+    links: Links,
 }
 
 impl Builder {
+    /// One for conditions that are taken together.
+    fn of(predicates: &[&Predicate]) -> Self {
+        Self { lines: 0, links: Links::of(predicates) }
+    }
+
     fn predicate(&mut self, predicate: &Predicate) -> Piece {
         let part = Part { line: self.lines, span: 0..0, is_negated: false };
         match predicate.shape() {
             Shape::Everyone => Piece { part, form: Form::Known(true) },
             Shape::Line(line) => {
                 self.lines += 1;
-                clause(&line.root, part.line)
+                clause(&line.root, part.line, &self.links)
             }
             Shape::All(parts) => self.joined(parts, Form::All, part),
             Shape::Any(parts) => self.joined(parts, Form::Any, part),
@@ -231,14 +248,20 @@ impl Builder {
     }
 }
 
-fn clause(clause: &Clause, line: usize) -> Piece {
+fn clause(clause: &Clause, line: usize, links: &Links) -> Piece {
     let part = Part { line, span: clause.span.clone(), is_negated: false };
     let form = match (&clause.test, constant(clause)) {
         (_, Some(value)) => Form::Known(value),
-        (Term::Own(Flag::All(parts)), _) => Form::All(parts.iter().map(|part| self::clause(part, line)).collect()),
-        (Term::Own(Flag::Any(parts)), _) => Form::Any(parts.iter().map(|part| self::clause(part, line)).collect()),
-        (Term::Own(Flag::Not(inner)), _) => return Piece { part, ..self::clause(inner, line).negated() }.shown_whole(),
-        (test, _) => Form::Literal(literal(test)),
+        (Term::Own(Flag::All(parts)), _) => {
+            Form::All(parts.iter().map(|part| self::clause(part, line, links)).collect())
+        }
+        (Term::Own(Flag::Any(parts)), _) => {
+            Form::Any(parts.iter().map(|part| self::clause(part, line, links)).collect())
+        }
+        (Term::Own(Flag::Not(inner)), _) => {
+            return Piece { part, ..self::clause(inner, line, links).negated() }.shown_whole();
+        }
+        (test, _) => Form::Literal(literal(test, links)),
     };
     Piece { part, form }
 }
@@ -361,9 +384,9 @@ fn parts_of(parts: &[Piece]) -> Part {
 }
 
 /// What a test says when it is true and when it is false.
-fn literal(test: &Term<Flag>) -> Literal {
+fn literal(test: &Term<Flag>, links: &Links) -> Literal {
     let (mut yes, mut no, is_sure) = match test {
-        Term::Own(Flag::Compare(comparison, compared)) => of_comparison(*comparison, compared),
+        Term::Own(Flag::Compare(comparison, compared)) => of_comparison(*comparison, compared, links),
         Term::Own(Flag::In(membership)) => of_membership(membership).unwrap_or_else(|| opaque(test)),
         Term::Own(Flag::Has(asked)) => of_asked(asked),
         _ => opaque(test),
@@ -371,6 +394,8 @@ fn literal(test: &Term<Flag>) -> Literal {
     let presupposed = presupposed(test);
     yes.extend(presupposed.clone());
     no.extend(presupposed);
+    links.extend(&mut yes);
+    links.extend(&mut no);
     Literal { yes, no, is_sure }
 }
 
@@ -383,7 +408,7 @@ fn opaque(test: &Term<Flag>) -> Sides {
 }
 
 /// Two terms that are written alike are the same.
-fn key<K: Kind>(term: &Term<K>) -> String {
+pub(super) fn key<K: Kind>(term: &Term<K>) -> String {
     format!("{term:?}")
 }
 
@@ -414,28 +439,28 @@ fn is_always_there(leaf: &Leaf<'_>) -> bool {
     )
 }
 
-fn of_comparison(comparison: Comparison, compared: &Compared) -> Sides {
+fn of_comparison(comparison: Comparison, compared: &Compared, links: &Links) -> Sides {
     match compared {
         Compared::Numbers(terms) => {
-            let (sides, bound) = limited(comparison, terms, |number: &Number| number.micro());
+            let (sides, bound) = limited((comparison, links), terms, |number: &Number| number.micro());
             let limits = bound.and_then(|term| if let Term::Own(own) = term { own.limits() } else { None });
             match limits {
                 Some(limits) => within(limits, sides),
                 None => sides,
             }
         }
-        Compared::Days(terms) => limited(comparison, terms, |day: &Date| ordinal(*day)).0,
-        Compared::Moments(terms) => limited(comparison, terms, |at: &Time| at.0.into()).0,
-        Compared::Lengths(terms) => limited(comparison, terms, |span| span.0.into()).0,
-        Compared::Flags(terms) => limited(comparison, terms, |value: &bool| i128::from(*value)).0,
+        Compared::Days(terms) => limited((comparison, links), terms, |day: &Date| ordinal(*day)).0,
+        Compared::Moments(terms) => limited((comparison, links), terms, |at: &Time| at.0.into()).0,
+        Compared::Lengths(terms) => limited((comparison, links), terms, |span| span.0.into()).0,
+        Compared::Flags(terms) => limited((comparison, links), terms, |value: &bool| i128::from(*value)).0,
         Compared::Texts(terms) => {
             let equal = match comparison {
                 Comparison::Equal => true,
                 Comparison::NotEqual => false,
-                _ => return signed(comparison, terms),
+                _ => return signed((comparison, links), terms),
             };
             let ((term, Term::Constant(text)) | (Term::Constant(text), term)) = &**terms else {
-                return signed(comparison, terms);
+                return signed((comparison, links), terms);
             };
             let only = Set::Only([text.clone()].into());
             let (yes, no) = if equal { (only.clone(), only.complement()) } else { (only.complement(), only) };
@@ -450,15 +475,15 @@ fn ordinal(day: Date) -> i128 {
 }
 
 /// A comparison of a term with a constant, and the term; of two terms, which of them is the larger.
-fn limited<K: Ordered>(
-    comparison: Comparison,
-    terms: &(Term<K>, Term<K>),
+fn limited<'t, K: Ordered>(
+    (comparison, links): (Comparison, &Links),
+    terms: &'t (Term<K>, Term<K>),
     number: impl Fn(&K::Constant) -> i128,
-) -> (Sides, Option<&Term<K>>) {
+) -> (Sides, Option<&'t Term<K>>) {
     let (term, bound, comparison) = match terms {
         (term, Term::Constant(bound)) => (term, bound, comparison),
         (Term::Constant(bound), term) => (term, bound, comparison.mirrored()),
-        _ => return (signed(comparison, terms), None),
+        _ => return (signed((comparison, links), terms), None),
     };
     let set = Set::of(comparison, number(bound));
     let no = set.complement();
@@ -466,9 +491,13 @@ fn limited<K: Ordered>(
 }
 
 /// Which of two terms is the larger: -1, 0 or 1.
-fn signed<K: Kind>(comparison: Comparison, terms: &(Term<K>, Term<K>)) -> Sides {
-    let key = format!("{} <> {}", key(&terms.0), key(&terms.1));
-    let sign = Set::range(-1, 1);
+fn signed<K: Kind>((comparison, links): (Comparison, &Links), terms: &(Term<K>, Term<K>)) -> Sides {
+    let (left, right) = (key(&terms.0), key(&terms.1));
+    // `a < b` and `b > a` are one.
+    let (left, right, comparison) =
+        if left <= right { (left, right, comparison) } else { (right, left, comparison.mirrored()) };
+    let sign = links.signs(&left, &right);
+    let key = format!("{left} <> {right}");
     let set = Set::of(comparison, 0);
     let sides = |set: Set| vec![(key.clone(), set.and(&sign))];
     (sides(set.clone()), sides(set.complement()), is_sure(&terms.0) && is_sure(&terms.1))

@@ -30,6 +30,7 @@
 mod check;
 mod explain;
 mod foregone;
+mod links;
 mod missing;
 mod path;
 mod predicate;

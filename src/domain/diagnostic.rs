@@ -145,6 +145,22 @@ pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
+/// Why a file is not read that has more bytes than any file needs.
+pub const LARGER_THAN_READ: &str = "it is larger than 1 MiB";
+
+/// Why a file is not read whose name is no text.
+pub const NAME_NOT_UTF8: &str = "its name is not stored as UTF-8";
+
+/// What to do about a file that cannot be read, by why it cannot.
+#[must_use]
+pub fn readable(why: &str) -> &'static str {
+    match why {
+        LARGER_THAN_READ => "a file has at most 1 MiB: split it into several, or remove it",
+        NAME_NOT_UTF8 => "rename it with letters, digits and hyphens, or remove it",
+        _ => "write it as a plain file that the daemon's user may read, or remove it",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Diagnostic, Place, nearest};

@@ -30,7 +30,7 @@ pub use customer::{
 pub use delivery::{
     Delivery, DeliveryId, DeliveryKey, EXPIRES_AFTER, Lane, NotADeliveryId, NotALane, Outcome, Payload, Reason, State,
 };
-pub use diagnostic::{Diagnostic, Place, Severity, nearest};
+pub use diagnostic::{Diagnostic, LARGER_THAN_READ, NAME_NOT_UTF8, Place, Severity, nearest, readable};
 pub use event::{Event, message_fingerprint};
 pub use number::{NotANumber, Number};
 pub use policy::{CapPeriod, Class, FrequencyCap, Misfire, MisfirePolicy, Policy, QuietHours, UncertainPolicy};

@@ -4,14 +4,11 @@ use super::known::Known;
 use super::segments::{self, Segments};
 use super::{Names, Rule, RuleSet, Segment, SourceFile, Trigger, rule};
 use crate::condition::{Parser, Predicate};
-use crate::domain::{Diagnostic, Interest, Place, Purchase, Text};
+use crate::domain::{Diagnostic, Interest, Place, Purchase, Text, readable};
 use crate::yaml::{Document, Map, Reader, parse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-
-/// What to do about a file that cannot be read.
-const READABLE: &str = "write it as a plain file that the daemon's user may read, or remove it";
 
 /// The name of the file that holds named conditions.
 const SEGMENTS: &str = "segments.yaml";
@@ -72,7 +69,7 @@ fn document(file: &SourceFile) -> Result<Arc<Document>, Vec<Diagnostic>> {
         Ok(bytes) => parse(&file.path, bytes).map(Arc::new),
         Err(why) => {
             let message = format!("the file cannot be read: {why}");
-            Err(vec![Diagnostic::error("unreadable", nowhere(file), message).help(READABLE)])
+            Err(vec![Diagnostic::error("unreadable", nowhere(file), message).help(readable(why))])
         }
     }
 }

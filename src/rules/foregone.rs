@@ -1,6 +1,6 @@
 //! Warnings of conditions that come out the same for everyone when they are taken together.
 
-use crate::condition::{self, Foregone, Part, Predicate};
+use crate::condition::{self, Foregone, Part, Predicate, Scope};
 use crate::domain::{Diagnostic, Place};
 use crate::yaml::{Item, Kind, Node};
 
@@ -35,6 +35,30 @@ pub(super) fn tell_excluded(when: (Item<'_>, &Predicate), stays: (Item<'_>, &Pre
         }
     }
     when.0.reader().report(warning);
+}
+
+/// What everybody meets whom a rule lets in, besides its `when`.
+pub(super) struct Met<'a> {
+    /// The condition that says so.
+    pub(super) by_all: &'a str,
+    /// What is said of a `when` that excludes it.
+    pub(super) message: &'static str,
+    /// What to write instead.
+    pub(super) help: &'static str,
+    /// Where it comes from, and what that is called.
+    pub(super) from: (Place, &'static str),
+}
+
+/// Notes that nobody can meet a `when`, because it excludes what everybody meets whom the rule lets in.
+pub(super) fn tell_unmet(item: Item<'_>, when: &Predicate, met: Met<'_>, scope: &Scope<'_>) {
+    let Some(by_all) = condition::compile(met.by_all, scope).0 else { return };
+    let Some(found) = condition::excluded(when, &by_all) else { return };
+    let lines = lines(item.node());
+    let parts: Vec<Shown> = found.parts.iter().filter_map(|part| shown(item, &lines, part)).collect();
+    let Some((last, rest)) = parts.split_last() else { return };
+    let warning = Diagnostic::warning("never-true", last.place.clone(), met.message).help(met.help);
+    let warning = rest.iter().fold(warning, |warning, part| warning.also(part.place.clone(), "together with this"));
+    item.reader().report(warning.also(met.from.0, met.from.1));
 }
 
 /// The conditions of a value, in the order in which they are counted.

@@ -52,7 +52,8 @@ impl Offsets {
             return None;
         }
         if number.abs() > furthest {
-            item.error("bad-number", format!("`{}` must not be further away than {furthest}", item.name()));
+            let message = format!("`{}` must not be further away than {furthest}", item.name());
+            item.error_with_help("bad-number", message, format!("write a number up to {furthest}"));
             return None;
         }
         i32::try_from(number).ok()

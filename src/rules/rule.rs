@@ -4,10 +4,12 @@ use super::known::Known;
 use super::offset::Offsets;
 use super::steps::Around;
 use super::trigger::Outline;
-use super::{AgainAfter, Goal, Names, PauseIf, Rule, Step, foregone, goal, steps, trigger, when};
+use super::{AgainAfter, Goal, Names, PauseIf, Rule, Step, Trigger, TriggerZone, foregone, goal, steps, trigger, when};
+use crate::calendar::Cron;
 use crate::condition::{Path, Predicate, Scope};
 use crate::domain::{Class, Diagnostic, Number, Span};
 use crate::yaml::{Document, Item, Kind, Map};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const CLASSES: [(&str, Class); 2] = [("marketing", Class::Marketing), ("service", Class::Service)];
@@ -38,7 +40,10 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, known: &Known<'_>) ->
     let goal = map.optional("goal").and_then(|item| goal::read(item, known));
     let priority = map.optional("priority").and_then(Item::integer).unwrap_or(PRIORITY);
     let holdout = map.optional("holdout").and_then(|item| holdout(item, class)).unwrap_or(0);
-    let pause_if = map.optional("pause_if").and_then(Item::map).and_then(pause_if);
+    let pause_if = map
+        .optional("pause_if")
+        .and_then(|item| a_map(item, "`pause_if`", "write `pause_if: {more_than: 200, per: 1d}`"))
+        .and_then(pause_if);
     let around = Around { document, names, scope: of_enrollment };
     let steps = map.required("steps").and_then(|item| steps::read(item, &around, Offsets::new(outline.counted)));
     let when_place = map.get("when").map(Item::key_place);
@@ -46,6 +51,12 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, known: &Known<'_>) ->
         && let (Some(when_item), Some(stays_item)) = (map.get("when"), map.get("while"))
     {
         foregone::tell_excluded((when_item, when), (stays_item, stays));
+    }
+    if let (Some(when), Some(item)) = (&when, map.get("when")) {
+        weigh_consent((item, when), &map, class, &of_rule);
+        if let Some(Trigger::Schedule { cron, zone: TriggerZone::Customer }) = &trigger {
+            weigh_hours((item, when), &map, cron, &of_rule);
+        }
     }
     if let Some(class) = class {
         weigh_goal(&map, class, goal.as_ref(), names);
@@ -75,6 +86,45 @@ pub(super) fn read(map: Map<'_>, document: &Arc<Document>, known: &Known<'_>) ->
         pause_if,
         steps,
     })
+}
+
+/// Notes a marketing rule that asks for those who may not get its mail.
+fn weigh_consent((item, when): (Item<'_>, &Predicate), map: &Map<'_>, class: Option<Class>, scope: &Scope<'_>) {
+    let (Some(Class::Marketing), Some(from)) = (class, map.get("class")) else { return };
+    let met = foregone::Met {
+        by_all: "customer.consent.marketing",
+        message: "a marketing rule lets in only those who have given consent, and these have not",
+        help: "leave it out, or write `class: service` if this is no advertising",
+        from: (from.place(), "the class"),
+    };
+    foregone::tell_unmet(item, when, met, scope);
+}
+
+/// Notes an hour that is asked for and at which the schedule never comes. A clock that is put forward may bring it an hour
+/// later.
+fn weigh_hours((item, when): (Item<'_>, &Predicate), map: &Map<'_>, cron: &Cron, scope: &Scope<'_>) {
+    let (Some(hours), Some(from)) = (hours(cron.text()), map.get("trigger")) else { return };
+    let hours: Vec<String> = hours.into_iter().map(|hour| hour.to_string()).collect();
+    let met = foregone::Met {
+        by_all: &format!("now.getHours() in [{}]", hours.join(", ")),
+        message: "the schedule never comes at that hour, so nobody matches",
+        help: "leave it out, or change the hour of the schedule, the second of its five parts",
+        from: (from.place(), "the schedule"),
+    };
+    foregone::tell_unmet(item, when, met, scope);
+}
+
+/// The hours at which a schedule may come, each with the one behind it; `None` where that is not plain.
+fn hours(schedule: &str) -> Option<BTreeSet<u8>> {
+    let parts: Vec<&str> = schedule.split_whitespace().collect();
+    let [_, hours, ..] = parts.as_slice() else { return None };
+    let mut found = BTreeSet::new();
+    for part in hours.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (first.parse::<u8>().ok()?, last.parse::<u8>().ok()?);
+        found.extend((first..=last).flat_map(|hour| [hour % 24, (hour + 1) % 24]));
+    }
+    Some(found).filter(|found| parts.len() == 5 && !found.is_empty())
 }
 
 /// Notes a goal that does not fit the class, and a marketing rule without one.

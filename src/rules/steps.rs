@@ -136,9 +136,14 @@ fn mail(item: Item<'_>, names: &Names<'_>) -> Option<(Action, String)> {
         let message = format!("there is no template `{template}`");
         let bare = template.trim_matches('/').trim_start_matches("templates/");
         let bare = bare.split('/').next().unwrap_or_default();
+        let stem = [".md", ".html", ".txt"].iter().find_map(|end| bare.strip_suffix(end)).unwrap_or(bare);
         let help = match nearest(template, names.templates.iter().map(String::as_str)) {
+            _ if names.templates.contains(stem) => format!("write its name alone: `{stem}`"),
             _ if bare != template && names.templates.contains(bare) => format!("write its name alone: `{bare}`"),
             Some(near) => format!("did you mean `{near}`?"),
+            None if stem != template => {
+                format!("write its name alone, `{stem}`, and the mail as templates/{stem}/en.md")
+            }
             None => format!("write it as templates/{template}/en.md"),
         };
         item.error_with_help("unknown-template", message, help);

@@ -6,13 +6,17 @@
 use super::foregone;
 use crate::condition::{self, Predicate, Problem, Scope, Wanted};
 use crate::domain::{Diagnostic, nearest};
-use crate::yaml::{Item, Kind, Map, Node, Style};
+use crate::yaml::{Item, Key, Kind, Map, Node, Style};
 use std::ops::Range;
 
 /// The most conditions of one `when`, so that a file of 1 MiB cannot hold up a reload.
 const MOST_CONDITIONS: usize = 200;
 
 pub(super) const EVERYONE: &str = "everyone";
+
+/// What people write for it.
+const EVERYBODY: [&str; 10] =
+    ["yes", "on", "always", "everybody", "anyone", "anybody", "all customers", "customers", "everything", "*"];
 
 /// The keys under which conditions are joined, in the order in which they are looked at.
 pub(super) const GROUPS: [&str; 3] = ["all", "any", "none"];
@@ -116,7 +120,7 @@ fn empty(item: Item<'_>) -> Option<Predicate> {
 
 fn groups(item: Item<'_>, asked: Asked<'_>) -> Option<Predicate> {
     let map = item.map()?;
-    if is_split(item) {
+    if is_split(item, asked) {
         return None;
     }
     let mut groups = Vec::new();
@@ -137,14 +141,41 @@ fn groups(item: Item<'_>, asked: Asked<'_>) -> Option<Predicate> {
     groups.into_iter().collect::<Option<Vec<_>>>().filter(|groups| !groups.is_empty()).map(Predicate::all)
 }
 
+/// The condition that a key with a value was meant as: `orders.count: 2`, `orders.count: "> 2"`.
+fn as_condition(key: &Key, value: Item<'_>, asked: Asked<'_>) -> Option<String> {
+    let name = &key.name;
+    let rest = value.reader().document().text[key.span.end..].lines().next().unwrap_or_default();
+    let behind = rest.trim_start().trim_start_matches(':').trim();
+    let condition = match &value.node().kind {
+        Kind::Text(_) if behind.starts_with('>') => format!("{name} {behind}"),
+        Kind::Bool(_) | Kind::Number(_) => format!("{name} == {}", value.written()),
+        Kind::Text(text) if text.starts_with(['<', '>', '=', '!']) => format!("{name} {}", text.trim()),
+        Kind::Text(text) => format!("{name} == {text:?}"),
+        _ => return None,
+    };
+    // What is advised must be a condition.
+    let (predicate, _) = condition::compile(&condition, &asked.scope);
+    predicate.map(|_| condition)
+}
+
 /// Whether YAML has split a condition with `: ` in it into a key and a value. Notes it.
-fn is_split(item: Item<'_>) -> bool {
+fn is_split(item: Item<'_>, asked: Asked<'_>) -> bool {
     let pairs = item.pairs().unwrap_or_default();
-    let [(key, value)] = pairs.as_slice() else { return false };
-    let is_name = key.name.chars().all(|character| character.is_alphanumeric() || matches!(character, '_' | '-'));
-    if is_name {
+    let is_name = |key: &Key| key.name.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '-'));
+    if pairs.is_empty() || pairs.iter().any(|(key, _)| is_name(key)) {
         return false;
     }
+    let meant: Option<Vec<String>> = pairs.iter().map(|(key, value)| as_condition(key, *value, asked)).collect();
+    if let Some(meant) = meant {
+        for ((key, _), meant) in pairs.iter().zip(meant) {
+            let place = item.reader().document().place(key.span.clone());
+            let message = format!("`{}` is compared by a sign, not by a colon", key.name);
+            let problem = Diagnostic::error("yaml-cut", place, message);
+            item.reader().report(problem.help(format!("write it as a line of its own: {meant}")));
+        }
+        return true;
+    }
+    let [(key, value)] = pairs.as_slice() else { return false };
     let document = item.reader().document();
     let span = key.span.start..value.node().span.end.max(key.span.end);
     let quoted = format!("'{}'", document.text[span.clone()].trim_end().replace('\'', "''"));
@@ -293,7 +324,16 @@ fn without_colon(item: Item<'_>, word: &str) {
 /// Whether it is nearly the word `everyone`. Notes it.
 fn is_misspelt(item: Item<'_>, text: &str) -> bool {
     if let Some(word) = GROUPS.into_iter().find(|word| *word == text.trim()) {
-        without_colon(item, word);
+        let help = match word {
+            "none" => "write `none:` and a list below it".to_owned(),
+            word => format!("write `everyone` for all customers, or `{word}:` and a list below it"),
+        };
+        item.error_with_help("yaml-syntax", format!("`{word}` alone is no condition"), help);
+        return true;
+    }
+    if EVERYBODY.contains(&text.trim().to_ascii_lowercase().as_str()) {
+        let help = "write `everyone` for all customers";
+        item.error_with_help("unknown-word", format!("`{}` is no condition", text.trim()), help);
         return true;
     }
     if let Some((word, rest)) = text.split_once(':').filter(|(word, _)| GROUPS.contains(word)) {

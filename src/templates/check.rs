@@ -4,7 +4,7 @@ use super::engine::{FILTERS, Missing, STATEMENTS, TESTS, checking_engine};
 use super::names::Needs;
 use super::samples::{self, Samples};
 use super::tags::{Tag, TagKind, Token, tags, tokens};
-use super::{Names, SentBy, context::context};
+use super::{Names, SentBy, context::context, leftover};
 use crate::domain::{Diagnostic, Place, nearest};
 use minijinja::{Environment, Error, ErrorKind, Template};
 use std::collections::HashSet;
@@ -39,8 +39,9 @@ impl<'a> Checker<'a> {
 
     /// What the text needs; `None` when something is wrong with it. `place` finds bytes of the text in the file.
     pub(super) fn check(&mut self, source: &str, place: &dyn Fn(Range<usize>) -> Place) -> Option<Needs> {
-        let before = self.found.len();
         let tags = tags(source);
+        self.left_over(source, &tags, place);
+        let before = self.found.len();
         for tag in &tags {
             self.check_words(source, tag, place);
         }
@@ -50,6 +51,7 @@ impl<'a> Checker<'a> {
             Err(error) => {
                 let span = error.range().filter(|range| range.end <= source.len()).unwrap_or(0..source.len());
                 self.found.push(Diagnostic::error("template-syntax", place(span), told(&error)).help(SYNTAX));
+                self.check_tags_alone(source, &tags, place);
             }
             Ok(template) => {
                 self.check_names(source, &tags, &template, &mut needs, place);
@@ -88,6 +90,27 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// What was likely meant as a value or a link and is neither.
+    pub(super) fn left_over(&mut self, source: &str, tags: &[Tag], place: &dyn Fn(Range<usize>) -> Place) {
+        for leftover in leftover::find(source, tags, &self.names) {
+            let problem = Diagnostic::warning(leftover.code, place(leftover.span), leftover.message);
+            self.found.push(problem.help(leftover.help));
+        }
+    }
+
+    /// Names that nobody declared in a text whose tags do not fit together: each tag that can be read is looked at alone.
+    fn check_tags_alone(&mut self, source: &str, tags: &[Tag], place: &dyn Fn(Range<usize>) -> Place) {
+        let engine = self.engine.clone();
+        let own: HashSet<&str> = tags.iter().flat_map(|tag| set_by(source, tag)).collect();
+        for tag in tags {
+            let Some(alone) = alone(source, tag) else { continue };
+            let Ok(template) = engine.template_from_named_str("part.txt", &alone) else { continue };
+            let mut used: Vec<String> = template.undeclared_variables(true).into_iter().collect();
+            used.retain(|name| !own.contains(name.split('.').next().unwrap_or_default()));
+            self.check_used(source, std::slice::from_ref(tag), used, &mut Needs::default(), place);
+        }
+    }
+
     /// Names that nobody declared.
     fn check_names(
         &mut self,
@@ -97,9 +120,19 @@ impl<'a> Checker<'a> {
         needs: &mut Needs,
         place: &dyn Fn(Range<usize>) -> Place,
     ) {
-        let used: HashSet<String> = template.undeclared_variables(true);
+        let used = template.undeclared_variables(true).into_iter().collect();
+        self.check_used(source, tags, used, needs, place);
+    }
+
+    fn check_used(
+        &mut self,
+        source: &str,
+        tags: &[Tag],
+        mut used: Vec<String>,
+        needs: &mut Needs,
+        place: &dyn Fn(Range<usize>) -> Place,
+    ) {
         let paths: Vec<(String, Range<usize>)> = tags.iter().flat_map(|tag| paths(source, tag)).collect();
-        let mut used: Vec<String> = used.into_iter().collect();
         used.sort_unstable();
         for name in used {
             let Err(wrong) = needs.take(&name, &self.names, self.sent_by) else { continue };
@@ -144,6 +177,32 @@ impl<'a> Checker<'a> {
             self.found
                 .push(problem.help("write what stands there instead, such as `{{ customer.first_name or 'friend' }}`"));
         }
+    }
+}
+
+/// The names that a statement gives values to: `for item in …`, `set total = …`.
+fn set_by<'s>(source: &'s str, tag: &Tag) -> Vec<&'s str> {
+    let tokens = tokens(source, tag.inside(source));
+    let words = tokens.iter().map(|(token, _)| if let Token::Word(word) = token { word } else { "" });
+    match (tag.kind, tokens.first()) {
+        (TagKind::Statement, Some((Token::Word("for"), _))) => {
+            words.skip(1).take_while(|word| *word != "in").chain(["loop"]).collect()
+        }
+        (TagKind::Statement, Some((Token::Word("set"), _))) => words.skip(1).take(1).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A tag as a text of its own, if it holds an expression.
+fn alone(source: &str, tag: &Tag) -> Option<String> {
+    let inside = source[tag.inside(source)].trim();
+    match tag.kind {
+        TagKind::Print => Some(format!("{{{{ {inside} }}}}")),
+        TagKind::Statement => {
+            let condition = inside.strip_prefix("if ").or_else(|| inside.strip_prefix("elif "))?;
+            Some(format!("{{{{ {condition} }}}}"))
+        }
+        TagKind::Comment => None,
     }
 }
 

@@ -16,6 +16,7 @@ mod event;
 mod head;
 mod html;
 mod layout;
+mod leftover;
 mod link;
 mod locale;
 mod markdown;

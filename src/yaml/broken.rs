@@ -282,6 +282,12 @@ fn other(source: &Source<'_>, line: &Line<'_>, info: &str, here: Range<usize>) -
     let has = |part: &str| info.contains(part);
     if has("block scalar") {
         return if has("comment or line break") {
+            if let Some((key, sign)) = line.body.split_once(": ").filter(|(key, _)| key.contains(['.', '(']))
+                && sign.starts_with('>')
+            {
+                let message = "behind a colon `>` begins a text of several lines, so this is no comparison";
+                return Told::new(here, message, format!("leave the colon out: `{key} {}`", sign.trim()));
+            }
             let message = "nothing may stand behind `|` or `>` on their line";
             Told::new(here, message, "begin the text on the next line, indented by two blanks")
         } else {
@@ -483,7 +489,9 @@ pub(super) fn item_at(text: &str, at: usize) -> Range<usize> {
             _ => {}
         }
     }
-    trimmed(text, start..text.len())
+    // A quote too many has opened a text: the brackets at its end belong to what stands around it.
+    let end = if quote.is_some() { text.trim_end_matches([']', '}', ' ', '\n', '\r']).len() } else { text.len() };
+    trimmed(text, start..end.max(start))
 }
 
 fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {

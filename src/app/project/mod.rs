@@ -2,7 +2,7 @@
 
 use super::StartError;
 use crate::config::{self, Settings};
-use crate::domain::{Diagnostic, Place, Schema, Severity, Text};
+use crate::domain::{Diagnostic, Place, Schema, Severity, Text, readable};
 use crate::rules::{self, Action, Rule, RuleSet, SourceFile, Trigger};
 use crate::templates::{self, Payload, SentBy, TemplateFile, Templates};
 use std::collections::{BTreeMap, BTreeSet};
@@ -338,6 +338,9 @@ fn names_in(folder: &Path) -> Result<Option<Vec<String>>, String> {
 
 /// Reads a regular file of bounded size; a folder, a FIFO or a device is refused without being opened.
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    if path.to_string_lossy().contains(char::REPLACEMENT_CHARACTER) {
+        return Err(crate::domain::NAME_NOT_UTF8.to_owned());
+    }
     let meta = fs::metadata(path).map_err(|error| describe(&error))?;
     if !meta.is_file() {
         return Err(if meta.is_dir() { "it is a folder" } else { "it is not a regular file" }.to_owned());
@@ -346,7 +349,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     let file = open(path)?;
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| describe(&error))?;
     if bytes.len() as u64 > LARGEST_FILE {
-        return Err("it is larger than 1 MiB".to_owned());
+        return Err(crate::domain::LARGER_THAN_READ.to_owned());
     }
     Ok(bytes)
 }
@@ -368,8 +371,7 @@ fn describe(error: &std::io::Error) -> String {
 }
 
 fn unreadable(file: &Path, why: &str) -> Diagnostic {
-    at_start("unreadable", file, &format!("cannot be read: {why}"))
-        .help("write it as a plain file that the daemon's user may read, or remove it")
+    at_start("unreadable", file, &format!("cannot be read: {why}")).help(readable(why))
 }
 
 /// What to do when the settings cannot be read: unlike other files they have to be there.

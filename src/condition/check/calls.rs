@@ -3,7 +3,7 @@
 use super::super::Problem;
 use super::super::source::{Call, Kind as Syntax, Node};
 use super::super::tree::{Anchor, CalendarPart, Count, Day, Days, Flag, Length, Moment, Num, Term, TextTest};
-use super::{Checked, Checker, Typeable, Typed, functions, names};
+use super::{Checked, Checker, Typeable, Typed, cures, functions, names};
 use crate::calendar;
 use crate::domain::{Span, Time, ValueType, nearest};
 
@@ -52,7 +52,12 @@ impl Checker<'_> {
                 let unit = if call.name == "days" { Span::days(1) } else { Span::hours(1) };
                 let count = self.of_kind::<Num>(count, "a number", function.example)?;
                 if count.change() == super::super::tree::Change::Linear {
-                    return self.error(&node.at, "not-linear", "elapsed time is a span already");
+                    return self.error_with(
+                        &node.at,
+                        "not-linear",
+                        "elapsed time is a span already",
+                        "leave `days(...)` or `hours(...)` out, or count with `days_since(...)`",
+                    );
                 }
                 Some(Typed::Length(Term::Own(Length::Units(unit, Box::new(count))).folded()))
             }
@@ -88,13 +93,15 @@ impl Checker<'_> {
         let is_method = functions::METHODS.contains(&call.name.as_str())
             || CalendarPart::ALL.iter().any(|(name, _)| *name == call.name);
         let help = if let Some(help) = names::other_time(&call.name) {
-            Some(help.to_owned())
+            help.to_owned()
         } else if is_method {
-            Some(format!("it stands behind a value: `x.{}(...)`", call.name))
+            format!("it stands behind a value: `x.{}(...)`", call.name)
+        } else if let Some(near) = functions::nearest_to(&call.name) {
+            format!("did you mean `{near}`?")
         } else {
-            functions::nearest_to(&call.name).map(|near| format!("did you mean `{near}`?"))
+            cures::function_elsewhere(&call.name).map_or_else(functions::all, str::to_owned)
         };
-        self.report(Problem { help, ..problem })
+        self.report(problem.help(help))
     }
 
     fn windowed(&mut self, event: &Node, window: &[Node], example: &str) -> Option<Count> {
@@ -135,7 +142,8 @@ impl Checker<'_> {
         if of.kind != ValueType::Number {
             let message =
                 format!("`{}` of `{}` is declared as {}; a sum needs a number", of.property, of.event, of.kind);
-            return self.error(&property.span, "type-mismatch", message);
+            let help = self.numbers_of(&of.event);
+            return self.error_with(&property.span, "type-mismatch", message, help);
         }
         Some(Typed::Number(Term::Own(Num::Sum(Box::new(count), of.property))))
     }
@@ -157,6 +165,7 @@ impl Checker<'_> {
         let (first, second) = (self.expression(value), self.expression(otherwise));
         let (first, second) = (first?, second?);
         let words = first.words();
+        let help = self.instead(&first, (&second, otherwise));
         let filled = match first {
             Typed::Flag(term) => filled(term, second),
             Typed::Number(term) => filled(term, second),
@@ -165,12 +174,15 @@ impl Checker<'_> {
             Typed::Moment(term) => filled(term, second),
             Typed::Length(term) => filled(term, second),
             Typed::Items(term) => filled(term, second),
-            Typed::List(_) => return self.error(&value.span, "wrong-arguments", "a list as written is never missing"),
+            Typed::List(_) => {
+                let message = "a list as written is never missing";
+                return self.error_with(&value.span, "wrong-arguments", message, "leave `default` out");
+            }
         };
         filled.map_or_else(
             |other| {
                 let message = format!("what stands in for {words} must be of the same type, this is {}", other.words());
-                self.error(&otherwise.span, "type-mismatch", message)
+                self.error_with(&otherwise.span, "type-mismatch", message, help)
             },
             Some,
         )
@@ -223,11 +235,13 @@ impl Checker<'_> {
                 let known = functions::METHODS.into_iter().chain(CalendarPart::ALL.iter().map(|(name, _)| *name));
                 let problem =
                     Problem::error(node.at.clone(), "unknown-function", format!("there is no function `{name}`"));
-                let help = match nearest(name, known) {
-                    Some(near) => Some(format!("did you mean `{near}`?")),
-                    None => functions::find(name).map(|function| format!("write `{}`", function.example)),
+                let help = match (nearest(name, known), functions::find(name), cures::function_elsewhere(name)) {
+                    (Some(near), ..) => format!("did you mean `{near}`?"),
+                    (None, Some(function), _) => format!("write `{}`", function.example),
+                    (None, None, Some(help)) => help.to_owned(),
+                    (None, None, None) => functions::all_methods(),
                 };
-                return self.report(Problem { help, ..problem });
+                return self.report(problem.help(help));
             }
         };
         let whole = self.expression(target)?;
@@ -240,7 +254,9 @@ impl Checker<'_> {
             );
         }
         let Typed::Text(whole) = whole else {
-            return self.error(&node.at, "type-mismatch", format!("`{name}` asks a text, this is {}", whole.words()));
+            let message = format!("`{name}` asks a text, this is {}", whole.words());
+            let help = "compare it with `==`, `<` or `>`; only a text has parts";
+            return self.error_with(&node.at, "type-mismatch", message, help);
         };
         let part = self.of_kind(&call.arguments[0], "a text", "x.contains(\"text\")")?;
         Some(Typed::Flag(Term::Own(Flag::Text(test, Box::new((whole, part)))).folded()))
@@ -250,7 +266,8 @@ impl Checker<'_> {
         let anchor = self.anchor(target, "now.getHours()")?;
         if matches!(anchor, Anchor::Day(_)) && !part.is_of_a_day() {
             let message = format!("a date has no time of day for `{}`", call.name);
-            return self.error(&target.span, "type-mismatch", message);
+            let help = "ask it for its day with `getDate()`, `getMonth()` or `getDayOfWeek()`";
+            return self.error_with(&target.span, "type-mismatch", message, help);
         }
         let zone = match call.arguments.as_slice() {
             [] => None,
@@ -268,7 +285,9 @@ impl Checker<'_> {
                 Some(Box::new(known))
             }
             [_, more, ..] => {
-                return self.error(&more.span, "wrong-arguments", format!("`{}` takes at most a time zone", call.name));
+                let message = format!("`{}` takes at most a time zone", call.name);
+                let help = format!("write `now.{}()` or `now.{}(\"UTC\")`", call.name, call.name);
+                return self.error_with(&more.span, "wrong-arguments", message, help);
             }
         };
         Some(Typed::Number(Term::Own(Num::Part(part, zone, Box::new(anchor)))))
@@ -299,7 +318,14 @@ impl Checker<'_> {
             other => {
                 let help = match &node.kind {
                     Syntax::Text(text) if self.schema.events.contains_key(text) => format!("write `last_at({text:?})`"),
-                    Syntax::Text(text) => format!("write `date({text:?})`"),
+                    Syntax::Text(text) if text.parse::<jiff::civil::Date>().is_ok() => {
+                        format!("write `date({text:?})`")
+                    }
+                    Syntax::Text(text) if text.parse::<Time>().is_ok() => format!("write `timestamp({text:?})`"),
+                    Syntax::Text(text) => match self.path_meant(text) {
+                        Some(path) => format!("write `{path}` without quotes"),
+                        None => format!("write it like `{example}`"),
+                    },
                     _ => format!("write it like `{example}`"),
                 };
                 self.error_with(

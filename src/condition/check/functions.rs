@@ -56,6 +56,17 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }
 
+/// Says which functions there are.
+pub(super) fn all() -> String {
+    let names: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).chain(["has"]).collect();
+    format!("there are: {}", names.join(", "))
+}
+
+/// Says which functions stand behind a value.
+pub(super) fn all_methods() -> String {
+    format!("behind a value there are: {}, and for times getHours and its like", METHODS.join(", "))
+}
+
 pub(super) fn nearest_to(name: &str) -> Option<&'static str> {
     nearest(name, FUNCTIONS.iter().map(|function| function.name).chain(["has"]))
 }

@@ -1,6 +1,7 @@
 //! From the syntax tree to the typed tree: names against the schema, types against each other.
 
 mod calls;
+mod cures;
 mod entry;
 mod functions;
 mod named;
@@ -95,10 +96,6 @@ impl Checker<'_> {
         None
     }
 
-    fn error(&mut self, span: &Range<usize>, code: &'static str, message: impl Into<String>) -> Checked {
-        self.report(Problem::error(span.clone(), code, message))
-    }
-
     fn error_with(
         &mut self,
         span: &Range<usize>,
@@ -121,10 +118,20 @@ impl Checker<'_> {
             other => {
                 let message = format!("this is {}, where something true or false is needed", other.words());
                 let help = match other {
-                    Typed::Number(_) => "compare it, such as `orders.count > 0`",
-                    Typed::Text(_) => "compare it, such as `customer.plan == \"pro\"`, or ask `has(customer.plan)`",
-                    Typed::Moment(_) | Typed::Day(_) => "ask how long ago, such as `days_since(orders.last_at) > 60`",
-                    _ => "compare it with something",
+                    Typed::Number(_) => "compare it, such as `orders.count > 0`".to_owned(),
+                    Typed::Text(Term::Constant(text)) => match self.path_meant(&text) {
+                        _ if self.schema.events.contains_key(&*text) => format!("write `count({text:?}) > 0`"),
+                        Some(path) => format!("write `{path}` without quotes, and compare it"),
+                        None => "compare something with it, such as `customer.plan == \"pro\"`".to_owned(),
+                    },
+                    Typed::Text(_) => {
+                        "compare it, such as `customer.plan == \"pro\"`, or ask `has(customer.plan)`".to_owned()
+                    }
+                    Typed::Moment(_) | Typed::Day(_) => {
+                        "ask how long ago, such as `days_since(orders.last_at) > 60`".to_owned()
+                    }
+                    Typed::Length(_) => "compare it with a span, such as `since(orders.last_at) > days(60)`".to_owned(),
+                    _ => "ask for an item, such as `\"vip\" in customer.tags`".to_owned(),
                 };
                 self.error_with(&node.span, "type-mismatch", message, help);
                 None
@@ -160,7 +167,10 @@ impl Checker<'_> {
             Syntax::Binary(Operator::In, sides) => self.membership(&sides.0, &sides.1),
             Syntax::Binary(Operator::Arithmetic(operator), sides) => self.arithmetic(*operator, sides, node),
             Syntax::Foreign(what) => {
-                self.error(&node.at, "not-supported", format!("{what} is not supported in this version"))
+                let message = format!("{what} is not supported in this version");
+                let help =
+                    "write it with names, numbers, texts in quotes and lists, such as `customer.plan in [\"pro\"]`";
+                self.error_with(&node.at, "not-supported", message, help)
             }
         }
     }
@@ -174,12 +184,14 @@ impl Checker<'_> {
         if let Some((other, span)) = other {
             let message =
                 format!("a list holds values of one type: this is {}, the first is {first_words}", other.words());
-            return self.error(&span.clone(), "type-mismatch", message);
+            let help = self.instead(first, (other, items.iter().find(|item| item.span == *span).unwrap_or(&items[0])));
+            return self.error_with(&span.clone(), "type-mismatch", message, help);
         }
         if matches!(first, Typed::List(_) | Typed::Items(_) | Typed::Length(_)) {
             let (message, span) =
                 (format!("a list cannot hold {first_words}"), checked.first().map_or(0..0, |(_, span)| span.clone()));
-            return self.error(&span, "type-mismatch", message);
+            let help = "a list holds texts, numbers, dates or times, such as `[\"silver\", \"gold\"]`";
+            return self.error_with(&span, "type-mismatch", message, help);
         }
         Some(Typed::List(checked))
     }
@@ -190,6 +202,7 @@ impl Checker<'_> {
         let condition = condition?;
         let (then, otherwise) = (then?, otherwise?);
         let words = then.words();
+        let help = self.instead(&then, (&otherwise, &parts[2]));
         let chosen = match then {
             Typed::Flag(term) => chosen(condition, term, otherwise),
             Typed::Number(term) => chosen(condition, term, otherwise),
@@ -203,7 +216,7 @@ impl Checker<'_> {
         chosen.map_or_else(
             |other| {
                 let message = format!("both results must be of one type: one is {words}, this is {}", other.words());
-                self.error(&parts[2].span, "type-mismatch", message)
+                self.error_with(&parts[2].span, "type-mismatch", message, help)
             },
             Some,
         )

@@ -3,7 +3,8 @@
 use super::super::Problem;
 use super::super::source::{Kind as Syntax, Node};
 use super::super::tree::{Asked, Day, EventProperty, Flag, Items, Kind, Length, Moment, Num, OrderField, Term, Text};
-use super::{Checked, Checker, Typed, entry, named};
+use super::cures::total_meant;
+use super::{Checked, Checker, Typed, entry, functions, named};
 use crate::domain::{Attribute, Value, ValueType, nearest};
 
 pub(super) const ROOTS: [&str; 5] = ["customer", "orders", "now", "event", "at_entry"];
@@ -42,12 +43,20 @@ impl Checker<'_> {
                     problem.help(help)
                 } else if self.schema.customer.contains_key(name) {
                     problem.help(format!("write `customer.{name}`; a text stands in quotes: \"{name}\""))
+                } else if let Some(total) = total_meant(name) {
+                    problem.help(format!("did you mean `{total}`?"))
+                } else if matches!(name, "segment" | "segments") {
+                    problem.help("write `in_segment(\"vip\")` with the segment's name")
+                } else if let Some(function) = functions::find(name) {
+                    let orders = if name == "count" { "`orders.count`, or " } else { "" };
+                    problem.help(format!("write {orders}`{}`", function.example))
                 } else if let Some(near) = nearest(name, ROOTS) {
                     problem.help(format!("did you mean `{near}`?"))
                 } else if let Some(near) = nearest(name, self.schema.customer.keys().map(String::as_str)) {
                     problem.help(format!("did you mean `customer.{near}`?"))
                 } else {
-                    problem.help(format!("a text stands in quotes: \"{name}\""))
+                    problem
+                        .help(format!("a text stands in quotes: \"{name}\"; names begin with `customer.` or `orders.`"))
                 };
                 self.report(problem)
             }
@@ -91,18 +100,18 @@ impl Checker<'_> {
             },
             Syntax::Select(outer, name) if name == "consent" && is_customer(outer) => self.consent(field, node),
             Syntax::Select(..) if entry::begins(operand) => self.at_entry(operand, field, node),
-            Syntax::Select(outer, name) if is_customer(outer) && self.schema.customer.contains_key(name) => self.error(
-                &node.at,
-                "not-supported",
-                format!("`customer.{name}` has no parts that a condition can name"),
-            ),
+            Syntax::Select(outer, name) if is_customer(outer) && self.schema.customer.contains_key(name) => {
+                let message = format!("`customer.{name}` has no parts that a condition can name");
+                self.error_with(&node.at, "not-supported", message, format!("write `customer.{name}`"))
+            }
             Syntax::Select(outer, name) if is_customer(outer) && matches!(name.as_str(), "orders" | "event") => {
                 let message = format!("`{name}` stands by itself, not behind `customer.`");
                 self.error_with(&operand.at, "unknown-name", message, format!("write `{name}.{field}`"))
             }
             Syntax::Select(_, name) => {
                 self.expression(operand)?;
-                self.error(&node.at, "not-supported", format!("`{name}` has no parts that a condition can name"))
+                let message = format!("`{name}` has no parts that a condition can name");
+                self.error_with(&node.at, "not-supported", message, format!("leave `.{field}` out"))
             }
             _ => self.error_with(
                 &node.at,
@@ -121,6 +130,10 @@ impl Checker<'_> {
             let message = format!("schema.yaml declares no attribute `{name}`");
             let help = match nearest(name, self.schema.customer.keys().map(String::as_str)) {
                 Some(near) => format!("did you mean `customer.{near}`?"),
+                None if total_meant(name).is_some() => {
+                    format!("did you mean `{}`?", total_meant(name).unwrap_or_default())
+                }
+                None if name.starts_with("segment") => "write `in_segment(\"vip\")` with the segment's name".into(),
                 None if name == "timezone" => "the zone is known to every rule".into(),
                 None => format!("declare it there with its type, such as `{name}: string` or `{name}: boolean`"),
             };

@@ -17,11 +17,19 @@ impl Checker<'_> {
                 let terms = Box::new((term, Term::Constant(minus_one)));
                 Some(Typed::Length(Term::Own(Length::Times(terms)).folded()))
             }
-            other => self.error(&node.at, "type-mismatch", format!("`-` needs a number, this is {}", other.words())),
+            other => {
+                let message = format!("`-` needs a number, this is {}", other.words());
+                let help = "write it before a number or a span, such as `-5`; the opposite of what is true is `!x`";
+                self.error_with(&node.at, "type-mismatch", message, help)
+            }
         }
     }
 
     pub(super) fn compare(&mut self, comparison: Comparison, sides: &(Node, Node), node: &Node) -> Checked {
+        if let Some(problem) = self.misplaced_not(comparison, &sides.0) {
+            self.expression(&sides.1);
+            return self.report(problem);
+        }
         let (left, right) = (self.expression(&sides.0), self.expression(&sides.1));
         let (left, right) = (left?, right?);
         self.one_of(&sides.0, std::slice::from_ref(&sides.1));
@@ -51,8 +59,8 @@ impl Checker<'_> {
     fn mismatch(&mut self, left: (&Typed, &Node), right: (&Typed, &Node), node: &Node) -> Checked {
         let message = format!("{} cannot be compared with {}", left.0.words(), right.0.words());
         let problem = Problem::error(node.at.clone(), "type-mismatch", message);
-        let help = cure(left.0, right).or_else(|| cure(right.0, left));
-        self.report(problem.help(help.unwrap_or_else(|| "compare it with something of its own kind".into())))
+        let help = self.comparable(left, right);
+        self.report(problem.help(help))
     }
 
     pub(super) fn membership(&mut self, item: &Node, list: &Node) -> Checked {
@@ -69,7 +77,8 @@ impl Checker<'_> {
                     Typed::Text(item) => Membership::TextOf(item, list),
                     other => {
                         let message = format!("a list of the schema holds texts or numbers, this is {}", other.words());
-                        return self.error(&item.span, "type-mismatch", message);
+                        let help = "look for a text or a number: `\"vip\" in customer.tags`";
+                        return self.error_with(&item.span, "type-mismatch", message, help);
                     }
                 };
                 return Some(Typed::Flag(Term::Own(Flag::In(membership)).folded()));
@@ -94,10 +103,11 @@ impl Checker<'_> {
             Typed::Moment(item) => terms(members).map(|list| Membership::Moments(item, list)),
             Typed::Flag(item) => terms(members).map(|list| Membership::Flags(Box::new(item), list)),
             other => {
-                return self.error(
+                return self.error_with(
                     &item.span,
                     "type-mismatch",
                     format!("{} cannot be looked for in a list", other.words()),
+                    "look for a text, a number, a date or a time, or compare with `==`, joined by `||`",
                 );
             }
         };
@@ -213,7 +223,12 @@ impl Checker<'_> {
         }
         let divides = matches!(operator, Arithmetic::Over | Arithmetic::Remainder);
         if divides && right.as_constant() == Some(&Number::ZERO) {
-            return self.error(&node.at, "division-by-zero", "a division by zero has no value");
+            return self.error_with(
+                &node.at,
+                "division-by-zero",
+                "a division by zero has no value",
+                "divide by a number that is not 0, or compare without dividing",
+            );
         }
         Some(Typed::Number(Term::Own(Num::Arithmetic(operator, Box::new((left, right)))).folded()))
     }
@@ -315,36 +330,4 @@ fn cure_item(item: &Node, list: &Node) -> String {
 
 fn quoted(texts: &[String]) -> String {
     texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ")
-}
-
-/// What to write for the second so that it can be compared with the first.
-fn cure(one: &Typed, (other, node): (&Typed, &Node)) -> Option<String> {
-    let text = if let Syntax::Text(text) = &node.kind { text.as_str() } else { "" };
-    match (one, other) {
-        (Typed::Length(_), Typed::Number(Term::Constant(number))) => {
-            Some(format!("write `days({number})` or `hours({number})`"))
-        }
-        (Typed::Number(Term::Own(Num::Days(..))), Typed::Length(_)) => {
-            Some("days are counted as plain numbers: write `60`".into())
-        }
-        (Typed::Day(_), Typed::Text(_)) if !text.is_empty() => Some(format!("write `date(\"{text}\")`")),
-        (Typed::Moment(_), Typed::Text(_)) if !text.is_empty() => Some(format!("write `timestamp(\"{text}\")`")),
-        (Typed::Day(_), Typed::Moment(_)) => {
-            Some("write `date(...)` round the time, or count with `days_since(...)`".into())
-        }
-        (Typed::Moment(_) | Typed::Day(_), Typed::Number(_)) => {
-            Some("count how long ago: `days_since(...) > 60`".into())
-        }
-        (Typed::Number(_), Typed::Text(_)) if text.parse::<Number>().is_ok() => {
-            Some(format!("write `{text}` without quotes"))
-        }
-        (Typed::Text(_), Typed::Number(Term::Constant(number))) => Some(format!("write it in quotes: `\"{number}\"`")),
-        (Typed::Flag(_), Typed::Text(_)) if matches!(text, "true" | "false") => {
-            Some(format!("write `{text}` without quotes"))
-        }
-        (Typed::Text(_), Typed::Flag(Term::Constant(yes))) => Some(format!("write it in quotes: `\"{yes}\"`")),
-        (Typed::Items(_), Typed::Text(_)) => Some(format!("write `\"{text}\" in ...`")),
-        (Typed::Items(_) | Typed::List(_), Typed::Number(_)) => Some("compare `size(...)`, or use `in`".into()),
-        _ => None,
-    }
 }

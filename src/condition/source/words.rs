@@ -51,11 +51,15 @@ pub(super) fn find(tokens: &[Token<'_>], source: &str, slips: &mut Vec<Slip>) {
         let slip = match token.class {
             Class::Symbol => symbol(token),
             Class::Name if before.is_some_and(|before| before.is(".")) => macro_call(token, after).map(Slip::unclear),
-            Class::Name if is_told_with_is(tokens, index) => None,
+            Class::Name if is_told_with_is(tokens, index) || is_in_phrase(tokens, index) => None,
             Class::Name if token.text.eq_ignore_ascii_case("is") && whether_set(tokens, index).is_some() => {
                 whether_set(tokens, index).map(Slip::unclear)
             }
+            Class::Name if phrase(tokens, index).is_some() => phrase(tokens, index),
             Class::Name => null(token, &tokens[..index]).or_else(|| word(token, before, after)),
+            Class::Number if counts_days(tokens, index) => {
+                days(token).or_else(|| number(token, &tokens[..index], after, source))
+            }
             Class::Number => number(token, &tokens[..index], after, source),
             Class::Text => None,
         };
@@ -190,6 +194,102 @@ fn is_told_with_is(tokens: &[Token<'_>], index: usize) -> bool {
     (index.saturating_sub(2)..index).any(|at| {
         tokens[at].text.eq_ignore_ascii_case("is")
             && whether_set(tokens, at).is_some_and(|problem| problem.span.contains(&start))
+    })
+}
+
+/// Comparisons in words, in small letters: as typed, what was plainly meant, what to write. Longer ones first.
+const PHRASES: [(&[&str], &str, &str); 22] = [
+    (&["is", "not", "in"], "", "write `!(x in [...])`"),
+    (&["is", "in"], "in", "write `in`, without `is`"),
+    (&["is", "not", "equal", "to"], "!=", "write `!=`"),
+    (&["does", "not", "equal"], "!=", "write `!=`"),
+    (&["is", "not"], "!=", "write `!=`"),
+    (&["isnt"], "!=", "write `!=`"),
+    (&["is", "equal", "to"], "==", "write `==`"),
+    (&["is", "more", "than"], ">", "write `>`"),
+    (&["is", "greater", "than"], ">", "write `>`"),
+    (&["is", "less", "than"], "<", "write `<`"),
+    (&["is", "fewer", "than"], "<", "write `<`"),
+    (&["is", "at", "least"], ">=", "write `>=`"),
+    (&["is", "at", "most"], "<=", "write `<=`"),
+    (&["is", "over"], ">", "write `>`"),
+    (&["is", "under"], "<", "write `<`"),
+    (&["equal", "to"], "==", "write `==`"),
+    (&["more", "than"], ">", "write `>`"),
+    (&["greater", "than"], ">", "write `>`"),
+    (&["less", "than"], "<", "write `<`"),
+    (&["fewer", "than"], "<", "write `<`"),
+    (&["at", "least"], ">=", "write `>=`"),
+    (&["at", "most"], "<=", "write `<=`"),
+];
+
+/// The comparison in words that begins with a token.
+fn phrase_at(
+    tokens: &[Token<'_>],
+    index: usize,
+) -> Option<&'static (&'static [&'static str], &'static str, &'static str)> {
+    let is_there = |words: &[&str]| {
+        words.iter().enumerate().all(|(at, word)| {
+            tokens
+                .get(index + at)
+                .is_some_and(|token| token.class == Class::Name && token.text.eq_ignore_ascii_case(word))
+        })
+    };
+    PHRASES.iter().find(|(words, ..)| is_there(words))
+}
+
+fn phrase(tokens: &[Token<'_>], index: usize) -> Option<Slip> {
+    let (words, meant, help) = phrase_at(tokens, index)?;
+    let span = tokens[index].start..tokens[index + words.len() - 1].span().end;
+    let message = format!("`{}` means nothing in a condition", words.join(" "));
+    Some(slip(Problem::error(span, "syntax", message).help(*help), meant))
+}
+
+/// Whether a word belongs to a comparison in words that begins before it.
+fn is_in_phrase(tokens: &[Token<'_>], index: usize) -> bool {
+    (index.saturating_sub(3)..index).any(|at| {
+        let begins = phrase_at(tokens, at).is_some_and(|(words, ..)| at + words.len() > index);
+        begins && whether_set(tokens, at).is_none() && !is_in_phrase(tokens, at)
+    })
+}
+
+/// Whether a number is compared with `days_since(…)` or `days_until(…)`, which count days as plain numbers.
+fn counts_days(tokens: &[Token<'_>], index: usize) -> bool {
+    let compares =
+        |token: &Token<'_>| matches!(token.text, "==" | "!=" | "<" | "<=" | ">" | ">=" | "=" | "<>" | "=>" | "=<");
+    let counts = |token: &Token<'_>| token.is_name("days_since") || token.is_name("days_until");
+    let before = &tokens[..index];
+    if let [inner @ .., close, sign] = before
+        && compares(sign)
+        && close.is(")")
+    {
+        let mut depth = 1;
+        let open = inner.iter().rposition(|token| {
+            depth += i32::from(token.is(")")) - i32::from(token.is("("));
+            depth == 0
+        });
+        return open.and_then(|open| open.checked_sub(1)).is_some_and(|name| counts(&inner[name]));
+    }
+    matches!(&tokens[index + 1..], [sign, name, ..] if compares(sign) && counts(name))
+}
+
+/// `days_since(orders.last_at) > 30d`
+fn days(token: &Token<'_>) -> Option<Slip> {
+    let text = token.text;
+    let at = text.find(|c: char| c.is_ascii_alphabetic()).filter(|_| text.parse::<Number>().is_err())?;
+    let (digits, unit) = text.split_at(at);
+    span_meant(digits, unit)?;
+    let problem = Problem::error(token.span(), "syntax", format!("`{text}` is no number"));
+    let whole = match unit {
+        "d" | "day" | "days" => Some(digits.to_owned()),
+        "w" | "week" | "weeks" => Some(digits.parse::<u64>().ok()?.saturating_mul(7).to_string()),
+        _ => None,
+    };
+    Some(match whole {
+        Some(days) => Slip::meaning(problem.help(format!("days are counted as plain numbers: write `{days}`")), days),
+        None => Slip::unclear(problem.help(format!(
+            "days are counted as whole numbers; for hours write `since(...) > hours({digits})` or `until(...)`"
+        ))),
     })
 }
 

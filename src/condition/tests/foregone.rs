@@ -1,7 +1,9 @@
 //! What comes out the same for everyone when it is taken together.
 
-use super::super::{excluded, foregone};
-use super::{Predicate, compiled};
+use super::super::{Facts, excluded, foregone, is_never};
+use super::{Predicate, compiled, event, everything, nobody, t};
+use crate::domain::{Activity, Customer, Event, Span, Time, Value};
+use proptest::prelude::*;
 
 /// The parts that are told, each list with whether they never hold together or one of them always does.
 fn told(predicate: &Predicate, lines: &[&str]) -> Vec<(bool, Vec<String>)> {
@@ -64,6 +66,33 @@ fn what_never_holds_together_is_told() {
             &["days_since(orders.last_at) > 60", "days_since(orders.last_at) < 61"],
         ),
         (&["customer.country in []"], &["customer.country in []"]),
+        (&["orders.count == 0", "orders.revenue > 10"], &["orders.count == 0", "orders.revenue > 10"]),
+        (
+            &["count('Ticket Solved', days(30)) > 5", "count('Ticket Solved', days(60)) < 3"],
+            &["count('Ticket Solved', days(30)) > 5", "count('Ticket Solved', days(60)) < 3"],
+        ),
+        (
+            &["count('Ticket Solved', days(30)) > 0 && days_since(last_at('Ticket Solved')) > 60"],
+            &["count('Ticket Solved', days(30)) > 0", "days_since(last_at('Ticket Solved')) > 60"],
+        ),
+        (
+            &["days_since(orders.last_at) < 10", "count('Order Completed', days(30)) == 0"],
+            &["days_since(orders.last_at) < 10", "count('Order Completed', days(30)) == 0"],
+        ),
+        (
+            &["sum('Ticket Solved', 'minutes') > 5", "count('Ticket Solved') == 0"],
+            &["sum('Ticket Solved', 'minutes') > 5", "count('Ticket Solved') == 0"],
+        ),
+        (
+            &["count('Ticket Solved', days(30)) > count('Ticket Solved', days(60))"],
+            &["count('Ticket Solved', days(30)) > count('Ticket Solved', days(60))"],
+        ),
+        (&["orders.last_at > now"], &["orders.last_at > now"]),
+        (&["orders.first_at > orders.last_at"], &["orders.first_at > orders.last_at"]),
+        (
+            &["customer.score > customer.limit", "customer.limit > customer.score"],
+            &["customer.score > customer.limit", "customer.limit > customer.score"],
+        ),
     ] {
         let parts = parts.iter().map(|part| (*part).to_owned()).collect();
         assert_eq!(of_lines(lines), [(false, parts)], "{lines:?}");
@@ -117,6 +146,14 @@ fn what_may_hold_is_not_told() {
         &["orders.count == 0", "has(customer.plan) ? true : days_since(orders.last_at) > 60"],
         &["since(orders.last_at) > orders.gap_median * 2", "since(orders.last_at) < orders.gap_median * 3"],
         &["count('Ticket Solved', days(30)) > 3", "count('Ticket Solved', days(10)) == 0"],
+        &["count('Ticket Solved', days(30)) > 0", "days_since(last_at('Ticket Solved')) > 30"],
+        // A purchase that is sent twice is two events, and the earlier of them is the order.
+        &["count('Order Completed', days(30)) > 0", "days_since(orders.last_at) > 60"],
+        &["days_since(orders.last_at) < 30", "count('Order Completed', days(30)) == 0"],
+        &["days_since(orders.first_at) < 10", "days_since(orders.last_at) < 5"],
+        &["orders.first_at >= orders.last_at"],
+        &["count('Ticket Solved', days(30)) >= count('Ticket Solved', days(60))"],
+        &["orders.revenue == 0", "orders.count > 3"],
         &["customer.country.contains('H')", "customer.country == 'SI'"],
     ] {
         assert_eq!(of_lines(lines), [], "{lines:?}");
@@ -160,4 +197,80 @@ fn what_now_may_give_a_value_presupposes_none() {
         }
     }
     assert_eq!(of_lines(&["days_since(orders.last_at) > 30", "orders.count == 0"]).len(), 1);
+}
+
+/// Conditions between which there are ties, with their bounds open.
+const TIED: [&str; 16] = [
+    "orders.count N",
+    "orders.revenue N",
+    "count('Order Completed') N",
+    "count('Order Completed', days(M)) N",
+    "count('Ticket Solved') N",
+    "count('Ticket Solved', days(M)) N",
+    "sum('Ticket Solved', 'minutes', days(M)) N",
+    "sum('Order Completed', 'revenue') N",
+    "days_since(orders.last_at) D",
+    "days_since(orders.first_at) D",
+    "days_since(last_at('Order Completed')) D",
+    "days_since(last_at('Ticket Solved')) D",
+    "count('Ticket Solved', days(M)) > count('Ticket Solved', days(3))",
+    "orders.last_at >= now",
+    "orders.first_at < orders.last_at",
+    "orders.count >= count('Order Completed')",
+];
+
+fn tied() -> impl Strategy<Value = String> {
+    let sign = || prop::sample::select(vec!["==", "!=", "<", "<=", ">", ">="]);
+    (prop::sample::select(&TIED[..]), sign(), 0..4, 0..45, 1..40).prop_map(|(form, sign, few, days, window)| {
+        form.replace('N', &format!("{sign} {few}"))
+            .replace('D', &format!("{sign} {days}"))
+            .replace("(M)", &format!("({window})"))
+    })
+}
+
+/// A few purchases, some of them sent twice, and tickets, up to 45 days before the instant.
+fn somebody_of(events: &[(u8, u8, u16, u8)], now: Time) -> Customer {
+    let made = |(kind, id, hours, amount): &(u8, u8, u16, u8)| -> Event {
+        let at = now.minus(Span::hours(i64::from(*hours))).to_string();
+        let amount = Value::Number(i64::from(*amount).into());
+        match kind {
+            0 => event("Ticket Solved", &at, &[("minutes", amount)]),
+            _ => {
+                event("Order Completed", &at, &[("order_id", Value::Text(id.to_string().into())), ("revenue", amount)])
+            }
+        }
+    };
+    let mut events: Vec<Event> = events.iter().map(made).collect();
+    events.sort_by_key(|event| event.at);
+    let mut customer = nobody();
+    customer.activity = Activity::over(&events, &everything(), Time::MAX, None);
+    customer
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nobody_meets_what_is_told_to_hold_for_nobody(
+        lines in prop::collection::vec(tied(), 1..4),
+        people in prop::collection::vec(prop::collection::vec((0_u8..2, 0_u8..3, 0_u16..1100, 0_u8..3), 0..6), 6),
+        (negated, zone) in (any::<bool>(), prop::sample::select(vec!["UTC", "Europe/Zagreb", "Pacific/Apia", "America/St_Johns"])),
+    ) {
+        let parts: Vec<Predicate> = lines.iter().map(|line| compiled(line)).collect();
+        let whole = if negated {
+            Predicate::all(vec![Predicate::none(vec![parts[0].clone()]), Predicate::all(parts[1..].to_vec())])
+        } else {
+            Predicate::all(parts)
+        };
+        let zone = crate::calendar::zone(zone).unwrap();
+        if is_never(&whole) {
+            for now in ["2012-01-02T09:30:00Z", "2026-03-29T22:15:00Z", "2026-11-01T00:10:00Z"].map(t) {
+                for person in &people {
+                    let customer = somebody_of(person, now);
+                    let facts = Facts { customer: &customer, now, zone: &zone, entry: None };
+                    prop_assert!(!whole.evaluate(&facts).is_true(), "{:?} {} {:?}", lines, negated, person);
+                }
+            }
+        }
+    }
 }

@@ -13,6 +13,7 @@ use super::{judged_in, nobody};
 use crate::domain::{Attribute, Consent, Customer, Number, Schema, Time, Value, ValueType};
 use cel::objects::Key;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use std::collections::HashMap;
 
 /// What the expressions read.
@@ -70,16 +71,37 @@ fn whole() -> impl Strategy<Value = String> + Clone {
         Just("customer.level".to_owned()),
         Just("size(customer.tags)".to_owned()),
         Just("customer.country.size()".to_owned()),
+        word().prop_map(|word| format!("size({word})")),
+        (-9_i64..9).prop_map(|n| format!("default(customer.level, {n})")),
     ];
     leaf.prop_recursive(3, 8, 2, |inner| {
         prop_oneof![
             binary(inner.clone(), &["+", "-"]),
             (inner.clone(), -3_i64..4).prop_map(|(left, right)| format!("{left} * {right}")),
             (inner.clone(), 2_i64..5).prop_map(|(left, right)| format!("({left}) % {right}")),
+            (inner.clone(), asked(), inner.clone()).prop_map(|(a, asked, b)| format!("({asked} ? {a} : {b})")),
             inner.prop_map(|inner| format!("-({inner})")),
         ]
     })
     .boxed()
+}
+
+/// Something true or false that is made of nothing else.
+fn asked() -> impl Strategy<Value = String> + Clone {
+    prop::sample::select(vec![
+        "true",
+        "false",
+        "customer.tester",
+        "default(customer.tester, true)",
+        "customer.consent.offers",
+        "has(customer.country)",
+        "has(customer.level)",
+        "has(customer.score)",
+        "has(customer.tester)",
+        "has(customer.tags)",
+        "'ab' in customer.tags",
+    ])
+    .prop_map(str::to_owned)
 }
 
 /// Fractions that binary floats and six decimal places both hold.
@@ -88,6 +110,7 @@ fn fraction() -> impl Strategy<Value = String> + Clone {
         (-9_i64..20).prop_map(|n| format!("{n}.5")),
         (-9_i64..20).prop_map(|n| format!("{n}.0")),
         Just("customer.score".to_owned()),
+        (-9_i64..9).prop_map(|n| format!("default(customer.score, {n}.5)")),
     ];
     leaf.prop_recursive(3, 8, 2, |inner| {
         prop_oneof![
@@ -101,12 +124,29 @@ fn fraction() -> impl Strategy<Value = String> + Clone {
 }
 
 /// A text in quotes of either kind.
-fn word() -> impl Strategy<Value = String> {
+fn word() -> impl Strategy<Value = String> + Clone {
     let quoted = (text(), any::<bool>()).prop_map(|(text, double)| {
         let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\'', "\\'");
         if double { format!("\"{text}\"") } else { format!("'{text}'") }
     });
-    prop_oneof![quoted, Just("customer.country".to_owned()), Just("customer.id".to_owned())]
+    let filled =
+        prop::sample::select(vec!["HR", "ab", "zz"]).prop_map(|text| format!("default(customer.country, \"{text}\")"));
+    prop_oneof![2 => quoted, 2 => Just("customer.country".to_owned()), 1 => Just("customer.id".to_owned()), 1 => filled]
+}
+
+/// What the reference interpreter is asked: it has no `default`, which is `has(x) ? x : y`.
+fn theirs(source: &str) -> String {
+    let mut text = String::new();
+    let mut rest = source;
+    while let Some(at) = rest.find("default(") {
+        let inside = &rest[at + "default(".len()..];
+        let (path, behind) = inside.split_once(", ").unwrap();
+        let (otherwise, after) = behind.split_once(')').unwrap();
+        text += &rest[..at];
+        text += &format!("(has({path}) ? {path} : {otherwise})");
+        rest = after;
+    }
+    text + rest
 }
 
 fn truth() -> impl Strategy<Value = String> {
@@ -123,8 +163,7 @@ fn truth() -> impl Strategy<Value = String> {
         1 => (word(), prop::collection::vec(word(), 0..4)).prop_map(|(item, list)| format!("{item} in [{}]", list.join(", "))),
         1 => (whole(), prop::collection::vec(whole(), 0..4)).prop_map(|(item, list)| format!("{item} in [{}]", list.join(", "))),
         1 => word().prop_map(|item| format!("{item} in customer.tags")),
-        1 => prop::sample::select(vec!["true", "false", "customer.tester", "customer.consent.offers", "has(customer.country)"])
-            .prop_map(str::to_owned),
+        1 => asked(),
     ];
     leaf.prop_recursive(4, 12, 3, |inner| {
         prop_oneof![
@@ -198,30 +237,43 @@ fn cases() -> u32 {
     std::env::var("RETAIND_ORACLE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+/// On so many threads, each with expressions of its own.
+const THREADS: u32 = 8;
 
-    #[test]
-    fn conditions_come_to_what_the_reference_interpreter_says(source in truth(), world in world()) {
-        prop_assume!(source.len() < 4000);
-        let schema = schema();
-        let (predicate, problems) = compile(&source, &Scope::of(&schema));
-        let Some(predicate) = predicate else {
-            prop_assert!(problems.iter().all(|problem| problem.code == "too-deep"), "{}: {:?}", source, problems);
-            return Ok(());
-        };
-        let program = cel::Program::compile(&source).unwrap();
-        let expected = match program.execute(&world.context()) {
-            Ok(cel::Value::Bool(yes)) => Some(yes),
-            Err(_) if world.lacks_something() => None,
-            other => return Err(TestCaseError::fail(format!("{source}: the oracle says {other:?}"))),
-        };
-        let (customer, zone) = (world.customer(), jiff::tz::TimeZone::UTC);
-        let facts = super::Facts { customer: &customer, now: Time(0), zone: &zone, entry: None };
-        let ours = predicate.evaluate(&facts);
-        let is_known_difference = expected.is_none() && source.contains(" in [");
-        prop_assert!(is_known_difference || ours == Truth::from(expected), "{}: {:?}, not {:?}", source, ours, expected);
-    }
+#[test]
+fn conditions_come_to_what_the_reference_interpreter_says() {
+    let config =
+        ProptestConfig { cases: cases().div_ceil(THREADS), failure_persistence: None, ..ProptestConfig::default() };
+    let work = || TestRunner::new(config.clone()).run(&(truth(), world()), |(source, world)| compared(&source, &world));
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        for thread in threads {
+            thread.join().unwrap().unwrap();
+        }
+    });
+}
+
+/// Compares what both say of one expression.
+fn compared(source: &str, world: &World) -> Result<(), TestCaseError> {
+    prop_assume!(source.len() < 2000);
+    let schema = schema();
+    let (predicate, problems) = compile(source, &Scope::of(&schema));
+    let Some(predicate) = predicate else {
+        prop_assert!(problems.iter().all(|problem| problem.code == "too-deep"), "{}: {:?}", source, problems);
+        return Ok(());
+    };
+    let program = cel::Program::compile(&theirs(source)).unwrap();
+    let expected = match program.execute(&world.context()) {
+        Ok(cel::Value::Bool(yes)) => Some(yes),
+        Err(_) if world.lacks_something() => None,
+        other => return Err(TestCaseError::fail(format!("{source}: the oracle says {other:?}"))),
+    };
+    let (customer, zone) = (world.customer(), jiff::tz::TimeZone::UTC);
+    let facts = super::Facts { customer: &customer, now: Time(0), zone: &zone, entry: None };
+    let ours = predicate.evaluate(&facts);
+    let is_known_difference = expected.is_none() && source.contains(" in [");
+    prop_assert!(is_known_difference || ours == Truth::from(expected), "{}: {:?}, not {:?}", source, ours, expected);
+    Ok(())
 }
 
 #[test]

@@ -249,7 +249,7 @@ pub(super) const PARTS: &[(&str, &str, &[&str])] = &[
         "when:\n  - 'customer.contry == \"KE\"'\n  - orders.count > \"x\"\n  - >-\n    orders.count > 1 &&\n    customer.planet == \"x\"",
         &[
             "rules/a.yaml:6:15: error[unknown-attribute]: schema.yaml declares no attribute `contry`; help: did you mean `customer.country`?",
-            "rules/a.yaml:7:18: error[type-mismatch]: a number cannot be compared with a text; help: compare it with something of its own kind",
+            "rules/a.yaml:7:18: error[type-mismatch]: a number cannot be compared with a text; help: compare a number with a number, such as `5`, without quotes",
             "rules/a.yaml:10:14: error[unknown-attribute]: schema.yaml declares no attribute `planet`; help: declare it there with its type, such as `planet: string` or `planet: boolean`",
         ],
     ),

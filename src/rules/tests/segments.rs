@@ -69,7 +69,7 @@ fn every_problem_of_a_broken_segment_is_told_and_hides_none_of_a_rule() {
             "rules/segments.yaml:2:36: error[wrong-type]: `description` must be a text, not a number; help: put it in quotes: \"5\"",
             "rules/segments.yaml:3:6: error[wrong-type]: a segment must be a map, not a text; help: write {when: CONDITION}",
             "rules/segments.yaml:4:20: error[unknown-name]: orders have no `cuont`; help: did you mean `orders.count`?",
-            "rules/a.yaml:5:20: error[type-mismatch]: a number cannot be compared with a text; help: compare it with something of its own kind",
+            "rules/a.yaml:5:20: error[type-mismatch]: a number cannot be compared with a text; help: compare a number with a number, such as `5`, without quotes",
         ]
     );
 }

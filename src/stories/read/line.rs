@@ -211,7 +211,7 @@ fn gets(map: &Map<'_>, known: &Known<'_>) -> Option<Expected> {
             item.error_with_help("contradiction", "nothing comes at no time", "remove `at`: the whole day is meant");
         }
         if let Some(item) = subject {
-            item.error("contradiction", "nothing has no subject");
+            item.error_with_help("contradiction", "nothing has no subject", "remove `subject`");
         }
         let because = map.optional("because").map(|item| because(item, rule));
         let because = match because {

@@ -12,9 +12,10 @@ pub(super) use row::{Outcome, Row};
 use super::findings;
 use crate::domain::{Diagnostic, Place, Schema, Text, nearest};
 use crate::rules::{Rule, RuleSet, SourceFile};
-use crate::yaml::{Item, Map, Reader, parse};
+use crate::yaml::{Document, Item, Map, Reader, parse};
 use jiff::civil::{self, Date};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Day 0 of a test that does not say when it starts: a Monday. Never today, so that a test means the same tomorrow.
@@ -23,6 +24,9 @@ const STARTS: Date = civil::date(2026, 1, 5);
 /// The last day that a test may name: a leap year and what comes after it fit in, and a rule that fires every minute does
 /// not take all memory.
 const LAST_DAY: u64 = 1830;
+
+/// How a test is written.
+const EXAMPLE: &str = "write one below it: `- {name: ..., each: [{orders: [0, 30], enters: true}]}`";
 
 /// What tests may name.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +82,8 @@ pub fn read(file: &SourceFile, names: &Names<'_>) -> (Option<Tests>, Vec<Diagnos
         Ok(bytes) => parse(&file.path, bytes),
         Err(why) => {
             let place = Place { file: file.path.clone(), text: "".into(), span: 0..0 };
-            Err(vec![Diagnostic::error("unreadable", place, format!("the file cannot be read: {why}"))])
+            let problem = Diagnostic::error("unreadable", place, format!("the file cannot be read: {why}"));
+            Err(vec![problem.help(named(&file.path, names))])
         }
     };
     let document = match document {
@@ -86,9 +91,35 @@ pub fn read(file: &SourceFile, names: &Names<'_>) -> (Option<Tests>, Vec<Diagnos
         Err(problems) => return (None, problems),
     };
     let reader = Reader::new(&document);
+    if is_a_rule(&document) {
+        let place = document.place(0..0);
+        let problem = Diagnostic::error("no-tests", place, "this is a rule, not its tests");
+        return (None, vec![problem.help(beside(&file.path))]);
+    }
     let tests = reader.root().map().and_then(|map| whole(&map, names).inspect(|_| map.close()));
     let tests = tests.filter(|_| !reader.has_errors());
     (tests, reader.finish())
+}
+
+/// Which file to name in the place of one that is not there.
+fn named(path: &Path, names: &Names<'_>) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    match names.ids.get(name.as_str()) {
+        Some(rule) => format!("name the file of its tests: rules/{rule}.test.yaml"),
+        None => "name a file of tests, such as rules/win-back.test.yaml, or none to run all of them".to_owned(),
+    }
+}
+
+/// Where the tests of a rule's file stand.
+fn beside(path: &Path) -> String {
+    let tests = path.with_extension("test.yaml");
+    format!("its tests are those of {}; that file begins with `rule:` and `tests:`", tests.display())
+}
+
+/// Whether it is the file of a rule: with steps or a trigger, and no tests.
+fn is_a_rule(document: &Document) -> bool {
+    let has = |key| document.root.get(key).is_some();
+    !has("tests") && (has("steps") || has("trigger"))
 }
 
 fn whole(map: &Map<'_>, names: &Names<'_>) -> Option<Tests> {
@@ -100,7 +131,9 @@ fn whole(map: &Map<'_>, names: &Names<'_>) -> Option<Tests> {
     let person = map.optional("customer").map(|item| person::read(item, names.schema)).unwrap_or_default();
     let items = map.required("tests").and_then(Item::list).unwrap_or_default();
     if map.has("tests") && items.is_empty() {
-        map.optional("tests").into_iter().for_each(|item| item.error("empty-value", "`tests` has no test"));
+        map.optional("tests")
+            .into_iter()
+            .for_each(|item| item.error_with_help("empty-value", "`tests` has no test", EXAMPLE));
     }
     let tests: Vec<Option<Test>> = items.into_iter().map(|item| test(item, &person, &known)).collect();
     Some(Tests { rule: rule?.into(), with, all: tests.into_iter().collect::<Option<_>>()? })

@@ -76,7 +76,9 @@ fn row(item: Item<'_>, person: &Person, of_test: Option<i32>, known: &Known<'_>)
     if let (Some(day), Some(last)) = (on, orders.last())
         && *last > day
     {
-        item.error("out-of-order", format!("the purchase of day {last} comes after day {day}, which is judged"));
+        let message = format!("the purchase of day {last} comes after day {day}, which is judged");
+        let help = format!("write `day: {last}` or a later one, or leave the purchase out");
+        item.error_with_help("out-of-order", message, help);
     }
     let written = item.written().split_whitespace().collect::<Vec<_>>().join(" ");
     let written = written.chars().take(LONGEST_NAME).collect();
