@@ -4,8 +4,8 @@
 //! Only what follows for every customer at every instant stands here. Of two purchases with one id the earlier counts and
 //! both are events, so that an event says little of `orders.last_at`, and `orders.last_at` much of events.
 
-use super::foregone::Set;
 use super::predicate::{Predicate, Shape};
+use super::set::Set;
 use super::tree::{Anchor, Count, Days, EventRole, Kind, Leaf, Moment, Num, OrderField, Term};
 use crate::domain::{Number, Span};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +57,9 @@ impl Links {
         match predicate.shape() {
             Shape::Everyone => {}
             Shape::All(parts) | Shape::Any(parts) | Shape::None(parts) => {
-                parts.iter().for_each(|part| self.gather(part));
+                for part in parts {
+                    self.gather(part);
+                }
             }
             Shape::Line(line) => {
                 for leaf in line.root.test.leaves() {

@@ -35,6 +35,7 @@ mod missing;
 mod path;
 mod predicate;
 mod reads;
+mod set;
 mod source;
 mod tree;
 mod words;

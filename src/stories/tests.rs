@@ -343,13 +343,16 @@ fn rows_say_who_is_let_in_and_when() {
   - {orders: [0, 30], holdout: true, held: holdout}
   - {orders: [0, 30], wholesale: true, enters: false, because: customer.wholesale}
   - {orders: [0, 0], day: 61, enters: true}
+  - {orders: [0, 30], email: null, held: no_address}
+  - {orders: [0, 30], email: null, day: 100, held: no_address}
 ";
-    assert_eq!(rows(right), ["passed"; 6]);
+    assert_eq!(rows(right), ["passed"; 8]);
     let wrong = "  - {orders: [0], enters: true}
   - {orders: [0, 30], enters: false}
   - {orders: [0, 30], held: no_consent}
   - {orders: [0, 30], consent: {offers: false}, day: 100, enters: true}
   - {orders: [0], enters: false, because: days_since(orders.last_at) > 60}
+  - {orders: [0, 30], held: no_address}
 ";
     assert_eq!(
         rows(wrong),
@@ -360,6 +363,7 @@ fn rows_say_who_is_let_in_and_when() {
             "8 day 100, Wed 15 Apr 2026: enters | day 100, Wed 15 Apr 2026, 10:00 held: no_consent",
             "9 within 365 days: stays out, because days_since(orders.last_at) > 60 | stays out, but not because of that \
              / on Sat 7 Mar 2026, 10:00 days_since(orders.last_at) > 60 is true: 61: last order 5 Jan",
+            "10 within 365 days: held: no_address | day 91, Mon 6 Apr 2026, 10:00 enters",
         ]
     );
 }

@@ -49,7 +49,9 @@ fn without_tags(source: &str, tags: &[Tag]) -> String {
 fn placeholders(text: &str, names: &Names<'_>) -> Vec<Leftover> {
     let (mut found, mut from) = (Vec::new(), 0);
     while let Some(letter) = text[from..].chars().next() {
-        let Some((length, inner)) = placeholder(&text[from..]) else {
+        // A tag that is not closed is told of by the engine.
+        let is_half_a_tag = letter == '{' && text[..from].ends_with('{');
+        let Some((length, inner)) = placeholder(&text[from..]).filter(|_| !is_half_a_tag) else {
             from += letter.len_utf8();
             continue;
         };
@@ -109,7 +111,8 @@ fn meant(inner: &str, names: &Names<'_>) -> String {
             root => super::names::ROOTS.contains(&root),
         };
         if is_known {
-            return format!("write `{{{{ {path} }}}}`");
+            let whole = if inner.trim().starts_with(&path) { inner.trim() } else { &path };
+            return format!("write `{{{{ {whole} }}}}`");
         }
     }
     let last = path.rsplit('.').next().unwrap_or(&path);
@@ -156,4 +159,35 @@ fn links(text: &str) -> Vec<Leftover> {
 /// Whether what follows is meant as an address: a value, or one of the web.
 fn is_address(rest: &str) -> bool {
     ["\u{1}", "http://", "https://", "mailto:", "tel:"].iter().any(|begin| rest.starts_with(begin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tags::tags;
+    use super::{links, placeholders, without_tags};
+    use crate::domain::Schema;
+    use crate::templates::Names;
+    use std::collections::BTreeMap;
+
+    fn found(text: &str) -> usize {
+        let (schema, words, sent_by) = (Schema::default(), BTreeMap::new(), BTreeMap::new());
+        let names = Names { schema: &schema, words: &words, sent_by: &sent_by };
+        let plain = without_tags(text, &tags(text));
+        placeholders(&plain, &names).len() + links(&plain).len()
+    }
+
+    #[test]
+    fn what_is_meant_as_it_stands_is_no_leftover() {
+        for text in [
+            "{{ customer.first_name }} {% if x %}{a, b}{% endif %}",
+            "50% off, or 60% of it",
+            "[See it](https://shop.example){.button}",
+            "[1] (see below) {.note} { }",
+            "[[text]](https://shop.example) costs $5 {{ '{x}' }}",
+        ] {
+            assert_eq!(found(text), 0, "{text}");
+        }
+        assert_eq!(found("{{ orders.count } times"), 0);
+        assert_eq!(found("Hi {customer.first_name}, [See it]({{ words.shop }}{.button}"), 2);
+    }
 }

@@ -169,9 +169,6 @@ fn cure(one: &Typed, (other, node): (&Typed, &Node)) -> Option<String> {
         (Typed::Moment(_), Typed::Text(_)) if text.parse::<Time>().is_ok() => {
             Some(format!("write `timestamp(\"{text}\")`"))
         }
-        (Typed::Moment(_), Typed::Text(_)) if text.parse::<Date>().is_ok() => {
-            Some(format!("write `date(...)` round the time, and `date(\"{text}\")` for the day"))
-        }
         (Typed::Moment(_) | Typed::Day(_), Typed::Text(_)) => {
             Some("count the days: `days_since(...) == 1` is yesterday, `days_until(...) == 1` tomorrow".into())
         }

@@ -248,7 +248,7 @@ fn somebody_of(events: &[(u8, u8, u16, u8)], now: Time) -> Customer {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nobody_meets_what_is_told_to_hold_for_nobody(

@@ -149,6 +149,32 @@ fn traps_are_answered_with_what_to_write() {
 }
 
 #[test]
+fn each_problem_says_what_to_write_and_that_is_taken() {
+    for (source, help, mended) in [
+        ("days_since(orders.last_at) > 45d", "write `45`", "days_since(orders.last_at) > 45"),
+        ("2w < days_until(customer.birthday)", "write `14`", "14 < days_until(customer.birthday)"),
+        ("days_since(orders.last_at) > days(45)", "write `45`", "days_since(orders.last_at) > 45"),
+        ("'Ticket Solved' > 3", "count(\"Ticket Solved\")", "count('Ticket Solved') > 3"),
+        ("orders.count is not 1", "`!=`", "orders.count != 1"),
+        ("orders.count is at least 2", "`>=`", "orders.count >= 2"),
+        ("!customer.country == 'KE'", "`!=` for `==`", "customer.country != 'KE'"),
+        ("customer.wholesale == 'yes'", "write `true`", "customer.wholesale == true"),
+        ("'customer.score' > 3", "`customer.score` without quotes", "customer.score > 3"),
+        ("average > 3", "orders.average", "orders.average > 3"),
+        ("days_since(last_order) > 3", "orders.last_at", "days_since(orders.last_at) > 3"),
+        ("days_since('last_order') > 3", "orders.last_at", "days_since(orders.last_at) > 3"),
+        ("default(customer.score, '0') > 3", "write `0`", "default(customer.score, 0) > 3"),
+        ("orders.last_at > '2026-01-01'", "timestamp(\"2026-01-01\")", "orders.last_at > timestamp('2026-01-01')"),
+    ] {
+        let found = problems(source);
+        let [problem] = found.as_slice() else { panic!("{source}: {found:?}") };
+        assert!(problem.help.as_deref().is_some_and(|told| told.contains(help)), "{source}: {problem:?}");
+        let after = problems(mended);
+        assert!(!after.iter().any(is_error), "{mended}: {after:?}");
+    }
+}
+
+#[test]
 fn a_text_in_curly_quotes_is_one_problem() {
     expect(&[
         ("customer.country == “pro”", "syntax", "“pro”", "write straight quotes: \"pro\""),

@@ -423,7 +423,7 @@ pub(super) const PARTS: &[(&str, &str, &[&str])] = &[
         &[
             "rules/a.yaml:8:11: error[bad-number]: `day` counts from entry, so it must not be negative; help: only a rule with a `date` trigger can send before it",
             "rules/a.yaml:9:12: error[bad-number]: `hour` must be a whole number; help: write digits alone, without a fraction, such as 5",
-            "rules/a.yaml:10:18: error[bad-number]: `day` must not be further away than 3660",
+            "rules/a.yaml:10:18: error[bad-number]: `day` must not be further away than 3660; help: write a number up to 3660",
         ],
     ),
     (

@@ -112,6 +112,10 @@ fn named(path: &Path, names: &Names<'_>) -> String {
 
 /// Where the tests of a rule's file stand.
 fn beside(path: &Path) -> String {
+    let name = path.display().to_string();
+    if let Some(rule) = name.strip_suffix(".test.yaml") {
+        return format!("a file of tests begins with `rule:` and `tests:`; the rule itself stands in {rule}.yaml");
+    }
     let tests = path.with_extension("test.yaml");
     format!("its tests are those of {}; that file begins with `rule:` and `tests:`", tests.display())
 }

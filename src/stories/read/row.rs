@@ -77,8 +77,8 @@ fn row(item: Item<'_>, person: &Person, of_test: Option<i32>, known: &Known<'_>)
         && *last > day
     {
         let message = format!("the purchase of day {last} comes after day {day}, which is judged");
-        let help = format!("write `day: {last}` or a later one, or leave the purchase out");
-        item.error_with_help("out-of-order", message, help);
+        let cure = format!("write `day: {last}` or a later one, or leave the purchase out");
+        item.error_with_help("out-of-order", message, cure);
     }
     let written = item.written().split_whitespace().collect::<Vec<_>>().join(" ");
     let written = written.chars().take(LONGEST_NAME).collect();

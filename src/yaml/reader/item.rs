@@ -252,7 +252,10 @@ impl<'r> Item<'r> {
                 Some(sound.map(|node| Self { node, key: None, ..self }).collect())
             }
             Kind::Text(_) | Kind::Number(_) => self.wrong("a list", Some("put it in [ ]".into())),
-            Kind::Map(_) => self.wrong("a list", Some("begin it with `- `, as an item of a list".into())),
+            Kind::Map(_) => self.wrong(
+                "a list",
+                Some("write its items on lines of their own below it, each beginning with `- `".into()),
+            ),
             _ => self.wrong("a list", None),
         }
     }
