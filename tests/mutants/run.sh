@@ -6,17 +6,18 @@
 #   FOLDER  is made, outside the sources: a copy of the pure rooms as crates of their own, so that a change builds again in
 #           seconds and not in a minute, with their tests, the stories (rules/*.test.yaml, tests/stories) and the broken
 #           projects (tests/bad). What was found stands in FOLDER/ROOM/mutants.out.
-#   ROOM    is changed: engine or condition. Without it, the copy is made and its tests are run as they are.
+#   ROOM    is changed: engine or condition. Without it, the copy is made and its tests are run as they are. With `five`,
+#           each patch of tests/mutants/five, which changes one line, must fail the story that its first line names.
 #
 # Such as `run.sh /tmp/pure engine`, `run.sh /tmp/pure condition --shard 0/4`, `run.sh /tmp/pure engine --file '*/gate.rs'`.
 # Wants cargo-mutants (cargo install cargo-mutants --locked). A linker that is quick, such as mold, is taken if it is there.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-usage() { sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 [ $# -gt 0 ] || usage
 folder=$1 room=${2:-}
 shift $(( $# > 1 ? 2 : 1 ))
-case $room in engine|condition|"") ;; *) usage ;; esac
+case $room in engine|condition|five|"") ;; *) usage ;; esac
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 case $folder/ in "$root"/*) echo "run.sh: $folder is among the sources, which stay as they are" >&2; exit 2 ;; esac
@@ -63,24 +64,45 @@ cp "$root/Cargo.lock" "$folder/"
   printf '[workspace]\nresolver = "3"\nmembers = ["base", "condition", "rules", "engine", "stories"]\n\n'
   printf '[workspace.dependencies]\n'
   for of in "${outside[@]}"; do grep -E "^$of = " "$root/Cargo.toml"; done
-  printf '\n[profile.dev]\ndebug = false\n[profile.dev.package."*"]\nopt-level = 1\n[profile.dev.package.pure-base]\nopt-level = 1\n'
+  # What is built once may be quick; what is changed is to be built quickly.
+  printf '\n[profile.dev]\ndebug = false\n[profile.dev.package."*"]\nopt-level = 1\n'
+  for of in base $([ "$room" = condition ] || echo condition rules); do
+    printf '[profile.dev.package.pure-%s]\nopt-level = 1\n' "$of"
+  done
 } >"$folder/Cargo.toml"
 
 cd "$folder"
 export CARGO_TARGET_DIR=$folder/target CARGO_INCREMENTAL=1 INSTA_UPDATE=no INSTA_WORKSPACE_ROOT=$folder
 ! command -v mold >/dev/null || export RUSTFLAGS="${RUSTFLAGS:-} -C link-arg=-fuse-ld=mold"
+# Each patch, alone, and what the stories say of it.
+five() {
+  local of story said
+  for of in "$root"/tests/mutants/five/*.patch; do
+    story=$(sed -n '1s/^Fails: //p' "$of")
+    patch --quiet --directory engine --strip 1 --input "$of"
+    if said=$(cargo test --quiet --package pure-stories --test projects stories 2>&1); then
+      echo "run.sh: no story fails under $(basename "$of")" >&2; exit 1
+    fi
+    patch --quiet --directory engine --strip 1 --reverse --input "$of"
+    said=$(grep -oE '[a-z-]+\.test\.yaml: .* (None|Some\(".*"\)): \[$' <<<"$said" || true)
+    grep -qF ": $story " <<<"$said" || { echo "run.sh: under $(basename "$of") not \"$story\" fails but: $said" >&2; exit 1; }
+    echo "$(basename "$of" .patch): \"$story\" fails, with $(($(wc -l <<<"$said") - 1)) others"
+  done
+}
+
 # The tests that notice most come first: the room's own. What they let through is asked of all that stand above it.
 case $room in
   "") cargo test --package pure-condition --package pure-rules --package pure-engine --package pure-stories; exit ;;
+  five) five; exit ;;
   engine) above=(pure-engine pure-stories) ;;
   condition) above=(pure-condition pure-rules pure-engine pure-stories) ;;
 esac
 run() {
-  cargo mutants --in-place --package "pure-$room" --output "$folder/$room" --timeout "${MUTANTS_TIMEOUT:-60}" --no-shuffle --colors never "$@"
+  nice cargo mutants --in-place --package "pure-$room" --output "$folder/$room" --timeout "${MUTANTS_TIMEOUT:-60}" --no-shuffle --colors never "$@"
 }
-rm -rf "$folder/$room/mutants.out" "$folder/$room/mutants.out.old"
+# What an earlier run in this folder saw caught is not asked again.
 own=0
-run --test-package "pure-$room" "$@" || own=$?
+run --iterate --test-package "pure-$room" "$@" || own=$?
 # 2: some came through; 3: some ran for too long.
 [ "$own" -eq 2 ] || [ "$own" -eq 3 ] || exit "$own"
 run --iterate --test-package "$(IFS=,; echo "${above[*]}")" "$@"
