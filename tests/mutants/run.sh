@@ -85,6 +85,7 @@ five() {
     fi
     patch --quiet --directory engine --strip 1 --reverse --input "$of"
     said=$(grep -oE '[a-z-]+\.test\.yaml: .* (None|Some\(".*"\)): \[$' <<<"$said" || true)
+    [ -n "$said" ] || { echo "run.sh: $(basename "$of") does not compile" >&2; exit 1; }
     grep -qF ": $story " <<<"$said" || { echo "run.sh: under $(basename "$of") not \"$story\" fails but: $said" >&2; exit 1; }
     echo "$(basename "$of" .patch): \"$story\" fails, with $(($(wc -l <<<"$said") - 1)) others"
   done

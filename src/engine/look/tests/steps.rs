@@ -172,6 +172,17 @@ fn what_was_under_way_when_somebody_crossed_reaches_the_goal() {
 }
 
 #[test]
+fn the_order_by_which_somebody_crossed_is_not_what_the_mail_brought() {
+    let rule = Rule { trigger: crossing(Direction::Enters), ..hoping() };
+    let mut world = World::new("UTC", START, vec![rule]).with_segment("count('Order Completed') >= 1");
+    world.at("2026-05-02T10:00:00Z");
+    world.receive("Order Completed", world.now.minus(Span::seconds(30)), &[]);
+    world.see();
+    assert_eq!(world.enrollments.len(), 1);
+    assert!(world.endings.is_empty(), "it had come already when the enrollment began");
+}
+
+#[test]
 fn a_goal_counts_for_those_held_out_alike_and_nothing_is_sent() {
     let mut world = begun(Rule { holdout: 10_000, ..hoping() });
     assert!(world.enrollments[0].held_out);
