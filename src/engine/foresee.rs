@@ -167,6 +167,17 @@ while: default(customer.country, \"\") != \"XX\"
     }
 
     #[test]
+    fn a_step_at_midnight_is_of_the_day_that_begins() {
+        let (set, customer) = (rules(&[&RULE.replace("09:00", "00:00")]), somebody());
+        let last = |at| {
+            days_due(&set.rules[0], &customer, &TimeZone::UTC, t(at)).iter().map(super::Day::last).collect::<Vec<_>>()
+        };
+        assert_eq!(last("2026-03-09T12:00:00Z"), []);
+        assert_eq!(last("2026-03-10T12:00:00Z"), [t("2026-03-10T00:00:00Z")]);
+        assert_eq!(last("2026-03-11T12:00:00Z"), [t("2026-03-11T00:00:00Z")]);
+    }
+
+    #[test]
     fn what_becomes_of_an_enrollment_is_told_by_what_ends_it() {
         let (set, customer) = (rules(&[RULE]), somebody());
         let (rule, zone, now) = (&set.rules[0], &TimeZone::UTC, t("2026-03-10T12:00:00Z"));

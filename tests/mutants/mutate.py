@@ -27,7 +27,8 @@ TESTS = {
     "condition": [("pure-condition", "lib"), ("pure-stories", "projects"), ("pure-rules", "lib"), ("pure-engine", "lib"),
                   ("pure-stories", "lib")],
 }
-SLOW = ["many_wait", "more_events", "looking_only", "random", "oracle", "following", "foregone"]
+SLOW = ["many_wait", "more_events", "looking_only", "several_lines_change", "very_many_alternatives", "the_same_until_it_is",
+        "never_too_late_with_segments", "what_the_reference_interpreter_says"]
 # Of one run of tests, in seconds of a processor.
 MOST = 30
 CHOICE = "crate::mutant()"

@@ -1,6 +1,6 @@
 //! What events and crossings start, and what keeps customers out.
 
-use super::{Direction, World, condition, crossing, daily, days, on, rule, segment, t};
+use super::{Direction, WHO, World, condition, crossing, daily, days, on, rule, segment, t};
 use crate::domain::{Class, Consent, Reason, Span, State, Value};
 use crate::engine::Verdict;
 use crate::engine::look::events::MOST_WAITING;
@@ -57,6 +57,40 @@ fn a_property_makes_one_passage_of_many_events() {
     world.at("2026-05-20T00:00:00Z");
     let occurrences: Vec<&str> = world.enrollments.iter().map(|one| one.occurrence.as_str()).collect();
     assert_eq!(occurrences, ["c1", "c2", "m3", "m5"]);
+}
+
+#[test]
+fn an_enrollment_that_is_there_is_not_decided_again() {
+    // Decided again it would take places under the caps, though the store would leave it out.
+    let update = |world: &mut World, cart: &str| {
+        world.receive("Cart Updated", world.now, &[("cart", Value::Text(cart.into()))]);
+        world.see();
+        world.verdicts.len()
+    };
+    let of_carts = |steps: &[i32]| {
+        let trigger = Trigger::Event { name: "Cart Updated".into(), delay: Span(0), once_per: Some("cart".into()) };
+        let mut world = World::new("UTC", START, vec![Rule { steps: days(steps), ..rule("carts", trigger) }]);
+        world.at("2026-05-02T10:00:00Z");
+        world
+    };
+    let mut over = of_carts(&[0]);
+    assert_eq!([update(&mut over, "c1"), update(&mut over, "c1")], [1, 1], "it is the last that is remembered");
+    let mut goes_on = of_carts(&[0, 30]);
+    let decided = ["c1", "c2", "c1"].map(|cart| update(&mut goes_on, cart));
+    assert_eq!(decided, [1, 2, 2], "it goes on, though another is remembered");
+    let mut told = of_carts(&[0]);
+    told.existing.insert((WHO, "carts".into(), "c1".into()));
+    assert_eq!(["c1", "c2"].map(|cart| update(&mut told, cart)), [0, 1], "the store has it");
+}
+
+#[test]
+fn a_crossing_that_the_store_has_is_not_decided_again() {
+    let mut world = at_the_border("customer.score >= 10");
+    world.existing.insert((WHO, "in".into(), "1".into()));
+    world.score(10, "2026-05-02T00:00:00Z");
+    assert!(world.verdicts.is_empty());
+    world.score(9, "2026-05-03T00:00:00Z");
+    assert_eq!(crossed(&world), ["out 2"]);
 }
 
 #[test]
