@@ -1,19 +1,20 @@
 #!/bin/bash
-# Changes one line of what decides at a time, and asks whether a test notices: cargo-mutants on `engine` and `condition`.
+# Changes one line of what decides at a time, and asks whether a test notices: the mutants of cargo-mutants on `engine` and
+# `condition`.
 #
-#   tests/mutants/run.sh FOLDER [ROOM [ARGUMENT OF CARGO-MUTANTS]...]
+#   tests/mutants/run.sh FOLDER [ROOM [ARGUMENT OF mutate.py]...]
 #
-#   FOLDER  is made, outside the sources: a copy of the pure rooms as crates of their own, so that a change builds again in
-#           seconds and not in a minute, with their tests, the stories (rules/*.test.yaml, tests/stories) and the broken
-#           projects (tests/bad). What was found stands in FOLDER/ROOM/mutants.out.
-#   ROOM    is changed: engine or condition. Without it, the copy is made and its tests are run as they are. With `five`,
-#           each patch of tests/mutants/five, which changes one line, must fail the story that its first line names.
+#   FOLDER  is made, outside the sources: a copy of the pure rooms as crates of their own, with their tests, the stories
+#           (rules/*.test.yaml, tests/stories) and the broken projects (tests/bad)
+#   ROOM    is changed: engine or condition; what becomes of each mutant stands in FOLDER/ROOM.json afterwards. Without it,
+#           the copy is made and its tests are run as they are. With `five`, each patch of tests/mutants/five, which changes
+#           one line, must fail the story that its first line names.
 #
-# Such as `run.sh /tmp/pure engine`, `run.sh /tmp/pure condition --shard 0/4`, `run.sh /tmp/pure engine --file '*/gate.rs'`.
-# Wants cargo-mutants (cargo install cargo-mutants --locked). A linker that is quick, such as mold, is taken if it is there.
+# Such as `run.sh /tmp/pure engine`, `run.sh /tmp/pure engine --only gate.rs`, `run.sh /tmp/pure condition --sample 1/4`.
+# Wants python3 and cargo-mutants (cargo install cargo-mutants --locked). A quick linker, mold, is taken if it is there.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-usage() { sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 [ $# -gt 0 ] || usage
 folder=$1 room=${2:-}
 shift $(( $# > 1 ? 2 : 1 ))
@@ -64,11 +65,8 @@ cp "$root/Cargo.lock" "$folder/"
   printf '[workspace]\nresolver = "3"\nmembers = ["base", "condition", "rules", "engine", "stories"]\n\n'
   printf '[workspace.dependencies]\n'
   for of in "${outside[@]}"; do grep -E "^$of = " "$root/Cargo.toml"; done
-  # What is built once may be quick; what is changed is to be built quickly.
   printf '\n[profile.dev]\ndebug = false\n[profile.dev.package."*"]\nopt-level = 1\n'
-  for of in base $([ "$room" = condition ] || echo condition rules); do
-    printf '[profile.dev.package.pure-%s]\nopt-level = 1\n' "$of"
-  done
+  printf '[profile.dev.package.pure-base]\nopt-level = 1\n'
 } >"$folder/Cargo.toml"
 
 cd "$folder"
@@ -91,19 +89,8 @@ five() {
   done
 }
 
-# The tests that notice most come first: the room's own. What they let through is asked of all that stand above it.
 case $room in
-  "") cargo test --package pure-condition --package pure-rules --package pure-engine --package pure-stories; exit ;;
-  five) five; exit ;;
-  engine) above=(pure-engine pure-stories) ;;
-  condition) above=(pure-condition pure-rules pure-engine pure-stories) ;;
+  "") cargo test --package pure-condition --package pure-rules --package pure-engine --package pure-stories ;;
+  five) five ;;
+  *) nice "$root/tests/mutants/mutate.py" "$folder" "$room" "$@" ;;
 esac
-run() {
-  nice cargo mutants --in-place --package "pure-$room" --output "$folder/$room" --timeout "${MUTANTS_TIMEOUT:-60}" --no-shuffle --colors never "$@"
-}
-# What an earlier run in this folder saw caught is not asked again.
-own=0
-run --iterate --test-package "pure-$room" "$@" || own=$?
-# 2: some came through; 3: some ran for too long.
-[ "$own" -eq 2 ] || [ "$own" -eq 3 ] || exit "$own"
-run --iterate --test-package "$(IFS=,; echo "${above[*]}")" "$@"

@@ -291,13 +291,28 @@ fn who_renews_has_reached_the_goal_though_the_date_moves_first() {
         if back {
             world.customer.attributes.insert("ends_on".into(), date("2026-03-31"));
         }
-        world.event("Order Completed", "2026-03-02T00:00:01Z");
+        let looked = world.event("Order Completed", "2026-03-02T00:00:01Z");
         assert_eq!(world.ended()[1..], [("member", Some(Reason::GoalReached))]);
+        assert!(looked.changes[0].resumed, "it had ended already");
         assert!(world.endings[1].2.conversion.is_some() && world.customer.watch.moved.is_empty());
         world.set("ends_on", date("2026-03-31"));
         world.at("2026-08-01T00:00:00Z");
         assert_eq!(world.sent().len(), 1, "nothing comes back");
     }
+}
+
+#[test]
+fn who_renews_with_the_very_order_that_moves_the_date_gets_nothing_more_if_it_comes_back() {
+    let goal = Goal { event: "Order Completed".into(), within: Span::days(60), value: None };
+    let mut world = World::new("UTC", "2026-01-01T00:00:00Z", vec![Rule { goal: Some(goal), ..membership() }]);
+    world.set("ends_on", date("2026-03-31"));
+    world.at("2026-03-02T00:00:00Z");
+    world.customer.attributes.insert("ends_on".into(), date("2027-03-31"));
+    world.event("Order Completed", "2026-03-02T00:00:01Z");
+    assert_eq!(world.ended(), [("member", Some(Reason::GoalReached))]);
+    world.set("ends_on", date("2026-03-31"));
+    world.at("2026-08-01T00:00:00Z");
+    assert_eq!(world.sent().len(), 1);
 }
 
 #[test]
