@@ -151,6 +151,19 @@ fn each_crossing_starts_the_rules_of_its_direction_under_a_new_number() {
 }
 
 #[test]
+fn who_crosses_into_one_segment_does_not_cross_into_another() {
+    let mut world = at_the_border("customer.score >= 10");
+    let rules = world.set.rules.iter().map(|rule| rule.as_ref().clone()).collect();
+    let both = [("vip", "customer.score >= 10", 1), ("known", "has(customer.plan)", 2)];
+    world.load(rules, both.map(|(name, text, meaning)| segment(name, text, meaning)).into());
+    world.see();
+    world.set("plan", Value::Text("pro".into()));
+    assert!(world.customer.watch.segments["known"].inside && crossed(&world).is_empty());
+    world.score(10, "2026-05-02T00:00:00Z");
+    assert_eq!(crossed(&world), ["in 1"]);
+}
+
+#[test]
 fn time_alone_crosses_a_border() {
     let mut world = at_the_border("count('Order Completed', days(7)) >= 1");
     world.event("Order Completed", "2026-05-02T10:00:00Z");
@@ -299,14 +312,16 @@ fn a_rule_for_which_many_wait_keeps_no_other_from_its_events() {
 
 #[test]
 fn so_many_enrollments_of_a_rule_go_on_at_once() {
-    let rule = Rule { steps: days(&[0, 7]), ..rule("course", on("Signed Up", Span(0))) };
-    let mut world = World::new("UTC", START, vec![rule]);
+    let course = |id: &str, event: &str| Rule { steps: days(&[0, 7]), ..rule(id, on(event, Span(0))) };
+    let mut world = World::new("UTC", START, vec![course("course", "Signed Up"), course("other", "Cart Updated")]);
     world.at("2026-05-01T01:00:00Z");
     for n in 0..MANY + 5 {
         world.receive("Signed Up", world.now.minus(Span(n)), &[]);
     }
     assert_eq!(world.see().given_up, 5);
     assert_eq!(world.customer.watch.active.len(), MOST_WAITING);
+    assert_eq!(world.event("Cart Updated", "2026-05-01T01:00:01Z").given_up, 0, "there is room for another rule's");
+    assert_eq!(world.event("Signed Up", "2026-05-01T01:00:02Z").given_up, 1);
     world.at("2026-05-10T00:00:00Z");
     assert_eq!(world.event("Signed Up", "2026-05-10T00:00:00Z").given_up, 0, "there is room again");
 }
