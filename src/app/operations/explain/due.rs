@@ -245,7 +245,9 @@ impl<'a> Ahead<'a> {
             let other = Ahead { subject: self.subject, rule: other, customer: Cow::Borrowed(&*self.customer) };
             let at_once = other.candidate(candidate.at.minus(Span(1))).filter(|other| other.at == candidate.at);
             let slots = at_once.map(|at_once| other.judge(&at_once).slots).unwrap_or_default();
-            slots.into_iter().for_each(|slot| self.customer.to_mut().reserve(slot));
+            for slot in slots {
+                self.customer.to_mut().reserve(slot);
+            }
         }
         let decided = self.judge(candidate);
         let hours = world.policy.quiet_hours.filter(|_| self.rule.class == Class::Marketing);

@@ -34,7 +34,7 @@ impl Subject<'_> {
         let Some(seen) = found else { return Ok(()) };
         let (backtest, live) = (self.view.backtest, self.live.clone());
         let live = if backtest { BTreeMap::new() } else { live };
-        let places = Judge { backtest, live, ..self.judging(rules.clone()) }.places(&seen);
+        let places = Judge { live, backtest, ..self.judging(rules.clone()) }.places(&seen);
         let mut known: Vec<DeliveryId> = self.stored.customer.slots.iter().map(|slot| slot.delivery).collect();
         let mut before: Option<&Text> = None;
         for (rule, slots) in rules.iter().zip(places) {

@@ -65,7 +65,7 @@ pub(in crate::app::operations) async fn brakes(
     only: Option<&str>,
     (then, now): (Then, Time),
 ) -> Result<Option<BTreeMap<Text, BrakeView>>> {
-    if u64::from(core.store.last_customer().0) > MOST {
+    if core.store.last_customer().0 > MOST {
         return Ok(None);
     }
     let scope = Scope { then, now, named: false };

@@ -277,7 +277,7 @@ impl Judge {
             if !self.watched.is_empty() {
                 self.watch(&seen.stored.customer, &local.zone, &mut plans);
             }
-            self.one(&seen, (&firings, &local), &mut plans, |_| {});
+            self.one(&seen, (&firings, local), &mut plans, |_| {});
         }
         plans
     }

@@ -37,7 +37,7 @@ impl Judge {
         let mut places = Vec::with_capacity(self.rules.len());
         let mut zones = Zones::new(&self.world, self.at);
         let local = zones.of(&seen.stored.customer);
-        self.one(seen, (&self.firings(), &local), &mut self.empty(), |customer| places.push(customer.slots.clone()));
+        self.one(seen, (&self.firings(), local), &mut self.empty(), |customer| places.push(customer.slots.clone()));
         places
     }
 }
