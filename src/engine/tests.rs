@@ -1,4 +1,6 @@
-use super::{Decided, Firing, Gate, GateInput, Moment, Verdict, decide, gate, is_held_out, limit, over_brake};
+use super::{
+    Decided, Firing, Gate, GateInput, Moment, Verdict, decide, gate, is_held_out, keeps_slot, limit, over_brake,
+};
 use crate::domain::{
     Activity, CapSlot, Class, Consent, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Orders, Policy,
     Reason, RuleMemory, RuleState, Schema, Span, State, Time, Value,
@@ -82,6 +84,7 @@ fn a_match_with_consent_is_enrolled_and_remembered() {
     assert_eq!(decided.memories[0].1.enrolled_at, NOON);
     assert_eq!(decided.enrollments[0].deliveries, [delivery.id]);
     assert_eq!(decided.slots.len(), 1);
+    assert!(!decided.is_empty());
 }
 
 #[test]
@@ -193,6 +196,41 @@ fn a_tenth_is_held_out_and_another_tenth_by_another_rule() {
     assert!((120..290).contains(&both), "{both}");
 }
 
+#[test]
+fn who_is_held_out_stays_so_for_ever_and_the_share_ends_where_it_says() {
+    // Customers who drew 999 and 1000 of 10,000: a version that draws otherwise would write to those it kept apart.
+    let rule = one(&marketing("a", "holdout: 10%"));
+    assert!(is_held_out(&rule, "c6694") && !is_held_out(&rule, "c4231"));
+}
+
+#[test]
+fn every_rule_that_enrolls_at_one_instant_is_remembered() {
+    let mut customer = buyer();
+    let set = rules(&[&marketing("a", ""), &marketing("b", "")]);
+    let decided = decide_at(&customer, &set.rules, NOON);
+    assert_eq!(decided.enrollments.len(), 2);
+    customer.memory.extend(decided.memories);
+    let tomorrow = decide_at(&customer, &set.rules, NOON.plus(Span::days(1)));
+    assert_eq!(tomorrow.verdicts, [Verdict::Held(Reason::AgainAfter), Verdict::Held(Reason::AgainAfter)]);
+}
+
+#[test]
+fn webhooks_take_no_place_under_a_cap_and_wait_for_none() {
+    let steps = "steps:\n- webhook: {to: crm, type: a.b, data: {}}\n- {id: more, webhook: {to: crm, type: a.c, data: {}}}\n- email: hello\n";
+    let text = marketing("a", "").replace("steps:\n- email: hello\n", steps);
+    let (mut customer, rule) = (buyer(), one(&text));
+    let decided = decide_at(&customer, std::slice::from_ref(&rule), NOON);
+    assert_eq!(decided.verdicts, [Verdict::Enrolled { emails: 1, webhooks: 2, capped: 0 }]);
+    assert_eq!(decided.slots.iter().map(|slot| slot.delivery).collect::<Vec<_>>(), [decided.deliveries[2].id]);
+    customer.reserve(CapSlot {
+        class: Class::Marketing,
+        at: NOON.minus(Span::hours(1)),
+        delivery: DeliveryId([9; 16]),
+    });
+    let decided = decide_at(&customer, &[rule], NOON);
+    assert_eq!(decided.verdicts, [Verdict::Enrolled { emails: 0, webhooks: 2, capped: 1 }]);
+}
+
 fn queued(customer: &Customer, rule: &Arc<Rule>) -> Delivery {
     decide_at(customer, std::slice::from_ref(rule), NOON).deliveries.remove(0)
 }
@@ -282,6 +320,28 @@ fn quiet_hours_put_a_mail_off_to_their_end_and_a_deferral_keeps_its_place() {
 }
 
 #[test]
+fn a_mail_that_goes_out_much_later_or_on_another_day_takes_its_place_anew() {
+    let (mut customer, rule) = (buyer(), one(&marketing("a", "")));
+    let delivery = queued(&customer, &rule);
+    let keeps = |delivery: &Delivery, customer: &Customer, now| keeps_slot(delivery, customer, &TimeZone::UTC, now);
+    assert!(!keeps(&delivery, &customer, NOON), "there is no place to keep");
+    let slot = CapSlot { class: Class::Marketing, at: NOON, delivery: delivery.id };
+    customer.reserve(CapSlot { delivery: DeliveryId([9; 16]), ..slot });
+    assert!(!keeps(&delivery, &customer, NOON), "the place is another mail's");
+    customer.reserve(slot);
+    let later = |span| NOON.plus(span);
+    assert!(keeps(&delivery, &customer, later(Span(Span::minutes(10).0 - 1))));
+    assert!(!keeps(&delivery, &customer, later(Span::minutes(10))));
+    let midnight = later(Span::hours(14));
+    customer.reserve(CapSlot { at: midnight.minus(Span(1)), ..slot });
+    assert!(keeps(&delivery, &customer, midnight.minus(Span(1))) && !keeps(&delivery, &customer, midnight));
+    let service = Delivery { class: Class::Service, ..delivery.clone() };
+    let payload = crate::domain::Payload::Webhook { endpoint: "crm".into(), body: String::new() };
+    let webhook = Delivery { payload, ..delivery };
+    assert!(keeps(&service, &customer, midnight) && keeps(&webhook, &customer, midnight), "no cap counts these");
+}
+
+#[test]
 fn webhooks_obey_still_wanted_and_expiry_only() {
     let text = "rule: a\nclass: marketing\ntrigger: {schedule: \"0 10 * * *\"}\nwhen: orders.count >= 2\nagain_after: 30d\nsteps:\n- webhook: {to: crm, type: customer.at_risk, data: {}}\n";
     let rule = one(text);
@@ -312,6 +372,56 @@ fn the_brake_knows_the_first_day_the_usual_volume_and_the_rules_own_word() {
     assert!(over_brake(&rule, &state, 201, 10_000, NOON));
     let own = one(&marketing("a", "pause_if: {more_than: 5, per: 7d}"));
     assert!(over_brake(&own, &state, 1, 10_000, NOON), "40 went out in the last 7 days");
+}
+
+#[test]
+fn a_rules_first_day_is_over_after_a_day_whatever_it_has_made() {
+    let rule = one(&marketing("a", ""));
+    let state = |live: Span| {
+        let mut state = RuleState { live_since: Some(NOON.minus(live)), ..RuleState::default() };
+        super::add_volume(&rule, &mut state, NOON.minus(Span::hours(1)), 3);
+        state
+    };
+    assert_eq!(limit(&rule, &state(Span::hours(2)), 10_000, NOON), 1000);
+    assert_eq!(limit(&rule, &state(Span(Span::days(1).0 - 1)), 10_000, NOON), 1000);
+    assert_eq!(limit(&rule, &state(Span::days(1)), 10_000, NOON), 50);
+}
+
+#[test]
+fn what_is_usual_is_counted_by_whole_days_and_today_is_none_of_them() {
+    let rule = one(&marketing("a", ""));
+    let mut state = RuleState::default();
+    for (hours, count) in [(76, 30), (75, 30), (50, 20), (23, 500)] {
+        super::add_volume(&rule, &mut state, NOON.minus(Span::hours(hours)), count);
+    }
+    assert_eq!(super::usual(&state, NOON), Some(40));
+}
+
+#[test]
+fn what_went_out_just_as_long_ago_as_the_brake_looks_back_is_not_counted() {
+    let rule = one(&marketing("a", "pause_if: {more_than: 5, per: 1d}"));
+    let mut state = RuleState::default();
+    super::add_volume(&rule, &mut state, NOON.minus(Span::days(1)), 5);
+    assert!(!over_brake(&rule, &state, 5, 10_000, NOON));
+    assert!(over_brake(&rule, &state, 5, 10_000, NOON.minus(Span(1))));
+}
+
+#[test]
+fn only_a_rule_that_acts_at_once_and_says_how_much_is_too_much_is_braked_at_once() {
+    let at_once = |own: &str| {
+        one(&format!(
+            "rule: a\nclass: service\ntrigger: {{event: Order Completed}}\nwhen: everyone\n{own}steps: [{{email: hello}}]\n"
+        ))
+    };
+    assert!(super::brakes_at_once(&at_once("pause_if: {more_than: 5, per: 1d}\n")));
+    assert!(!super::brakes_at_once(&at_once("")));
+    let scheduled = one(&marketing("a", "pause_if: {more_than: 5, per: 10m}"));
+    assert!(!super::brakes_at_once(&scheduled));
+    // So what a schedule made is kept for the usual volume, however short its brake looks back.
+    let mut state = RuleState::default();
+    super::add_volume(&scheduled, &mut state, NOON.minus(Span::days(2)), 20);
+    super::add_volume(&scheduled, &mut state, NOON, 1);
+    assert_eq!(super::usual(&state, NOON), Some(20));
 }
 
 #[test]

@@ -111,7 +111,14 @@ impl Operations for Fake {
                 deliveries_cancelled: 0,
             }),
             usual: Some(3),
-            brake: Some(BrakeView { limit: 200, per: crate::domain::Span::days(1), before: 1, goes_off: false }),
+            brake: Some(BrakeView {
+                limit: 200,
+                per: crate::domain::Span::days(1),
+                before: 1,
+                queued: 4,
+                goes_off: false,
+                stopped: false,
+            }),
             caveat: None,
             change: request.files.is_some().then(change),
         };

@@ -220,6 +220,71 @@ fn simulate_counts_on_each_day_what_going_through_the_days_one_by_one_counts() {
     assert_eq!(one, expected.iter().filter_map(of_offer).collect());
 }
 
+/// The first instant from `now` on, of those at which a zone's clock shows a time, at which something holds; 400 days are
+/// looked through.
+fn first(zone: &TimeZone, now: Timestamp, time: (i8, i8), holds: impl Fn(Timestamp) -> bool) -> Option<Timestamp> {
+    let today = now.to_zoned(zone.clone()).date();
+    let days = std::iter::successors(Some(today), |day| day.tomorrow().ok()).take(400);
+    days.map(|day| local(zone, day, time.0, time.1)).find(|at| *at >= now && holds(*at))
+}
+
+/// Of an explanation, what it says of a gate: whether it is open, and until when it is not.
+fn gate(told: &serde_json::Value, name: &str) -> Option<(bool, Option<Timestamp>)> {
+    let gate = told["gates"].as_array().expect("a list of gates").iter().find(|gate| gate["gate"] == name)?;
+    let until = gate["until"].as_str().map(|at| at.parse().expect("an instant"));
+    Some((gate["open"].as_bool().expect("yes or no"), until))
+}
+
+fn next_due(told: &serde_json::Value) -> Option<Timestamp> {
+    told["next_due"].as_str().map(|at| at.parse().expect("an instant"))
+}
+
+/// What `explain` says of one buyer at one instant, against the log; whether the two lines of the condition hold.
+fn explained(answer: &serde_json::Value, (id, buyer): (&str, &Buyer), now: Timestamp) -> bool {
+    let name = buyer.zone.unwrap_or(BUSINESS_ZONE);
+    let (zone, days) = (zone(name), |at: Timestamp| at.to_zoned(zone(name)).date());
+    let (count, quiet) = (buyer.until(now).count(), buyer.days_quiet(now, name));
+    let of = |rule: &str| {
+        let rules = answer["rules"].as_array().expect("a list of rules");
+        rules.iter().find(|told| told["rule"] == rule).expect("the rule is told").clone()
+    };
+    let told = of("gone-quiet");
+    let lines = told["condition"]["children"].as_array().expect("two lines");
+    assert_eq!(lines[0]["value"], count >= 2, "{id} {now}: {count} purchases, {told:#}");
+    assert_eq!(lines[0]["detail"], count.to_string(), "{id} {now}");
+    assert_eq!(lines[1]["value"].as_bool(), quiet.map(|days| days > 60), "{id} {now}: {quiet:?}, {told:#}");
+    if let Some(days) = quiet {
+        let detail = lines[1]["detail"].as_str().unwrap_or_default();
+        assert!(detail.starts_with(&format!("{days}: last order ")), "{id} {now}: {days} days, {detail}");
+    }
+    let matches = count >= 2 && quiet.is_some_and(|days| days > 60);
+    assert_eq!(told["decision"], if matches { "fire" } else { "no_match" }, "{id} {now}");
+    // Nobody buys any more: then all goes by the last purchase.
+    let last = buyer.until(now).next_back().map(|purchase| purchase.at);
+    let is_quiet = |at: Timestamp| {
+        last.is_some_and(|last| days(last).until(days(at)).expect("two days have a distance").get_days() > 60)
+    };
+    let due = first(&zone, now, (10, 0), |at| count >= 2 && is_quiet(at));
+    assert_eq!(next_due(&told), due, "{id} {now}: {told:#}");
+    let gates = ["consent", "again_after"].map(|name| gate(&told, name));
+    assert_eq!(gates, [Some((true, None)); 2], "{id} {now}: a service rule asks no consent");
+    assert_eq!(["quiet_hours", "frequency_cap"].map(|name| gate(&told, name)), [None; 2], "{id} {now}");
+    // The offer is marketing, and a mail.
+    let (told, may) = (of("offer"), consents(id));
+    let bought = |at: Timestamp| last.is_some_and(|last| last > at - (24 * 14).hours());
+    let due = first(&zone, now, (20, 30), bought).filter(|_| may);
+    assert_eq!(next_due(&told), due, "{id} {now}: {told:#}");
+    let says = told["due"].as_str().unwrap_or_default().contains("quiet_hours let its mail out");
+    assert_eq!(says, due.is_some(), "{id} {now}: {told:#}");
+    let gates = ["consent", "address", "again_after"].map(|name| gate(&told, name).map(|(open, _)| open));
+    assert_eq!(gates, [Some(may), Some(true), Some(true)], "{id} {now}: {told:#}");
+    let hour = now.to_zoned(zone.clone()).hour();
+    let morning = first(&zone, now, (8, 0), |_| true);
+    let night = (!(8..20).contains(&hour)).then_some((false, morning));
+    assert_eq!(gate(&told, "quiet_hours"), night, "{id} {now}: {told:#}");
+    matches
+}
+
 #[test]
 fn explain_says_of_ten_buyers_what_the_log_says() {
     let Some((log, tool)) = cdnow::inputs() else {
@@ -228,33 +293,27 @@ fn explain_says_of_ten_buyers_what_the_log_says() {
     };
     let buyers = cdnow::read_log(&std::fs::read_to_string(&log).expect("the log can be read"));
     let project = project(&log, &tool);
-    let (mut yes, mut no) = (0, 0);
-    for (id, buyer) in buyers.iter().filter(|(_, buyer)| buyer.purchases.len() > 1).step_by(97).take(10) {
-        for at in ["1997-08-20T17:00:00Z", "1998-04-15T02:30:00Z"] {
-            let answer = project.json(&["explain", id, "--rule", "gone-quiet", "--at", at]);
-            let now: Timestamp = at.parse().expect("an instant");
-            let zone = buyer.zone.unwrap_or(BUSINESS_ZONE);
-            let (count, quiet) = (buyer.until(now).count(), buyer.days_quiet(now, zone));
-            let told = &answer["rules"][0];
-            let lines = told["condition"]["children"].as_array().expect("two lines");
-            assert_eq!(lines[0]["value"], count >= 2, "{id} {at}: {count} purchases, {told:#}");
-            assert_eq!(lines[0]["detail"], count.to_string(), "{id} {at}");
-            assert_eq!(lines[1]["value"].as_bool(), quiet.map(|days| days > 60), "{id} {at}: {quiet:?}, {told:#}");
-            if let Some(days) = quiet {
-                let detail = lines[1]["detail"].as_str().unwrap_or_default();
-                assert!(detail.starts_with(&format!("{days}: last order ")), "{id} {at}: {days} days, {detail}");
-            }
-            let matches = count >= 2 && quiet.is_some_and(|days| days > 60);
-            assert_eq!(told["decision"], if matches { "fire" } else { "no_match" }, "{id} {at}");
+    let (mut yes, mut no, mut due) = (0, 0, 0);
+    // One in twenty gives no consent, and one of these is among them.
+    let several = buyers.iter().filter(|(_, buyer)| buyer.purchases.len() > 1);
+    let chosen = several.clone().step_by(97).take(9).chain(several.filter(|(id, _)| !consents(id)).take(1));
+    for (id, buyer) in chosen {
+        let last = buyer.purchases.last().expect("several purchases").at;
+        let instants = ["1997-08-20T17:00:00Z", "1998-04-15T02:30:00Z"].map(|at| at.parse().expect("an instant"));
+        for now in instants.into_iter().chain([last + (24 * 5 + 3).hours()]) {
+            let answer = project.json(&["explain", id, "--at", &now.to_string()]);
+            let matches = explained(&answer, (id, buyer), now);
             let orders = answer["history"].as_array().expect("a list").iter().filter(|line| line["event"].is_string());
             let told: Vec<&str> = orders.filter_map(|line| line["at"].as_str()).collect();
             let latest: Vec<String> =
                 buyer.until(now).rev().take(told.len()).map(|purchase| purchase.at.to_string()).collect();
-            assert_eq!(told, latest, "{id} {at}");
-            assert!(told.len() >= count.min(3), "{id} {at}: {told:?}");
+            assert_eq!(told, latest, "{id} {now}");
+            assert!(told.len() >= buyer.until(now).count().min(3), "{id} {now}: {told:?}");
             *if matches { &mut yes } else { &mut no } += 1;
+            let rules = answer["rules"].as_array().expect("a list of rules");
+            due += rules.iter().filter(|told| next_due(told).is_some()).count();
         }
     }
-    assert_eq!(yes + no, 20);
-    assert!(yes > 2 && no > 2, "{yes} yes, {no} no: nothing is shown");
+    assert_eq!(yes + no, 30);
+    assert!(yes > 2 && no > 2 && due > 20, "{yes} yes, {no} no, {due} due: nothing is shown");
 }

@@ -39,6 +39,14 @@ fn the_shipped_rules_pass_their_tests_and_each_has_some() {
 }
 
 #[test]
+fn of_the_shipped_rules_the_one_that_cannot_wait_goes_first() {
+    let (settings, together) = (root().join("retaind.yaml"), root().join("tests/stories/together.test.yaml"));
+    let ran =
+        Project::new().run(&["--config", &settings.to_string_lossy(), "test", &together.to_string_lossy()]).exits(0);
+    assert_eq!(passed(&ran), 2);
+}
+
+#[test]
 fn what_other_tools_got_wrong_does_not_happen_here() {
     let folder = root().join("tests/stories");
     Project::new().run(&["--config", &folder.join("retaind.yaml").to_string_lossy(), "check", "--strict"]).exits(0);

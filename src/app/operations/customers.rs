@@ -118,7 +118,8 @@ pub(super) fn standing_of(judged: &Judged) -> StandingView {
         // Enrolled, and no step's own condition holds.
         reasons.push(Reason::NotWanted);
     }
-    let decision = match (plan.matched, sends && !plan.hold.contains_key(&Reason::QuietHours)) {
+    let waits = [Reason::QuietHours, Reason::Brake].iter().any(|reason| plan.hold.contains_key(reason));
+    let decision = match (plan.matched, sends && !waits) {
         (0, _) => RuleDecision::NoMatch,
         (_, true) => RuleDecision::Fire,
         (_, false) => RuleDecision::Hold,

@@ -89,10 +89,10 @@ while: default(customer.tier, \"\") != \"gold\"
     ),
 ];
 
-const CUSTOMERS: usize = 7;
+const CUSTOMERS: usize = 4;
 
 /// How often everything is asked, and how far apart.
-const ASKED: i64 = 4;
+const ASKED: i64 = 2;
 const APART: Span = Span::days(4);
 
 /// How far ahead is looked, and in what strides.

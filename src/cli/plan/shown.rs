@@ -2,6 +2,7 @@
 
 use crate::cli::sending::SENDING_PAUSED;
 use crate::cli::table::{Column, counts, plural, table, visible};
+use crate::domain::Reason;
 use crate::http::{BrakeView, Caveat, ChangeKind, PlanReport, RulePlan, UnderWay};
 
 /// The plan for a person.
@@ -125,7 +126,11 @@ fn deliveries(plan: &RulePlan) -> Option<String> {
 
 fn brake(brake: &BrakeView) -> String {
     let before = if brake.before > 0 { format!(", {} so far", brake.before) } else { String::new() };
-    let verdict = if brake.goes_off { "THE BRAKE WOULD GO OFF" } else { "the brake stays off" };
+    let verdict = match (brake.stopped, brake.goes_off) {
+        (true, _) => "THE BRAKE HAS STOPPED IT",
+        (false, true) => "THE BRAKE WOULD GO OFF",
+        (false, false) => "the brake stays off",
+    };
     format!("{verdict} (at more than {} in {}{before})", brake.limit, brake.per)
 }
 
@@ -139,6 +144,10 @@ pub(super) fn segments(report: &PlanReport) -> Option<String> {
 /// The customers of one rule, if they were asked for, by heading.
 pub(super) fn groups(plan: &RulePlan) -> Vec<(String, &[String])> {
     let matched = plan.customers.iter().map(|ids| ("matched".to_owned(), ids.as_slice()));
-    let held = plan.held.iter().flatten().map(|(reason, ids)| (format!("held, {reason}"), ids.as_slice()));
+    let heading = |reason: Reason| match reason {
+        Reason::Holdout => "held out".to_owned(),
+        reason => format!("held, {reason}"),
+    };
+    let held = plan.held.iter().flatten().map(|(reason, ids)| (heading(*reason), ids.as_slice()));
     matched.chain(held).filter(|(_, ids)| !ids.is_empty()).collect()
 }

@@ -103,7 +103,7 @@ async fn a_plan_in_json_has_the_form_that_programs_rely_on() {
         "missing": {"customer.tier": 1}, "usual": 3,
         "under_way": {"count": 40, "go_on": 38, "end": {"stopped": 2}, "steps_waiting": 41, "steps_cancelled": 2,
                       "deliveries_cancelled": 0},
-        "brake": {"limit": 200, "per": "1d", "before": 1, "goes_off": false},
+        "brake": {"limit": 200, "per": "1d", "before": 1, "queued": 4, "goes_off": false},
     }]});
     assert_eq!(plan, expected);
     assert_eq!(ran.err, "NOTHING IS SENT\n");

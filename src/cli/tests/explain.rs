@@ -271,7 +271,7 @@ async fn what_holds_a_customer_who_matches_is_told_with_its_end() {
     // It went out in February, and a birthday mail this morning.
     insta::assert_snapshot!(told(&shop, "win-back", None).await, @r#"
     Wanjiru N. (wanjiru) · win-back · Sun 29 Mar 2026, 11:02 Nairobi
-    NO: all 3 lines hold, but it is held: again_after. Due Fri 25 Sep 10:00 if nothing new arrives before.
+    NO: entered 10:00 today, but its mail was suppressed: frequency_cap ("birthday" went out 09:00 today, 1 a day). Due Fri 25 Sep 10:00 if nothing new arrives before.
       yes  orders.count >= 2                2
       yes  days_since(orders.last_at) > 10  55: last order 2 Feb
       yes  none: [customer.wholesale]       false (default, never set)

@@ -3,6 +3,7 @@ use super::super::{Explanation, Node};
 use super::super::{Facts, Predicate};
 use super::{NOW, compiled, nobody, somebody, t};
 use crate::domain::Customer;
+use jiff::tz::TimeZone;
 
 fn explained(predicate: &Predicate, customer: &Customer) -> Explanation {
     let zone = crate::calendar::zone("Europe/Zagreb").unwrap();
@@ -89,6 +90,16 @@ fn what_is_missing_is_said() {
         assert_eq!(detail(source, &nobody), expected, "{source}");
     }
     assert_eq!(explained(&compiled("customer.plan == 'pro'"), &nobody).value, Unknown);
+}
+
+#[test]
+fn what_is_missing_in_the_way_not_taken_is_not_said() {
+    let (customer, zone) = (nobody(), TimeZone::UTC);
+    let facts = Facts { customer: &customer, now: t(NOW), zone: &zone, entry: None };
+    for (condition, expected) in [("orders.count > 0", "customer.country"), ("orders.count == 0", "customer.plan")] {
+        let choice = compiled(&format!("{condition} ? customer.plan == 'pro' : customer.country == 'KE'"));
+        assert_eq!((choice.evaluate(&facts), choice.missing(&facts)), (Unknown, vec![expected.to_owned()]));
+    }
 }
 
 #[test]

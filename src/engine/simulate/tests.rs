@@ -229,3 +229,58 @@ fn what_arrives_together_is_looked_at_once_and_windows_are_whole_however_many_ev
     });
     assert_eq!(told.0.iter().filter(|line| line.contains("sent")).count(), 1);
 }
+
+#[test]
+fn what_a_life_is_told_happens_now_whatever_time_it_bears() {
+    let told = led(&rules(&[LETTER]), ("UTC", "2026-01-05T00:00:00Z"), Detail::All, |life, told| {
+        let at = t("2026-01-20T12:00:00Z");
+        let row = ProfileRow {
+            effective_at: Time::MIN,
+            attributes: [("country".into(), Some(Value::Text("KE".into())))].into(),
+            consent: [("offers".into(), true)].into(),
+            source: "test".into(),
+            received_at: Time::MIN,
+        };
+        life.receive(at, Some(&row), vec![order(Time::MIN, 1)], &mut told.observer());
+        assert_eq!(life.customer().consent["offers"].at, at);
+        assert_eq!(life.customer().activity.orders.last_at, Some(at));
+        assert_eq!(life.customer().watch.pending.len(), 0);
+    });
+    assert!(told.0.is_empty());
+}
+
+#[test]
+fn what_was_there_before_a_life_began_goes_out_once_and_is_not_made_again() {
+    let at_once = LETTER
+        .replace("{schedule: \"0 10 * * *\"}", "{event: Order Completed}")
+        .replace("orders.count >= 1", "everyone");
+    let set = rules(&[&at_once]);
+    let buys = |life: &mut Life<'_>, told: &mut Told, id: usize| {
+        life.happen(order(life.now(), id), &mut told.observer());
+        life.run_until(life.now().plus(crate::domain::Span::days(1)), &mut told.observer());
+    };
+    let start = ("UTC", "2026-01-05T00:00:00Z");
+    let mut asked = None;
+    led(&set, start, Detail::All, |life, told| {
+        let mut keep = |happened: Happened<'_>, _: &Scene<'_>| {
+            if let Happened::Asked(delivery) = happened {
+                asked = Some(delivery.clone());
+            }
+        };
+        life.happen(order(life.now(), 1), &mut keep);
+        buys(life, told, 2);
+    });
+    let asked = asked.unwrap();
+    let told = led(&set, start, Detail::All, |life, told| {
+        life.queue(asked.clone());
+        life.enrolled("letter", "m1");
+        buys(life, told, 1);
+    });
+    assert_eq!(told.0, ["2026-01-05T00:00:00Z sent hello"]);
+    let told = led(&set, start, Detail::All, |life, told| {
+        life.suppress(true);
+        buys(life, told, 1);
+        life.suppress(false);
+    });
+    assert_eq!(told.0[1..], ["2026-01-05T00:00:00Z hello suppressed: suppressed"]);
+}

@@ -172,8 +172,14 @@ pub struct BrakeView {
     pub per: Span,
     /// How many there were in that span.
     pub before: u64,
+    /// How many would come to that, whatever stops them at sending.
+    #[serde(default)]
+    pub queued: u64,
     /// Whether these would be too many.
     pub goes_off: bool,
+    /// Whether it has stopped the rule already. Absent for no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped: bool,
 }
 
 /// A span as in rule files.
@@ -231,7 +237,7 @@ pub struct RulePlan {
     /// Ids of the matched, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customers: Option<Vec<String>>,
-    /// Ids of the held, if asked for.
+    /// Ids of the held, and of those held out, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<BTreeMap<Reason, Vec<String>>>,
 }

@@ -2,9 +2,10 @@
 
 use super::subject::Subject;
 use crate::app::operations::failure;
+use crate::app::operations::plan::may_take_from;
 use crate::calendar;
 use crate::condition::{Facts, Truth};
-use crate::domain::{Customer, Event, Reason, Span, State, Text, Time};
+use crate::domain::{Class, Customer, Delivery, Event, Payload, Reason, Span, State, Text, Time};
 use crate::engine::{self, Day, Decided, Firing, Moment, Verdict};
 use crate::http::Result;
 use crate::rules::{AgainAfter, Direction, Rule, Trigger, TriggerZone};
@@ -20,8 +21,8 @@ const MOST: usize = 20_000;
 /// When it is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Then; what stops its mails as far as is known.
-    At(Time, Option<Reason>),
+    /// Then.
+    At(Due),
     /// Never, for the customer is held out.
     HeldOut,
     /// Not as long as this holds: a pause, or missing consent.
@@ -32,9 +33,19 @@ pub(super) enum Next {
     Nothing,
 }
 
+/// When, and what holds its mails then as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) at: Time,
+    /// Why nothing goes out of it.
+    pub(super) stopped: Option<Reason>,
+    /// When quiet hours let its first mail out, if they hold it.
+    pub(super) mail_from: Option<Time>,
+}
+
 impl Next {
     pub(super) const fn at(&self) -> Option<Time> {
-        if let Self::At(at, _) = self { Some(*at) } else { None }
+        if let Self::At(due) = self { Some(due.at) } else { None }
     }
 }
 
@@ -65,7 +76,7 @@ pub(super) async fn next(subject: &Subject<'_>, rule: &Rule) -> Result<Next> {
         ahead.count_until(candidate.at).await?;
         let decided = ahead.judge(&candidate);
         let free = match decided.verdicts.first() {
-            Some(Verdict::Enrolled { .. }) => return Ok(Next::At(candidate.at, stopped(&decided))),
+            Some(Verdict::Enrolled { .. }) => return Ok(Next::At(ahead.due(&candidate))),
             Some(Verdict::HeldOut) => return Ok(Next::HeldOut),
             Some(Verdict::Held(Reason::AgainAfter)) => match (rule.again_after, ahead.customer.memory.get(&rule.id)) {
                 (AgainAfter::After(span), Some(memory)) => Some(memory.enrolled_at.plus(span)),
@@ -224,6 +235,26 @@ impl<'a> Ahead<'a> {
         };
         let who = (&*self.customer, &self.subject.zone);
         engine::decide_cause(self.subject.stored.number, who, &firing, cause, &moment)
+    }
+
+    /// What comes of it, with the places under the caps that rules before it take at the same instant.
+    fn due(mut self, candidate: &Candidate) -> Due {
+        let world = &self.subject.world;
+        let before = world.rules.rules.iter().take_while(|other| other.id != self.rule.id);
+        for other in before.filter(|other| may_take_from(world, other, self.rule)) {
+            let other = Ahead { subject: self.subject, rule: other, customer: Cow::Borrowed(&*self.customer) };
+            let at_once = other.candidate(candidate.at.minus(Span(1))).filter(|other| other.at == candidate.at);
+            let slots = at_once.map(|at_once| other.judge(&at_once).slots).unwrap_or_default();
+            for slot in slots {
+                self.customer.to_mut().reserve(slot);
+            }
+        }
+        let decided = self.judge(candidate);
+        let hours = world.policy.quiet_hours.filter(|_| self.rule.class == Class::Marketing);
+        let goes_out = |one: &&Delivery| one.state == State::Queued && matches!(one.payload, Payload::Email { .. });
+        let first = decided.deliveries.iter().find(goes_out);
+        let quiet = |mail: &Delivery| calendar::quiet_until(hours?, &self.subject.zone, mail.due_at.max(candidate.at));
+        Due { at: candidate.at, stopped: stopped(&decided), mail_from: first.and_then(quiet) }
     }
 
     /// When a condition that does not hold at a candidate may hold; `None` for never, if nothing arrives.

@@ -2,14 +2,15 @@
 
 use super::subject::{Cause, Subject};
 use crate::calendar;
-use crate::domain::{CapPeriod, CapSlot, Class, Consent, FrequencyCap, Reason, State, Time};
+use crate::domain::{CapPeriod, CapSlot, Class, Consent, Delivery, FrequencyCap, Reason, State, Time};
 use crate::engine;
-use crate::http::GateView;
+use crate::http::{BrakeView, GateView};
 use crate::rules::{Action, AgainAfter, Rule};
 
 /// All gates that concern the rule: those at entry, then those of its mails as they stand at the instant.
 pub(super) fn gates(subject: &Subject<'_>, rule: &Rule, cause: &Cause) -> Vec<GateView> {
     let mut gates: Vec<GateView> = paused(subject, rule).into_iter().collect();
+    gates.extend(brake(subject, rule));
     gates.push(consent(subject, rule));
     let mails = rule.steps.iter().any(|step| matches!(step.action, Action::Email { .. }));
     if mails {
@@ -47,8 +48,13 @@ impl Subject<'_> {
         calendar::instant_from(at, &self.zone, self.at())
     }
 
+    /// The rule's brake, if it was asked about.
+    pub(super) fn brake(&self, rule: &Rule) -> Option<&BrakeView> {
+        self.together.brakes.as_ref()?.get(&rule.id).filter(|_| self.together.reach.contains(&rule.id))
+    }
+
     /// `09:00 today`, or `2 Feb`
-    fn day_or_time(&self, at: Time) -> String {
+    pub(super) fn day_or_time(&self, at: Time) -> String {
         if calendar::day_of(&self.zone, at) == calendar::day_of(&self.zone, self.at()) {
             format!("{} today", calendar::time_of_day(at, &self.zone))
         } else {
@@ -72,6 +78,22 @@ fn paused(subject: &Subject<'_>, rule: &Rule) -> Option<GateView> {
         None => return None,
     };
     Some(GateView { since, ..gate })
+}
+
+/// The brake that is about to go off, or of which that is not known.
+fn brake(subject: &Subject<'_>, rule: &Rule) -> Option<GateView> {
+    if subject.paused.contains_key(&rule.id) || !subject.together.reach.contains(&rule.id) {
+        return None;
+    }
+    if subject.together.brakes.is_none() {
+        let detail = "goes by how many the tick reaches in all, which `retaind plan` counts";
+        return Some(open("brake", detail));
+    }
+    let brake = subject.brake(rule).filter(|brake| brake.goes_off)?;
+    let before = if brake.before > 0 { format!(" and {} before", brake.before) } else { String::new() };
+    let detail =
+        format!("would go off: {} at once{before}, and no more than {} in {}", brake.queued, brake.limit, brake.per);
+    Some(closed("brake", Reason::Brake, detail))
 }
 
 fn consent(subject: &Subject<'_>, rule: &Rule) -> GateView {
@@ -167,19 +189,35 @@ fn soonest(subject: &Subject<'_>, rule: &Rule) -> Time {
 
 fn frequency_cap(subject: &Subject<'_>, rule: &Rule) -> Option<GateView> {
     let caps = subject.world.policy.caps.get(&rule.class).map(Vec::as_slice).unwrap_or_default();
-    let (slots, zone, at) = (&subject.stored.customer.slots, &subject.zone, soonest(subject, rule));
+    let (slots, zone, at) = (subject.slots(rule), &subject.zone, soonest(subject, rule));
     let cap = calendar::cap_reached(caps, slots, rule.class, None, zone, at)?;
     let taken = calendar::cap_taken_by(cap, slots, rule.class, zone, at);
     let until = calendar::cap_free_at(caps, slots, rule.class, zone, at);
     let free = until.map_or_else(|| "never free".into(), |until| format!("free {}", subject.instant(until)));
     let detail = format!("{}{}; {free}", taken_by(subject, &taken), allowed(cap));
-    let since = taken.first().map(|slot| slot.at);
+    let stands = |slot: &&CapSlot| !subject.together.rules.contains_key(&slot.delivery);
+    let since = taken.iter().find(stands).map(|slot| slot.at);
     Some(GateView { since, until, ..closed("frequency_cap", Reason::FrequencyCap, detail) })
+}
+
+/// `"birthday" went out 09:00 today, 1 a day`: what kept a mail from a place under a cap, as far as it still stands so.
+pub(super) fn cap_of(subject: &Subject<'_>, delivery: &Delivery) -> Option<String> {
+    let caps = subject.world.policy.caps.get(&delivery.class)?;
+    let hours = subject.world.policy.quiet_hours.filter(|_| delivery.class == Class::Marketing);
+    let soonest = delivery.due_at.max(delivery.created_at);
+    let at = hours.and_then(|hours| calendar::quiet_until(hours, &subject.zone, soonest)).unwrap_or(soonest);
+    let (slots, zone) = (&subject.stored.customer.slots, &subject.zone);
+    let cap = calendar::cap_reached(caps, slots, delivery.class, Some(delivery.id), zone, at)?;
+    let taken = calendar::cap_taken_by(cap, slots, delivery.class, zone, at);
+    Some(format!("{}{}", taken_by(subject, &taken), allowed(cap)))
 }
 
 /// `"birthday" went out 09:00 today, ` of one place, `"a" 27 Mar, "b" 28 Mar, ` of several.
 fn taken_by(subject: &Subject<'_>, taken: &[CapSlot]) -> String {
     let told = taken.iter().map(|slot| {
+        if let Some(rule) = subject.together.rules.get(&slot.delivery) {
+            return format!("{:?} comes first if both fire, ", rule.as_str());
+        }
         let delivery = subject.deliveries.get(&slot.delivery);
         let rule = delivery.map_or_else(|| "a mail".into(), |delivery| format!("{:?}", delivery.rule.as_str()));
         let is_sent = delivery.is_none_or(|delivery| delivery.state == State::Sent);

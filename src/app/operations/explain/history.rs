@@ -1,7 +1,7 @@
 //! What happened to a customer.
 
 use super::subject::Subject;
-use crate::domain::{Delivery, Enrollment, Event, Reason, State, Time};
+use crate::domain::{Delivery, Enrollment, Event, Reason, State, Time, purchase_id};
 use crate::http::{HistoryView, PastDelivery, PastEnrollment};
 
 /// The longest history.
@@ -10,8 +10,9 @@ const MOST: usize = 20;
 /// Deliveries, enrollments and events up to the instant, newest first.
 pub(super) fn history(subject: &Subject<'_>) -> Vec<HistoryView> {
     let deliveries = subject.deliveries.values().map(|one| delivery(subject, one));
+    let counted = |event: &&Event| counts(subject, event);
     let mut all: Vec<HistoryView> = deliveries
-        .chain(subject.events.iter().map(|event| told(subject, event)))
+        .chain(subject.events.iter().filter(counted).map(|event| told(subject, event)))
         .chain(subject.enrollments.iter().flat_map(|one| enrollment(subject, one)))
         .collect();
     all.retain(|line| line.at <= subject.at());
@@ -20,9 +21,18 @@ pub(super) fn history(subject: &Subject<'_>) -> Vec<HistoryView> {
     all
 }
 
+/// Whether an event is not one more of a purchase that is told already: the first that was received is.
+fn counts(subject: &Subject<'_>, event: &Event) -> bool {
+    let purchase = |event: &Event| purchase_id(event, &subject.world.schema.purchase);
+    let Some(id) = purchase(event) else { return true };
+    let others = subject.events.iter().filter(|other| purchase(other).as_ref() == Some(&id));
+    let first = others.min_by_key(|other| (other.received_at, other.at));
+    first.is_none_or(|first| std::ptr::eq(first, event))
+}
+
 /// How a delivery stood at the instant: when, its state, and why it is not sent. Of one that fell due, or was tried, later
 /// it was not known what becomes of it.
-fn stood(subject: &Subject<'_>, delivery: &Delivery) -> (Time, State, Option<Reason>) {
+pub(super) fn stood(subject: &Subject<'_>, delivery: &Delivery) -> (Time, State, Option<Reason>) {
     let last = delivery.sent_at.or(delivery.attempted_at).unwrap_or(delivery.created_at);
     let waited = last > subject.at() || delivery.sent_at.is_none() && delivery.due_at > subject.at();
     if subject.view.backtest && waited {

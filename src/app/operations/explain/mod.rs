@@ -5,9 +5,11 @@ mod gates;
 mod history;
 mod sentences;
 mod subject;
+mod together;
+mod unsent;
 
 use super::customers::{goes_on, hold_if_paused, standing_of};
-use super::plan::no_rule;
+use super::plan::{self, no_rule};
 use super::then::Then;
 use super::{failure, start_of};
 use crate::app::shared::Shared;
@@ -16,7 +18,7 @@ use crate::domain::{Active, Customer, Entry, Reason, Text, nearest, normalized_a
 use crate::http::{
     ActiveView, ConditionView, ExplainReport, ExplainRequest, Failure, Result, RuleDecision, RuleExplanation,
 };
-use crate::rules::Rule;
+use crate::rules::{Rule, Trigger};
 use crate::store::{StoredCustomer, View};
 use std::sync::Arc;
 use subject::{Cause, Subject};
@@ -35,10 +37,21 @@ pub(super) async fn explain(core: &Shared, request: ExplainRequest) -> Result<Ex
     let view = View { interest: Arc::clone(&world.interest), now: then.at, backtest: then.is_past };
     let found = core.store.customer(&request.customer, &view).await.map_err(failure)?;
     let Some(stored) = found else { return Err(no_customer(core, &request.customer, &view).await?) };
-    let subject = Subject::read(core, world, stored, (then, view)).await?;
-    let mut explained = Vec::with_capacity(rules.len());
+    let mut subject = Subject::read(core, world, stored, (then, view)).await?;
+    let only = request.rule.as_deref();
+    subject.decide_together(only).await?;
+    let mut judged = Vec::with_capacity(rules.len());
     for rule in &rules {
-        explained.push(of_rule(&subject, rule).await?);
+        let cause = subject.cause(rule).await?;
+        judged.push((rule, subject.judge(rule, &cause), cause));
+    }
+    let ticks = |rule: &Rule| matches!(rule.trigger, Trigger::Schedule { .. });
+    let reach = judged.iter().filter(|(rule, judged, _)| ticks(rule) && judged.reaches());
+    let reach = reach.map(|(rule, ..)| rule.id.clone()).collect();
+    subject.ask_about_brakes(reach, only).await?;
+    let mut explained = Vec::with_capacity(rules.len());
+    for (rule, judged, cause) in judged {
+        explained.push(of_rule(&subject, rule, judged, cause).await?);
     }
     Ok(ExplainReport {
         customer: subject.stored.customer.id.to_string(),
@@ -86,9 +99,16 @@ async fn no_customer(core: &Shared, id: &str, view: &View) -> Result<Failure> {
     Ok(refusal)
 }
 
-async fn of_rule(subject: &Subject<'_>, rule: &Arc<Rule>) -> Result<RuleExplanation> {
-    let cause = subject.cause(rule).await?;
-    let mut standing = standing_of(&subject.judge(rule, &cause));
+async fn of_rule(
+    subject: &Subject<'_>,
+    rule: &Arc<Rule>,
+    mut judged: plan::Judged,
+    cause: Cause,
+) -> Result<RuleExplanation> {
+    if subject.brake(rule).is_some_and(|brake| brake.goes_off) {
+        plan::stop(&mut judged);
+    }
+    let mut standing = standing_of(&judged);
     if standing.decision == RuleDecision::Fire && subject.begun(rule, &cause).is_some() {
         (standing.decision, standing.reasons) = (RuleDecision::Hold, vec![Reason::AgainAfter]);
     }
@@ -108,8 +128,18 @@ async fn of_rule(subject: &Subject<'_>, rule: &Arc<Rule>) -> Result<RuleExplanat
     let begun = under_way.last().map_or(&entry, |active| &active.entry);
     let stays = rule.stays.as_ref().map(|stays| view_of(stays.explain(&Facts { entry: Some(begun), ..facts })));
     let next = due::next(subject, rule).await?;
-    let (cause, standing_now) = (&cause, &standing);
-    let judged = sentences::Judged { rule, cause, standing: standing_now, condition: &condition, next: &next, past };
+    let gates = gates::gates(subject, rule, &cause);
+    let (cause, standing_now, unsent) = (&cause, &standing, unsent::unsent(subject, rule, (&cause, &standing, &gates)));
+    let judged = sentences::Judged {
+        rule,
+        cause,
+        standing: standing_now,
+        condition: &condition,
+        next: &next,
+        gates: &gates,
+        past,
+        unsent,
+    };
     Ok(RuleExplanation {
         rule: rule.id.to_string(),
         decision: standing.decision,
@@ -120,7 +150,7 @@ async fn of_rule(subject: &Subject<'_>, rule: &Arc<Rule>) -> Result<RuleExplanat
         condition,
         next_due: next.at(),
         stays,
-        gates: gates::gates(subject, rule, cause),
+        gates,
         under_way: under_way.iter().map(|active| waits(subject, active)).collect(),
         file: rule.file.display().to_string(),
         line: rule.when_place.line_column().0,

@@ -3,8 +3,8 @@
 use super::due::{HORIZON, Next};
 use super::subject::{Cause, Subject};
 use crate::domain::{Reason, Span};
-use crate::http::{ConditionView, RuleDecision, StandingView};
-use crate::rules::{Direction, Rule, Trigger};
+use crate::http::{ConditionView, GateView, RuleDecision, StandingView};
+use crate::rules::{AgainAfter, Direction, Rule, Trigger};
 
 /// What a rule came to.
 pub(super) struct Judged<'a> {
@@ -13,8 +13,17 @@ pub(super) struct Judged<'a> {
     pub(super) standing: &'a StandingView,
     pub(super) condition: &'a ConditionView,
     pub(super) next: &'a Next,
+    pub(super) gates: &'a [GateView],
     /// Why it starts nothing though the condition holds, if that is so.
     pub(super) past: Option<String>,
+    /// What became of the enrollment that keeps the customer out, if nothing of it went out.
+    pub(super) unsent: Option<String>,
+}
+
+impl Judged<'_> {
+    fn is_held(&self, reason: Reason) -> bool {
+        self.gates.iter().any(|gate| gate.reason == Some(reason))
+    }
 }
 
 /// Yes or no.
@@ -25,16 +34,36 @@ pub(super) fn verdict(subject: &Subject<'_>, judged: &Judged<'_>) -> String {
         RuleDecision::Fire if reasons.is_empty() => format!("YES: {holds}, and nothing stands in the way."),
         RuleDecision::Fire => format!("YES: {holds}; in part it is held: {}.", reasons.join(", ")),
         RuleDecision::Hold if reasons == [Reason::NotWanted.word()] => {
-            format!("NO: {holds}, but the `when` of no step does.")
+            format!("NO: {holds}, but the `when` of no step does: {}.", uses_up(judged.rule))
         }
         RuleDecision::Hold if subject.is_stopped(judged.rule, &judged.standing.reasons) => {
             format!("NO: {holds}, but all sending is paused: {}.", reasons.join(", "))
+        }
+        RuleDecision::Hold if judged.unsent.is_some() => {
+            format!("NO: {}.", judged.unsent.as_deref().unwrap_or_default())
         }
         RuleDecision::Hold => format!("NO: {holds}, but it is held: {}.", reasons.join(", ")),
         RuleDecision::NoMatch if judged.past.is_some() => {
             format!("NO: {holds}, but {}", judged.past.as_deref().unwrap_or_default())
         }
-        RuleDecision::NoMatch => format!("NO: {}", no_match(subject, judged)),
+        RuleDecision::NoMatch => {
+            let before = judged.unsent.as_ref().map(|unsent| format!(" Before: {unsent}.")).unwrap_or_default();
+            format!("NO: {}{before}", no_match(subject, judged))
+        }
+    }
+}
+
+/// What an enrollment of which nothing goes out comes to all the same.
+fn uses_up(rule: &Rule) -> String {
+    let enters = "entering brings nothing";
+    match (&rule.trigger, rule.again_after) {
+        (Trigger::Schedule { .. } | Trigger::Crossing { .. }, AgainAfter::Never) => {
+            format!("{enters}, and with `again_after: never` there is no second time")
+        }
+        (_, AgainAfter::After(span)) if span > Span(0) => {
+            format!("{enters}, and not before {span} later does it come again")
+        }
+        _ => enters.to_owned(),
     }
 }
 
@@ -97,11 +126,17 @@ fn failing(condition: &ConditionView) -> String {
 /// When it is due.
 pub(super) fn due(subject: &Subject<'_>, judged: &Judged<'_>) -> String {
     match judged.next {
-        Next::At(at, stopped) => {
-            let due = format!("Due {} if nothing new arrives before.", subject.instant(*at));
-            match stopped {
-                None => due,
-                Some(reason) => format!("{due} As things are nothing would go out then: {reason}."),
+        Next::At(due) => {
+            let when = subject.instant(due.at);
+            match (due.stopped, due.mail_from) {
+                (None, None) => format!("Due {when} if nothing new arrives before."),
+                (None, Some(from)) => {
+                    let from = subject.instant(from);
+                    format!("Due {when} if nothing new arrives before; quiet_hours let its mail out {from}.")
+                }
+                (Some(reason), _) => format!(
+                    "Due {when} if nothing new arrives before. As things are nothing would go out then: {reason}."
+                ),
             }
         }
         Next::HeldOut => "Never due: held out.".into(),
@@ -109,8 +144,15 @@ pub(super) fn due(subject: &Subject<'_>, judged: &Judged<'_>) -> String {
         Next::Held(Reason::Brake) => "Not due while the brake holds it.".into(),
         Next::Held(_) => "Not due while it is paused.".into(),
         Next::Once => "Not due again: it comes once.".into(),
+        Next::Nothing if happens(judged.rule) && judged.is_held(Reason::NoConsent) => "Not due without consent.".into(),
+        Next::Nothing if happens(judged.rule) && judged.is_held(Reason::Holdout) => "Never due: held out.".into(),
         Next::Nothing => waits_for(judged.rule, judged.cause),
     }
+}
+
+/// Whether it is something that happens that starts the rule, and no time.
+const fn happens(rule: &Rule) -> bool {
+    matches!(rule.trigger, Trigger::Event { .. } | Trigger::Crossing { .. })
 }
 
 fn waits_for(rule: &Rule, cause: &Cause) -> String {

@@ -1,5 +1,6 @@
 //! The customer who is explained, with all that is read of them once.
 
+use super::together::Together;
 use crate::app::operations::failure;
 use crate::app::operations::plan::{Judge, Judged, Seen, occurrence};
 use crate::app::operations::then::{Then, live};
@@ -8,8 +9,8 @@ use crate::calendar;
 use crate::condition::{Facts, Truth};
 use crate::delivery::World;
 use crate::domain::{
-    Active, Customer, Delivery, DeliveryId, Enrollment, Entry, Event, Pending, Reason, RuleState, Span, Suppression,
-    Text, Time, normalized_address,
+    Active, CapSlot, Customer, Delivery, DeliveryId, Enrollment, Entry, Event, Pending, Reason, RuleState, Span,
+    Suppression, Text, Time, normalized_address,
 };
 use crate::engine::{self, Day, Past};
 use crate::http::Result;
@@ -37,13 +38,15 @@ pub(super) struct Subject<'a> {
     pub(super) zone: TimeZone,
     pub(super) view: View,
     /// What the clock shows.
-    now: Time,
+    pub(super) now: Time,
     /// Whether a person has stopped all sending.
     pub(super) all_paused: bool,
     /// Why rules are paused, of those that are.
     pub(super) paused: BTreeMap<Text, Reason>,
     /// When rules went live, of those that have.
-    live: BTreeMap<Text, Time>,
+    pub(super) live: BTreeMap<Text, Time>,
+    /// What the rules take from each other.
+    pub(super) together: Together,
     /// By rule.
     pub(super) states: BTreeMap<Text, RuleState>,
     /// Of the address, if it is suppressed at the instant.
@@ -118,7 +121,13 @@ impl<'a> Subject<'a> {
             enrollments,
             deliveries,
             events,
+            together: Together::default(),
         })
+    }
+
+    /// The places under the caps as the rule finds them.
+    pub(super) fn slots(&self, rule: &Rule) -> &[CapSlot] {
+        self.together.slots.get(&rule.id).unwrap_or(&self.stored.customer.slots)
     }
 
     pub(super) fn at(&self) -> Time {
@@ -289,24 +298,30 @@ impl<'a> Subject<'a> {
         entry
     }
 
-    /// What the rule alone comes to, as in a plan.
-    pub(super) fn judge(&self, rule: &Arc<Rule>, cause: &Cause) -> Judged {
+    /// What plans are made with.
+    pub(super) fn judging(&self, rules: Vec<Arc<Rule>>) -> Judge {
         let address = self.stored.customer.email().filter(|_| self.suppression.is_some()).map(normalized_address);
-        let judge = Judge {
+        Judge {
             world: Arc::clone(&self.world),
             watched: Vec::new(),
             paused: self.paused.clone(),
             live: BTreeMap::new(),
             now: self.now,
-            rules: vec![Arc::clone(rule)],
+            rules,
             suppressed: address.into_iter().collect(),
             key: self.core.store.delivery_key(),
             at: self.at(),
             // Who arrived this very moment is judged, too.
             backtest: true,
             named: false,
-        };
-        let stored = self.stored.clone();
+        }
+    }
+
+    /// What the rule comes to, as in a plan, with the places that those before it leave.
+    pub(super) fn judge(&self, rule: &Arc<Rule>, cause: &Cause) -> Judged {
+        let judge = self.judging(vec![Arc::clone(rule)]);
+        let mut stored = self.stored.clone();
+        stored.customer.slots = self.slots(rule).to_vec();
         let seen = match cause {
             Cause::Event(event) => Seen::with(stored, vec![event.clone()]),
             Cause::Border { crossed, .. } => Seen::at_border(stored, *crossed),

@@ -2,6 +2,7 @@
 
 use super::beside;
 use super::changes::{self, SegmentChanges};
+use super::together::{is_asked, to_decide};
 use super::{Scope, Watched, judged, no_rule};
 use crate::app::operations::failure;
 use crate::app::project::{self, Compiled};
@@ -12,7 +13,7 @@ use crate::http::{
     ChangeKind, Compared, Failure, FailureKind, LiveCounts, PlanFiles, PlanReport, Problem, Result, RuleChange,
     RulePlan,
 };
-use crate::rules::{Rule, RuleSet};
+use crate::rules::Rule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -26,19 +27,19 @@ pub(super) async fn plan(
     let diagnostics = compiled.diagnostics.iter().map(Problem::from).collect();
     let (world, rebuilt) = world_with(live, compiled);
     let segments = changes::of_segments(&live.rules.segments, &world.rules.segments);
-    let asked = |rule: &&Arc<Rule>| only.is_none_or(|name| rule.id == name);
-    let rules = |set: &RuleSet| -> Vec<Arc<Rule>> { set.rules.iter().filter(asked).cloned().collect() };
-    let (before, after) = (rules(&live.rules), rules(&world.rules));
-    if let (Some(name), true, true) = (only, before.is_empty(), after.is_empty()) {
+    if let Some(name) = only.filter(|name| live.rules.get(name).is_none() && world.rules.get(name).is_none()) {
         return Err(no_rule(&world, name));
     }
+    let (before, after) = (to_decide(live, only), to_decide(&world, only));
     let live_plans = judged(core, live, (before.clone(), Vec::new()), scope).await?;
     let mut told = live_plans.into_iter().map(|plan| (plan.rule.clone(), counts(plan))).collect();
     let watched = watched(&before, &after);
-    let cancelled = cancelled(core, &watched).await?;
+    let asked = watched.iter().filter(|watched| is_asked(&watched.id, only));
+    let cancelled = cancelled(core, asked).await?;
     let world = Arc::new(world);
     let mut plans = judged(core, &world, (after.clone(), watched), scope).await?;
     add_gone(&mut plans, &before, &after);
+    plans.retain(|plan| is_asked(&plan.rule, only));
     for plan in &mut plans {
         if let Some(under_way) = &mut plan.under_way {
             under_way.deliveries_cancelled = cancelled.get(plan.rule.as_str()).copied().unwrap_or(0);
@@ -112,7 +113,7 @@ fn watched(before: &[Arc<Rule>], after: &[Arc<Rule>]) -> Vec<Watched> {
     stay.chain(gone).collect()
 }
 
-async fn cancelled(core: &Shared, watched: &[Watched]) -> Result<BTreeMap<Text, u64>> {
+async fn cancelled(core: &Shared, watched: impl Iterator<Item = &Watched>) -> Result<BTreeMap<Text, u64>> {
     let mut counts = BTreeMap::new();
     for one in watched {
         counts.insert(one.id.clone(), one.cancelled(core.store.as_ref()).await.map_err(failure)?);

@@ -1,31 +1,37 @@
 //! `plan`: whom each rule would reach if its trigger fired at an instant. Changes nothing.
 
 mod beside;
+mod brake;
 mod changes;
 mod compare;
 mod reach;
+mod together;
 mod under_way;
 
-pub(super) use reach::{Seen, occurrence};
+pub(super) use brake::{brakes, stop};
+pub(super) use reach::{Seen, Wanted, occurrence, see};
+use together::is_asked;
+pub(super) use together::{may_take_from, to_decide};
 
 use super::then::{Then, live};
 use super::{failure, start_of};
 use crate::app::pages::judge_all;
 use crate::app::shared::Shared;
-use crate::app::zones::Zones;
+use crate::app::zones::{Local as InZone, Zones};
 use crate::calendar;
 use crate::condition::{Facts, Missing, Truth};
 use crate::delivery::World;
 use crate::domain::{
-    Class, Customer, Delivery, DeliveryKey, Payload, Reason, RuleState, Span, State, Text, Time, normalized_address,
+    Class, Customer, Delivery, DeliveryKey, Payload, Reason, RuleState, State, Text, Time, normalized_address,
 };
 use crate::engine::{self, Decided, Firing, Moment, Verdict};
 use crate::http::{BrakeView, Caveat, Failure, PlanReport, PlanRequest, Result, RulePlan, UnderWay};
 use crate::rules::{Action, Rule, Trigger, TriggerZone};
 use crate::store::{StoredCustomer, View};
+use brake::Tick;
 use futures_util::{Stream, StreamExt};
 use jiff::tz::TimeZone;
-use reach::{Local, News, Wanted, judge_seen};
+use reach::{Local, News, judge_seen};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::HashSet;
@@ -82,14 +88,14 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
     if let Some(files) = request.files {
         return compare::plan(core, &world, files, (request.rule.as_deref(), scope)).await;
     }
-    let rules: Vec<Arc<Rule>> = match &request.rule {
-        None => world.rules.rules.clone(),
-        Some(name) => {
-            vec![world.rules.rules.iter().find(|rule| rule.id == *name).cloned().ok_or_else(|| no_rule(&world, name))?]
-        }
-    };
+    let only = request.rule.as_deref();
+    if let Some(name) = only.filter(|name| world.rules.get(name).is_none()) {
+        return Err(no_rule(&world, name));
+    }
+    let rules = to_decide(&world, only);
     let watched = rules.iter().map(Watched::live).collect();
-    let rules = judged(core, &world, (rules, watched), scope).await?;
+    let mut rules = judged(core, &world, (rules, watched), scope).await?;
+    rules.retain(|plan| is_asked(&plan.rule, only));
     Ok(PlanReport { at: scope.then.at, sending_paused: scope.then.stops_all(core), rules, compared: None })
 }
 
@@ -119,8 +125,9 @@ async fn judged(
     let Scope { then: Then { at, is_past: backtest }, now, named } = scope;
     let states: BTreeMap<Text, RuleState> = core.store.rule_states().await.map_err(failure)?.into_iter().collect();
     let live = if backtest { BTreeMap::new() } else { live(&rules, &states) };
+    let paused = scope.then.paused(core, &rules, &states);
     let judge = Judge {
-        paused: scope.then.paused(core, &rules, &states),
+        paused: paused.clone(),
         live: live.clone(),
         now,
         suppressed: suppressed(core, at, backtest).await?,
@@ -157,9 +164,11 @@ async fn judged(
         }
         state.volume.retain(|(then, _)| *then <= at);
         judged.plan.usual = engine::usual(&state, at);
-        judged.plan.brake = brake_of(rule, &state, judged.queued, customers, (at, backtest));
+        let stopped = paused.get(&rule.id) == Some(&Reason::Brake);
+        let tick = Tick { at, backtest, queued: judged.queued, customers };
+        judged.plan.brake = brake::of(rule, &state, &tick).map(|brake| BrakeView { stopped, ..brake });
         if judged.plan.brake.is_some_and(|brake| brake.goes_off) {
-            brake(judged);
+            stop(judged);
         }
     }
     Ok(totals.into_iter().map(Judged::told).collect())
@@ -171,44 +180,6 @@ fn caveat(rule: &Rule, is_live: bool, backtest: bool) -> Option<Caveat> {
         (Trigger::Crossing { .. }, true) => Some(Caveat::DayBefore),
         (Trigger::Schedule { .. }, _) | (_, true) => None,
         (_, false) => (!is_live).then_some(Caveat::NotLive),
-    }
-}
-
-/// The brake, and whether it would go off. In a backtest, when a rule went live is ignored, and with it the default brake,
-/// which goes by that; a rule's own `pause_if` holds at all times.
-fn brake_of(
-    rule: &Rule,
-    state: &RuleState,
-    queued: u64,
-    customers: u64,
-    (at, backtest): (Time, bool),
-) -> Option<BrakeView> {
-    let ticks = matches!(rule.trigger, Trigger::Schedule { .. });
-    if rule.pause_if.is_none() && (backtest || !ticks) {
-        return None;
-    }
-    let per = rule.pause_if.map_or(Span::days(1), |pause_if| pause_if.per);
-    Some(BrakeView {
-        limit: engine::limit(rule, state, customers, at),
-        per,
-        before: state.volume.iter().filter(|(then, _)| at.since(*then) < per).map(|(_, count)| *count).sum(),
-        // Only what a tick decides waits until it is counted.
-        goes_off: ticks && queued > 0 && engine::over_brake(rule, state, queued, customers, at),
-    })
-}
-
-/// The brake stops them before any gate that would only put them off.
-fn brake(judged: &mut Judged) {
-    let plan = &mut judged.plan;
-    plan.hold.remove(&Reason::QuietHours);
-    if judged.reached.count > 0 {
-        plan.hold.insert(Reason::Brake, judged.reached.count);
-    }
-    if let Some(held) = &mut plan.held {
-        held.remove(&Reason::QuietHours);
-        if !judged.reached.ids.is_empty() {
-            held.insert(Reason::Brake, std::mem::take(&mut judged.reached.ids));
-        }
     }
 }
 
@@ -243,6 +214,11 @@ fn empty(rule: &str, named: bool) -> Judged {
 }
 
 impl Judged {
+    /// Whether something would go out if no brake went off, be it only in the morning.
+    pub(super) const fn reaches(&self) -> bool {
+        self.reached.count > 0
+    }
+
     /// The plan with all that was counted beside it.
     fn told(mut self) -> RulePlan {
         self.plan.missing = self.missing.counts();
@@ -280,10 +256,17 @@ fn add_plan(total: &mut RulePlan, part: RulePlan) {
     }
 }
 
+/// A rule that fires.
+struct Fired<'a> {
+    rule: &'a Rule,
+    paused: Option<Reason>,
+    /// Where it is the same for all customers.
+    occurrence: Option<String>,
+}
+
 impl Judge {
     pub(super) fn page(&self, customers: impl Iterator<Item = Seen>) -> Vec<Judged> {
-        let paused: Vec<_> = self.rules.iter().map(|rule| self.paused.get(&rule.id).copied()).collect();
-        let fixed: Vec<_> = self.rules.iter().map(|rule| self.fixed_occurrence(rule)).collect();
+        let firings = self.firings();
         let mut plans = self.empty();
         let mut zones = Zones::new(&self.world, self.at);
         for seen in customers {
@@ -294,47 +277,77 @@ impl Judge {
             if !self.watched.is_empty() {
                 self.watch(&seen.stored.customer, &local.zone, &mut plans);
             }
-            // One after the other, with the places that are taken: the rule of the higher priority gets the place under
-            // a cap, as when they are decided together.
-            let mut customer = Cow::Borrowed(&seen.stored.customer);
-            for (((rule, paused), fixed), judged) in self.rules.iter().zip(&paused).zip(&fixed).zip(&mut plans) {
-                if let Some(unknown) = self.passes_by(rule, &customer, &local.zone) {
-                    judged.plan.evaluated += 1;
-                    if unknown {
-                        judged.plan.unknown += 1;
-                        let facts = Facts { customer: &customer, now: self.at, zone: &local.zone, entry: None };
-                        judged.missing.note(&rule.when, &facts);
-                    }
-                    continue;
-                }
-                let here = Local {
-                    at: self.at,
-                    occurrence: fixed.as_deref().unwrap_or(&local.occurrence),
-                    news: self.news(rule),
-                };
-                let decided = self.decide(&seen, (&customer, &local.zone), (rule, *paused), &here);
-                for slot in &decided.slots {
-                    customer.to_mut().reserve(*slot);
-                }
-                if !self.backtest
-                    && matches!(rule.trigger, Trigger::Date { .. })
-                    && self.go_on(&mut customer, (rule, &local.zone), judged)
-                    && matches!(best(&decided.verdicts), Verdict::Held(Reason::AgainAfter))
-                {
-                    judged.plan.evaluated += 1;
-                    matches(&mut judged.plan, &customer);
-                    continue;
-                }
-                let unknown = judged.plan.unknown;
-                self.judge(&customer, (rule, &local.zone), &decided, judged);
-                if judged.plan.unknown > unknown {
-                    let entry = seen.entry(rule);
-                    let facts = Facts { customer: &customer, now: self.at, zone: &local.zone, entry: Some(&entry) };
-                    judged.missing.note(&rule.when, &facts);
-                }
-            }
+            self.one(&seen, (&firings, local), &mut plans, |_| {});
         }
         plans
+    }
+
+    /// What each rule makes of a customer, one after the other, with the places that are taken: the rule of the higher
+    /// priority gets the place under a cap, as when they are decided together. `before` sees the customer as each rule
+    /// finds them.
+    fn one(
+        &self,
+        seen: &Seen,
+        (firings, local): (&[Fired<'_>], &InZone),
+        plans: &mut [Judged],
+        mut before: impl FnMut(&Customer),
+    ) {
+        let mut customer = Cow::Borrowed(&seen.stored.customer);
+        for (fired, judged) in firings.iter().zip(plans) {
+            before(&customer);
+            self.of_rule(seen, &mut customer, (fired, local), judged);
+        }
+    }
+
+    fn of_rule(
+        &self,
+        seen: &Seen,
+        customer: &mut Cow<'_, Customer>,
+        (fired, local): (&Fired<'_>, &InZone),
+        judged: &mut Judged,
+    ) {
+        let (rule, zone) = (fired.rule, &local.zone);
+        if let Some(unknown) = self.passes_by(rule, customer, zone) {
+            judged.plan.evaluated += 1;
+            if unknown {
+                judged.plan.unknown += 1;
+                let facts = Facts { customer, now: self.at, zone, entry: None };
+                judged.missing.note(&rule.when, &facts);
+            }
+            return;
+        }
+        let here = Local {
+            at: self.at,
+            occurrence: fired.occurrence.as_deref().unwrap_or(&local.occurrence),
+            news: self.news(rule),
+        };
+        let decided = self.decide(seen, (customer, zone), (rule, fired.paused), &here);
+        for slot in &decided.slots {
+            customer.to_mut().reserve(*slot);
+        }
+        if !self.backtest
+            && matches!(rule.trigger, Trigger::Date { .. })
+            && self.go_on(customer, (rule, zone), judged)
+            && matches!(best(&decided.verdicts), Verdict::Held(Reason::AgainAfter))
+        {
+            judged.plan.evaluated += 1;
+            matches(&mut judged.plan, customer);
+            return;
+        }
+        let unknown = judged.plan.unknown;
+        self.judge(customer, (rule, zone), &decided, judged);
+        if judged.plan.unknown > unknown {
+            let entry = seen.entry(rule);
+            let facts = Facts { customer, now: self.at, zone, entry: Some(&entry) };
+            judged.missing.note(&rule.when, &facts);
+        }
+    }
+
+    /// The rules, each with what is the same for all customers.
+    fn firings(&self) -> Vec<Fired<'_>> {
+        let fired =
+            |rule| Fired { rule, paused: self.paused.get(&rule.id).copied(), occurrence: self.fixed_occurrence(rule) };
+        self.rules.iter().map(AsRef::as_ref).map(fired).collect()
     }
 
     /// Nothing counted yet.
@@ -462,7 +475,10 @@ impl Judge {
                 return;
             }
             Verdict::Held(reason) => hold(plan, *reason, &customer.id),
-            Verdict::HeldOut => plan.holdout += 1,
+            Verdict::HeldOut => {
+                plan.holdout += 1;
+                name(plan, Reason::Holdout, &customer.id);
+            }
             Verdict::Enrolled { .. } => {
                 plan.enroll += 1;
                 self.count_deliveries(customer, asked, plan);
@@ -536,6 +552,11 @@ fn best(verdicts: &[Verdict]) -> Verdict {
 
 fn hold(plan: &mut RulePlan, reason: Reason, customer: &str) {
     *plan.hold.entry(reason).or_default() += 1;
+    name(plan, reason, customer);
+}
+
+/// Names the customer, if they are to be named.
+fn name(plan: &mut RulePlan, reason: Reason, customer: &str) {
     if let Some(held) = &mut plan.held {
         held.entry(reason).or_default().push(customer.to_owned());
     }

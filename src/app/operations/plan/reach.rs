@@ -213,7 +213,7 @@ pub(super) struct Fires<'a> {
 
 /// What the triggers of some rules ask for beside the customers as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(in crate::app::operations) struct Wanted {
     crossings: bool,
     /// Names of events.
     events: Vec<Text>,
@@ -222,7 +222,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn by(rules: &[Arc<Rule>], then: Then) -> Self {
+    pub(in crate::app::operations) fn by(rules: &[Arc<Rule>], then: Then) -> Self {
         let mut wanted = Self::default();
         for rule in rules {
             match &rule.trigger {
@@ -268,6 +268,17 @@ where
             async move { task.await.unwrap_or(Err(StoreError::Closed)) }
         })
         .buffered(AT_ONCE)
+}
+
+/// One customer with what is wanted of them.
+pub(in crate::app::operations) async fn see(
+    store: &dyn Store,
+    view: &View,
+    wanted: &Wanted,
+    number: CustomerNumber,
+) -> Result<Option<Seen>> {
+    let after = CustomerNumber(number.0.saturating_sub(1));
+    Ok(read(store, view, wanted, (after, number)).await?.pop())
 }
 
 async fn read(

@@ -26,6 +26,17 @@ fn a_birthday_on_29_february_comes_every_year() {
 }
 
 #[test]
+fn a_year_begins_though_the_one_before_goes_on() {
+    let rule = Rule { steps: days(&[0, 370]), ..birthday() };
+    let mut world = World::new("UTC", "2026-01-01T00:00:00Z", vec![rule]);
+    world.set("ends_on", date("1990-03-14"));
+    world.at("2028-01-01T00:00:00Z");
+    let begun: Vec<&str> = world.enrollments.iter().map(|one| one.occurrence.as_str()).collect();
+    assert_eq!(begun, ["2026-03-14", "2025-03-14", "2027-03-14"], "and what is left of the year before");
+    assert_eq!(world.deliveries.len(), 4);
+}
+
+#[test]
 fn a_date_to_come_is_not_kept_in_the_years_before_it() {
     let mut world = World::new("UTC", "2026-01-01T00:00:00Z", vec![birthday()]);
     world.set("ends_on", date("2028-06-01"));
@@ -97,6 +108,64 @@ fn what_was_on_its_way_when_a_date_moved_goes_out_if_it_comes_back_in_time() {
     assert_eq!(world.customer.watch.stopped("member", "2026-03-31"), Some(Reason::Stopped));
     world.set("ends_on", date("2026-03-31"));
     assert_eq!(world.customer.watch.stopped("member", "2026-03-31"), None);
+}
+
+#[test]
+fn a_date_that_comes_back_lets_nothing_of_another_rule_or_another_date_out() {
+    let other = Trigger::Date { attribute: "renews_on".into(), at: "09:00".parse().unwrap(), yearly: false };
+    let mut world = World::new(
+        "UTC",
+        "2026-01-01T00:00:00Z",
+        vec![membership(), Rule { id: "x".into(), trigger: other, ..membership() }],
+    );
+    for attribute in ["ends_on", "renews_on"] {
+        world.set(attribute, date("2026-03-31"));
+    }
+    world.at("2026-03-02T00:00:00Z");
+    for attribute in ["ends_on", "renews_on"] {
+        world.set(attribute, date("2026-04-01"));
+    }
+    // Of the first of April the letter of 30 days before goes on its way, and is stopped, too.
+    world.at("2026-03-02T12:00:00Z");
+    world.set("ends_on", date("2026-03-31"));
+    let stopped = |rule: &str, date: &str| world.customer.watch.stopped(rule, date);
+    assert_eq!(stopped("member", "2026-03-31"), None);
+    assert_eq!(stopped("member", "2026-04-01"), Some(Reason::Stopped));
+    assert_eq!(stopped("x", "2026-03-31"), Some(Reason::Stopped));
+}
+
+#[test]
+fn two_rules_of_one_date_do_not_keep_each_other_out() {
+    let at_noon = Rule { id: "noon".into(), trigger: dated("12:00", false), steps: days(&[0]), ..membership() };
+    let mut world =
+        World::new("UTC", "2026-01-01T00:00:00Z", vec![Rule { steps: days(&[0, 5]), ..membership() }, at_noon]);
+    world.set("ends_on", date("2026-03-31"));
+    world.at("2026-05-01T00:00:00Z");
+    assert_eq!(world.sent(), ["d0 2026-03-31T09:00:00Z", "d0 2026-03-31T12:00:00Z", "d5 2026-04-05T09:00:00Z"]);
+}
+
+#[test]
+fn hours_of_one_rules_instant_are_not_counted_by_another() {
+    let trigger = Trigger::Date { attribute: "met_at".into(), at: "09:00".parse().unwrap(), yearly: false };
+    let met = Rule { id: "met".into(), trigger, ..appointment() };
+    let mut world = World::new("UTC", "2026-03-01T00:00:00Z", vec![appointment(), met]);
+    world.set("seen_at", Value::Time(t("2026-03-10T22:30:00Z")));
+    world.set("met_at", Value::Time(t("2026-03-10T12:30:00Z")));
+    world.at("2026-04-01T00:00:00Z");
+    assert_eq!(world.enrollments.len(), 2);
+    assert_eq!(world.deliveries.len(), 8);
+    assert_eq!(world.ended(), [("met", None), ("appointment", None)]);
+}
+
+#[test]
+fn who_did_not_match_when_a_step_fell_due_is_not_asked_again_about_that_step() {
+    let rule = Rule { when: condition("customer.score >= 10"), ..membership() };
+    let mut world = World::new("UTC", "2026-01-01T00:00:00Z", vec![rule]);
+    world.set("ends_on", date("2026-03-31"));
+    world.at("2026-03-31T10:00:00Z");
+    assert_eq!(world.verdicts.len(), 3);
+    world.score(10, "2026-03-31T11:00:00Z");
+    assert_eq!((world.verdicts.len(), world.enrollments.len()), (3, 0));
 }
 
 #[test]
@@ -222,13 +291,28 @@ fn who_renews_has_reached_the_goal_though_the_date_moves_first() {
         if back {
             world.customer.attributes.insert("ends_on".into(), date("2026-03-31"));
         }
-        world.event("Order Completed", "2026-03-02T00:00:01Z");
+        let looked = world.event("Order Completed", "2026-03-02T00:00:01Z");
         assert_eq!(world.ended()[1..], [("member", Some(Reason::GoalReached))]);
+        assert!(looked.changes[0].resumed, "it had ended already");
         assert!(world.endings[1].2.conversion.is_some() && world.customer.watch.moved.is_empty());
         world.set("ends_on", date("2026-03-31"));
         world.at("2026-08-01T00:00:00Z");
         assert_eq!(world.sent().len(), 1, "nothing comes back");
     }
+}
+
+#[test]
+fn who_renews_with_the_very_order_that_moves_the_date_gets_nothing_more_if_it_comes_back() {
+    let goal = Goal { event: "Order Completed".into(), within: Span::days(60), value: None };
+    let mut world = World::new("UTC", "2026-01-01T00:00:00Z", vec![Rule { goal: Some(goal), ..membership() }]);
+    world.set("ends_on", date("2026-03-31"));
+    world.at("2026-03-02T00:00:00Z");
+    world.customer.attributes.insert("ends_on".into(), date("2027-03-31"));
+    world.event("Order Completed", "2026-03-02T00:00:01Z");
+    assert_eq!(world.ended(), [("member", Some(Reason::GoalReached))]);
+    world.set("ends_on", date("2026-03-31"));
+    world.at("2026-08-01T00:00:00Z");
+    assert_eq!(world.sent().len(), 1);
 }
 
 #[test]

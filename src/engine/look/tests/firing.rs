@@ -1,6 +1,6 @@
 //! What events and crossings start, and what keeps customers out.
 
-use super::{Direction, World, condition, crossing, daily, days, on, rule, segment, t};
+use super::{Direction, WHO, World, condition, crossing, daily, days, on, rule, segment, t};
 use crate::domain::{Class, Consent, Reason, Span, State, Value};
 use crate::engine::Verdict;
 use crate::engine::look::events::MOST_WAITING;
@@ -60,6 +60,40 @@ fn a_property_makes_one_passage_of_many_events() {
 }
 
 #[test]
+fn an_enrollment_that_is_there_is_not_decided_again() {
+    // Decided again it would take places under the caps, though the store would leave it out.
+    let update = |world: &mut World, cart: &str| {
+        world.receive("Cart Updated", world.now, &[("cart", Value::Text(cart.into()))]);
+        world.see();
+        world.verdicts.len()
+    };
+    let of_carts = |steps: &[i32]| {
+        let trigger = Trigger::Event { name: "Cart Updated".into(), delay: Span(0), once_per: Some("cart".into()) };
+        let mut world = World::new("UTC", START, vec![Rule { steps: days(steps), ..rule("carts", trigger) }]);
+        world.at("2026-05-02T10:00:00Z");
+        world
+    };
+    let mut over = of_carts(&[0]);
+    assert_eq!([update(&mut over, "c1"), update(&mut over, "c1")], [1, 1], "it is the last that is remembered");
+    let mut goes_on = of_carts(&[0, 30]);
+    let decided = ["c1", "c2", "c1"].map(|cart| update(&mut goes_on, cart));
+    assert_eq!(decided, [1, 2, 2], "it goes on, though another is remembered");
+    let mut told = of_carts(&[0]);
+    told.existing.insert((WHO, "carts".into(), "c1".into()));
+    assert_eq!(["c1", "c2"].map(|cart| update(&mut told, cart)), [0, 1], "the store has it");
+}
+
+#[test]
+fn a_crossing_that_the_store_has_is_not_decided_again() {
+    let mut world = at_the_border("customer.score >= 10");
+    world.existing.insert((WHO, "in".into(), "1".into()));
+    world.score(10, "2026-05-02T00:00:00Z");
+    assert!(world.verdicts.is_empty());
+    world.score(9, "2026-05-03T00:00:00Z");
+    assert_eq!(crossed(&world), ["out 2"]);
+}
+
+#[test]
 fn what_was_past_for_the_customer_or_the_rule_or_came_too_late_starts_nothing() {
     let received = |at: &str, happened: &str| {
         let mut world = World::new("UTC", START, vec![welcome()]);
@@ -114,6 +148,19 @@ fn each_crossing_starts_the_rules_of_its_direction_under_a_new_number() {
         world.score(score, &format!("2026-05-0{day}T00:00:00Z"));
     }
     assert_eq!(crossed(&world), ["in 1", "out 2", "in 3"]);
+}
+
+#[test]
+fn who_crosses_into_one_segment_does_not_cross_into_another() {
+    let mut world = at_the_border("customer.score >= 10");
+    let rules = world.set.rules.iter().map(|rule| rule.as_ref().clone()).collect();
+    let both = [("vip", "customer.score >= 10", 1), ("known", "has(customer.plan)", 2)];
+    world.load(rules, both.map(|(name, text, meaning)| segment(name, text, meaning)).into());
+    world.see();
+    world.set("plan", Value::Text("pro".into()));
+    assert!(world.customer.watch.segments["known"].inside && crossed(&world).is_empty());
+    world.score(10, "2026-05-02T00:00:00Z");
+    assert_eq!(crossed(&world), ["in 1"]);
 }
 
 #[test]
@@ -265,14 +312,16 @@ fn a_rule_for_which_many_wait_keeps_no_other_from_its_events() {
 
 #[test]
 fn so_many_enrollments_of_a_rule_go_on_at_once() {
-    let rule = Rule { steps: days(&[0, 7]), ..rule("course", on("Signed Up", Span(0))) };
-    let mut world = World::new("UTC", START, vec![rule]);
+    let course = |id: &str, event: &str| Rule { steps: days(&[0, 7]), ..rule(id, on(event, Span(0))) };
+    let mut world = World::new("UTC", START, vec![course("course", "Signed Up"), course("other", "Cart Updated")]);
     world.at("2026-05-01T01:00:00Z");
     for n in 0..MANY + 5 {
         world.receive("Signed Up", world.now.minus(Span(n)), &[]);
     }
     assert_eq!(world.see().given_up, 5);
     assert_eq!(world.customer.watch.active.len(), MOST_WAITING);
+    assert_eq!(world.event("Cart Updated", "2026-05-01T01:00:01Z").given_up, 0, "there is room for another rule's");
+    assert_eq!(world.event("Signed Up", "2026-05-01T01:00:02Z").given_up, 1);
     world.at("2026-05-10T00:00:00Z");
     assert_eq!(world.event("Signed Up", "2026-05-10T00:00:00Z").given_up, 0, "there is room again");
 }

@@ -116,6 +116,8 @@ struct World {
     set: RuleSet,
     live: BTreeMap<Text, Time>,
     paused: BTreeSet<String>,
+    /// Enrollments that the store has said to have.
+    existing: Existing,
     policy: Policy,
     zone: TimeZone,
     customer: Customer,
@@ -140,6 +142,7 @@ impl World {
             set: RuleSet::default(),
             live: BTreeMap::new(),
             paused: BTreeSet::new(),
+            existing: Existing::new(),
             policy: Policy { quiet_hours: None, ..Policy::default() },
             zone: calendar::zone(zone).unwrap(),
             customer,
@@ -193,7 +196,7 @@ impl World {
             paused: &paused,
             policy: &self.policy,
             key: &KEY,
-            existing: &Existing::new(),
+            existing: &self.existing,
             now: self.now,
         };
         let looked = look(WHO, &self.customer, &self.zone, &looking);

@@ -48,6 +48,10 @@ fn ask(world: &World, delivery: &Delivery) -> Gate {
 #[test]
 fn later_steps_say_so_and_are_noted_with_their_enrollment() {
     let mut world = begun(course());
+    world.now = t("2026-05-05T10:00:00Z");
+    let changes = world.see().changes;
+    assert_eq!((changes.len(), changes[0].deliveries.as_slice()), (1, &[world.deliveries[1].id][..]));
+    assert!(changes[0].ending.is_none() && world.see().changes.is_empty(), "nothing has come of it since");
     world.at("2026-05-20T00:00:00Z");
     assert_eq!(world.sent(), ["d0 2026-05-02T10:00:00Z", "d3 2026-05-05T10:00:00Z", "d10 2026-05-12T10:00:00Z"]);
     let later: Vec<bool> = world.deliveries.iter().map(|delivery| delivery.later).collect();
@@ -169,6 +173,17 @@ fn what_was_under_way_when_somebody_crossed_reaches_the_goal() {
         world.at("2026-08-01T00:00:00Z");
         assert_eq!(world.ended(), [("course", expected)], "{late} s");
     }
+}
+
+#[test]
+fn the_order_by_which_somebody_crossed_is_not_what_the_mail_brought() {
+    let rule = Rule { trigger: crossing(Direction::Enters), ..hoping() };
+    let mut world = World::new("UTC", START, vec![rule]).with_segment("count('Order Completed') >= 1");
+    world.at("2026-05-02T10:00:00Z");
+    world.receive("Order Completed", world.now.minus(Span::seconds(30)), &[]);
+    world.see();
+    assert_eq!(world.enrollments.len(), 1);
+    assert!(world.endings.is_empty(), "it had come already when the enrollment began");
 }
 
 #[test]
