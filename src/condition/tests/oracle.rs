@@ -253,11 +253,16 @@ fn conditions_come_to_what_the_reference_interpreter_says() {
         TestRunner::new(config.clone()).run(&(truth(), world()), compared).map_err(Box::new)
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..THREADS).map(|_| roomy().spawn_scoped(scope, work).unwrap()).collect();
         for thread in threads {
             thread.join().unwrap().unwrap();
         }
     });
+}
+
+/// The reference parser takes tens of kilobytes of stack for each level.
+fn roomy() -> std::thread::Builder {
+    std::thread::Builder::new().stack_size(64 << 20)
 }
 
 /// Compares what both say of one expression.
