@@ -179,7 +179,7 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
         &[
             "retaind.yaml:1:23: warning[no-effect]: `admin_token` has no effect: a unix socket is guarded by its mode; help: remove it, or set `admin` to 127.0.0.1:PORT",
             "retaind.yaml:1:47: warning[no-effect]: `write_keys` has no effect without `public`; help: set `public` to the address that events are sent to, such as 127.0.0.1:8025",
-            "retaind.yaml:1:59: error[wrong-type]: `write_keys` must be a list, not a map; help: write a list: [a, b]",
+            "retaind.yaml:1:59: error[wrong-type]: `write_keys` must be a list, not a map; help: write its items on lines of their own below it, each beginning with `- `",
         ],
     ),
     (
