@@ -76,10 +76,12 @@ def examples(document):
                 if inner.startswith("```"):
                     break
                 block.append(inner)
-            yield name, "\n".join(block)
+            # What is another program's is none of ours.
+            if not (name or "").endswith(".yml"):
+                yield name, "\n".join(block)
             name = None
         elif line.strip():
-            found = re.match(r"`([^`]+\.yaml)`", line)
+            found = re.match(r"`([^`]+\.ya?ml)`", line)
             name = found.group(1) if found else None
 
 
