@@ -42,15 +42,27 @@ boot() {
   systemd-nspawn --quiet --register=no --keep-unit --private-network --link-journal=no --boot -D "$root" \
     >"$dir/console.log" 2>&1 </dev/null &
   nspawn=$!
-  leader=$(until_true 20 child_of_nspawn)
-  until_true 60 inside systemctl is-system-running --wait >/dev/null || true
+  if ! leader=$(until_true 30 first_process) || ! until_true 60 reached_its_target; then
+    echo "the system does not start:" >&2
+    tail -20 "$dir/console.log" >&2
+    exit 1
+  fi
   echo "   systemd $(inside systemctl --version | sed -n '1s/systemd \([0-9]*\).*/\1/p'): $(inside systemctl is-system-running)"
 }
 
-child_of_nspawn() { ps -o pid= --ppid "$nspawn" | tr -d ' ' | grep .; }
+# The child that is number 1 inside; for a moment there is another, which prepares it.
+first_process() {
+  local child
+  for child in $(ps -o pid= --ppid "$nspawn"); do
+    grep -q $'^NSpid:.*\t1$' "/proc/$child/status" 2>/dev/null && echo "$child" && return
+  done
+  return 1
+}
+
+reached_its_target() { inside systemctl is-active --quiet multi-user.target 2>/dev/null; }
 
 inside() {
-  nsenter --target "$leader" --all --root --wd=/ -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+  nsenter --target "$leader" --all --root --wd -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
     DEBIAN_FRONTEND=noninteractive "$@"
 }
 
@@ -98,7 +110,14 @@ exits() {
   is "$got" "$code"
 }
 is() { [ "$1" = "$2" ] || { echo "it is '$1', not '$2'" && false; }; }
-says() { "${@:2}" 2>&1 | tee /dev/stderr | grep -q -- "$1"; }
+
+# Whatever it comes to, it says this.
+says() {
+  local said
+  said=$("${@:2}" 2>&1) || true
+  echo "$said"
+  grep -q -- "$1" <<<"$said"
+}
 
 # Tries until it is so, for at most that many seconds.
 until_true() {
@@ -114,7 +133,7 @@ shows() { inside systemctl show --property="$1" --value retaind; }
 active() { [ "$(shows ActiveState)/$(shows SubState)" = active/running ]; }
 journal() { inside journalctl --unit=retaind --boot --no-pager "$@"; }
 cursor() { journal --lines=0 --show-cursor | sed -n 's/^-- cursor: //p'; }
-journal_has() { journal "${@:2}" | grep -q -- "$1"; }
+journal_has() { says "$1" journal "${@:2}"; }
 
 # --- what is done -------------------------------------------------------------------------------------------------
 
@@ -127,8 +146,8 @@ names() {
 
 installed() {
   echo "== installed"
-  cp "$deb" "$root/tmp/retaind.deb"
-  expect "apt installs it" inside apt-get install -y --no-install-recommends /tmp/retaind.deb
+  cp "$deb" "$root/root/retaind.deb"
+  expect "apt installs it" inside apt-get install -y --no-install-recommends /root/retaind.deb
   expect "the unit is enabled" says '^enabled$' inside systemctl is-enabled retaind
   expect "it is not started with the example's settings" is "$(shows ActiveState)" inactive
   expect "nothing has failed" is "$(inside systemctl list-units --failed --no-legend --plain)" ""
@@ -152,19 +171,19 @@ fill_in() {
   printf '[Service]\nLoadCredential=%s\nLoadCredential=%s\n' write-key:/etc/retaind/secrets/write-key \
     crm-secret:/etc/retaind/secrets/crm-secret >"$root/etc/systemd/system/retaind.service.d/override.conf"
   inside systemctl daemon-reload
-  printf 'id,email,first_name\nc1,ana@customers.example,Ana\n' >"$root/tmp/customers.csv"
+  printf 'id,email,first_name\nc1,ana@customers.example,Ana\n' >"$root/root/customers.csv"
 }
 
 first_start() {
   echo "== started"
   expect "check finds no fault" inside retaind check --strict
-  expect "customers are imported before the first start" inside retaind import customers /tmp/customers.csv
+  expect "customers are imported before the first start" inside retaind import customers /root/customers.csv
   expect "systemctl start waits for READY" inside systemctl start retaind
   expect "it runs" active
   expect "it was ready before systemctl went on" journal_has ' ready$'
   local pid user
   pid=$(shows MainPID)
-  user=$(inside stat -c %u "/proc/$pid")
+  user=$(inside stat -c %u "/proc/$pid" || echo 0)
   expect "its user is systemd's for the time ($user)" test "$user" -ge 61184 -a "$user" -le 65519
   expect "nobody of that number is in passwd" fails grep -q ":$user:" "$root/etc/passwd"
   expect "the store is its own" is "$(stat -c '%a %u' "$root/var/lib/private/retaind")" "700 $user"
@@ -185,9 +204,13 @@ work() {
   expect "one with another key is not" is "$(outside send 8025 wrong 'Order Completed' o2)" 401
   expect "the webhook comes, signed with the secret of the credential" until_true 30 \
     grep -q '"signature": true, "type": "order.thanks"' "$dir/hooks.log"
+  expect "an address that wants no mail is kept" inside retaind suppressions add zoe@customers.example --reason asked
   expect "the mail is written" until_true 30 \
     grep -qr '^Subject: Thank you, Ana' "$root/var/lib/private/retaind/outbox"
 }
+
+# The names of the rules in use.
+rules() { inside retaind rules list --format json | sed -n 's/^.*"rule": "\(.*\)",*$/\1/p' | sort | paste -sd ' '; }
 
 # One record of the journal must have all of these fields.
 record_has() {
@@ -208,7 +231,8 @@ fields() {
   echo "== fields in the journal"
   expect "the start" record_has ready SYSLOG_IDENTIFIER=retaind PRIORITY=5 "VERSION=$(inside retaind -V | cut -d ' ' -f 2)"
   expect "the refused reload, as an error" record_has 'reload refused' PRIORITY=3 BY=signal ERRORS=1
-  expect "a taken one" record_has reloaded PRIORITY=5 BY=signal RULES=2
+  expect "a taken one" record_has reloaded PRIORITY=5 BY=command RULES=2
+  expect "a delivery" record_has sent PRIORITY=5 CHANNEL=email RULE=thanks 'DELIVERY=*'
   expect_not "no address and no secret" journal_has "ana@customers.example\|$write_key\|${hook_secret#whsec_}"
 }
 
@@ -219,18 +243,22 @@ reloads() {
   since=$(cursor)
   printf 'rule: bad\nclass: service\ntrigger: {event: Order Completed}\nwhen: orders.cuont > 1\nsteps: [email: thanks]\n' \
     >"$root/etc/retaind/rules/bad.yaml"
-  expect "systemctl reload with a bad rule" inside systemctl reload retaind
-  expect "the journal has its place" until_true 20 journal_has 'rules/bad.yaml:4:7' --after-cursor="$since"
+  expect_not "systemctl reload with a bad rule fails" inside systemctl reload retaind
+  expect "the journal has its place" until_true 10 journal_has 'rules/bad.yaml:4:14' --after-cursor="$since"
+  expect "it runs on, ready" until_true 10 active
+  expect "the old rule is live" is "$(rules)" thanks
+  expect "status tells it" says 'refused, 1 error.*bad.yaml:4:14' inside retaind status
   expect "retaind reload exits 65" exits 65 inside retaind reload
-  expect "the old rules are live" says '1 rule' inside retaind status
-  expect "systemd sees it ready again" until_true 10 active
-  expect "status tells it" says 'bad.yaml' inside retaind status
+  since=$(cursor)
+  inside systemctl kill --signal=HUP --kill-whom=main retaind
+  expect "by SIGHUP it is refused, too" until_true 10 journal_has 'reload refused' --after-cursor="$since"
+  expect "it runs on, ready" until_true 10 active
   since=$(cursor)
   sed -e 's/^rule: bad/rule: good/' -e 's/cuont/count/' "$root/etc/retaind/rules/bad.yaml" >"$root/etc/retaind/rules/good.yaml"
   rm "$root/etc/retaind/rules/bad.yaml"
   expect "systemctl reload with a good rule" inside systemctl reload retaind
   expect "the journal tells it" until_true 20 journal_has 'reloaded' --after-cursor="$since"
-  expect "both rules are live" says good inside retaind rules list
+  expect "both rules are live" is "$(rules)" "good thanks"
   expect "it is ready again" until_true 10 active
   expect "it is the same process" is "$(shows MainPID)" "$pid"
 }
@@ -269,6 +297,9 @@ killed() {
   inside systemctl stop retaind
   expect "stopped, it ends well" is "$(shows Result)/$(shows ExecMainStatus)" success/0
   expect "and says so" journal_has 'stopped; nothing was in hand'
+  expect "root does not spoil its store with files of root's" \
+    says 'belongs to another user' inside retaind deliveries list
+  expect "as its user, a command opens the store itself" says thanks as_service retaind deliveries list
   printf 'nonsense: 1\n' >>"$root/etc/retaind/retaind.yaml"
   expect_not "with bad settings it does not start" inside systemctl start retaind
   expect "exit 78" is "$(shows ExecMainStatus)" 78
@@ -278,19 +309,25 @@ killed() {
   inside systemctl start retaind
 }
 
+# As docs/OPERATION.md says it.
+as_service() {
+  inside systemd-run --quiet --pipe --wait --collect --property=DynamicUser=yes --property=User=retaind \
+    '--property=StateDirectory=retaind retaind.journal' --property=StateDirectoryMode=0700 "$@"
+}
+
 upgraded() {
   echo "== upgraded"
   local pid settings
   pid=$(shows MainPID)
   settings=$(sha256sum <"$root/etc/retaind/retaind.yaml")
-  expect "apt puts it over itself" inside apt-get install -y --reinstall -o Dpkg::Options::=--force-confold /tmp/retaind.deb
+  expect "apt puts it over itself" inside apt-get install -y --reinstall -o Dpkg::Options::=--force-confold /root/retaind.deb
   expect "it was restarted" until_true 30 restarted "$pid"
   expect "the settings are as they were" is "$(sha256sum <"$root/etc/retaind/retaind.yaml")" "$settings"
   expect "so is what it had" says order inside retaind deliveries list --format json
-  expect "the rules are as they were" says good inside retaind rules list
+  expect "the rules are as they were" is "$(rules)" "good thanks"
   printf 'rule: bad\n' >"$root/etc/retaind/rules/bad.yaml"
   expect "an upgrade over a bad rule does not fail" \
-    inside apt-get install -y --reinstall -o Dpkg::Options::=--force-confold /tmp/retaind.deb
+    inside apt-get install -y --reinstall -o Dpkg::Options::=--force-confold /root/retaind.deb
   rm "$root/etc/retaind/rules/bad.yaml"
   inside systemctl stop retaind
   inside systemctl reset-failed retaind || true
@@ -299,8 +336,22 @@ upgraded() {
 }
 
 stays_stopped() {
-  inside apt-get install -y --reinstall -o Dpkg::Options::=--force-confold /tmp/retaind.deb
+  inside apt-get install -y --reinstall -o Dpkg::Options::=--force-confold /root/retaind.deb
   [ "$(shows ActiveState)" = inactive ]
+}
+
+# As docs/OPERATION.md says it: the folders of the old machine under /var/lib of the new one, root's as they were copied.
+moved() {
+  echo "== moved"
+  local name
+  inside systemctl stop retaind
+  for name in retaind retaind.journal; do
+    rm "$root/var/lib/$name"
+    mv "$root/var/lib/private/$name" "$root/var/lib/$name"
+    chown -R root: "$root/var/lib/$name"
+  done
+  expect "it starts with a store that was copied" inside systemctl start retaind
+  expect "and has what it had" says order inside retaind deliveries list --format json
 }
 
 removed() {
@@ -316,8 +367,8 @@ removed() {
   inside systemctl daemon-reload
   names >"$dir/after"
   expect "nothing is left but the data folder" is \
-    "$(comm -13 "$dir/before" "$dir/after" | grep -v -e '^./var/lib/private/retaind/')" \
-    "$(printf './var/lib/private\n./var/lib/private/retaind\n./var/lib/retaind' | comm -13 "$dir/before" -)"
+    "$(comm -13 "$dir/before" "$dir/after" | grep -v '^\./var/lib/private/retaind[a-z.]*/')" \
+    "$(printf './var/lib/%s\n' private private/retaind private/retaind.journal retaind retaind.journal | comm -13 "$dir/before" -)"
   expect "nothing that was there is gone" is "$(comm -23 "$dir/before" "$dir/after")" ""
   expect_not "systemd knows it no more" inside systemctl cat retaind
   expect_not "/run has nothing of it" inside test -e /run/retaind
@@ -325,6 +376,7 @@ removed() {
 }
 
 trap clean_up EXIT
+trap 'exit 1' INT TERM
 echo "== the system"
 make_base
 rm -rf "$root"
@@ -340,6 +392,7 @@ fields
 frozen
 killed
 upgraded
+moved
 removed
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -21,6 +21,8 @@ import urllib.request
 
 # ptrace(2): attach without a stop, then stop that one thread.
 PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
+# waitpid(2): threads, too.
+WALL = 0x40000000
 # A thread in these waits for what comes over the network and for the next timer: epoll_wait and epoll_pwait, by machine.
 WAITS = {"x86_64": ("232", "281"), "aarch64": ("22",)}
 
@@ -76,8 +78,11 @@ def freeze(pid):
         if libc.ptrace(request, thread, None, None) != 0:
             sys.exit(f"ptrace: {os.strerror(ctypes.get_errno())}")
     print(f"thread {thread} of process {pid} is frozen", flush=True)
-    while os.path.exists(f"/proc/{pid}/task/{thread}"):
-        time.sleep(0.2)
+    # A thread that somebody holds is not gone, and its process with it, before that one has taken note of its end.
+    while True:
+        _, status = os.waitpid(thread, WALL)
+        if not os.WIFSTOPPED(status):
+            break
 
 
 if __name__ == "__main__":
