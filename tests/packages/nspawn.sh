@@ -6,6 +6,7 @@
 #   DEB   the package, as packaging/deb.sh makes it
 #   DIR   the folder for the system: DIR/base is made once, from where this machine's apt gets its packages, and kept;
 #         DIR/root is a fresh copy of it each time
+# Ends with 77 where it cannot be done.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,6 +19,15 @@ failed=0
 nspawn=
 leader=
 helpers=()
+
+for need in debootstrap systemd-nspawn nsenter python3; do
+  command -v "$need" >/dev/null || missing="${missing:-} $need"
+done
+[ "$(id -u)" -eq 0 ] || missing="${missing:-} root"
+if [ -n "${missing:-}" ]; then
+  echo "skipped: the package is not tried on a Debian of its own, for lack of:$missing" >&2
+  exit 77
+fi
 
 # --- the system ---------------------------------------------------------------------------------------------------
 
@@ -361,8 +371,8 @@ removed() {
   expect "settings and rules are still there" test -f "$root/etc/retaind/retaind.yaml" -a -f "$root/etc/retaind/rules/good.yaml"
   expect "so is the store" test -d "$root/var/lib/private/retaind"
   echo "== purged"
-  # What `systemctl edit` made is the owner's, and goes in the owner's way.
-  rm -r "$root/etc/systemd/system/retaind.service.d"
+  # What `systemctl edit` made is the owner's, and goes in the owner's way; so does what this brought along.
+  rm -r "$root/etc/systemd/system/retaind.service.d" "$root/root/customers.csv" "$root/root/retaind.deb"
   expect "apt purges it" inside apt-get purge -y retaind
   inside systemctl daemon-reload
   names >"$dir/after"
