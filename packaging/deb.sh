@@ -53,9 +53,9 @@ python3 packaging/licences.py >"$papers/licences"
 } >"$papers/copyright"
 {
   printf 'retaind (%s-1) bookworm; urgency=medium\n\n' "$("$stage/retaind" -V | cut -d ' ' -f 2)"
-  printf '  * See CHANGELOG.md.gz.\n\n'
+  printf '  * See changelog.gz.\n\n'
   printf ' -- retaind developers <maintainers@retaind.example>  %s\n' "$(date -u -R -d "@$SOURCE_DATE_EPOCH")"
 } | gzip -9n >"$papers/changelog.Debian.gz"
-gzip -9nc CHANGELOG.md >"$papers/CHANGELOG.md.gz"
+gzip -9nc CHANGELOG.md >"$papers/changelog.gz"
 
 cargo deb --no-build --profile dist --output "$out/"
