@@ -32,13 +32,15 @@ fn main() {
 
 /// Has cargo run this again when another commit is checked out or made.
 fn watch_commit() {
-    // The log of HEAD grows with each; without one, HEAD and the branch that it names.
-    let named = git(&["symbolic-ref", "-q", "HEAD"]).unwrap_or_default();
-    for name in ["logs/HEAD", "HEAD", "packed-refs", &named] {
-        let Some(path) = git(&["rev-parse", "--git-path", name]) else { continue };
-        if !name.is_empty() && Path::new(&path).is_file() {
-            println!("cargo::rerun-if-changed={path}");
-        }
+    let path_of = |name: &str| git(&["rev-parse", "--git-path", name]).filter(|path| Path::new(path).is_file());
+    if let Some(log) = path_of("logs/HEAD") {
+        // It grows with each, and is this work tree's own.
+        println!("cargo::rerun-if-changed={log}");
+        return;
+    }
+    let branch = git(&["symbolic-ref", "-q", "HEAD"]);
+    for path in ["HEAD", "packed-refs"].into_iter().chain(branch.as_deref()).filter_map(path_of) {
+        println!("cargo::rerun-if-changed={path}");
     }
 }
 
