@@ -22,12 +22,14 @@ out=$(realpath "$out")
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 
+how=(--no-build --profile dist)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 if [ -n "$binary" ]; then
   export CARGO_TARGET_DIR=$scratch
   mkdir "$scratch/dist"
   strip -o "$scratch/dist/retaind" "$binary"
+  how+=(--fast)
 else
   export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
   # Where things lie on the machine that builds is nobody's business and differs between machines.
@@ -58,4 +60,4 @@ python3 packaging/licences.py >"$papers/licences"
 } | gzip -9n >"$papers/changelog.Debian.gz"
 gzip -9nc CHANGELOG.md >"$papers/changelog.gz"
 
-cargo deb --no-build --profile dist --output "$out/"
+cargo deb "${how[@]}" --output "$out/"

@@ -30,7 +30,8 @@ store themselves. -v says which.";
 
 /// Retention rules as code: the right e-mail to each customer, the right webhook to other tools, once.
 #[derive(Debug, Parser)]
-#[command(name = "retaind", version = version::SHORT, long_version = version::long(), after_help = EXIT_CODES, propagate_version = false)]
+#[command(name = "retaind", version = version::SHORT, long_version = version::long(), propagate_version = false)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Arguments {
     /// The settings file [default: ./retaind.yaml, then /etc/retaind/retaind.yaml]
     #[arg(long, global = true, env = "RETAIND_CONFIG", value_name = "FILE", hide_env_values = true)]
