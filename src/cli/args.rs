@@ -4,14 +4,24 @@ use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
 use super::{
-    Context, check, customers, deliveries, demo, emit, explain, import, init, plan, reload, rules, run, schema,
-    sending, simulate, status, test,
+    Context, check, completions, customers, deliveries, demo, emit, explain, import, init, man, plan, reload, rules,
+    run, schema, sending, simulate, status, test, version,
 };
 use crate::domain::Time;
 use crate::http::{NotAWhen, When};
 use crate::telemetry::LogStyle;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+
+/// What the exit codes say; `--help` has them in one line.
+pub(super) const EXIT_STATUS: [(&str, &str); 6] = [
+    ("0", "Ok, warnings too."),
+    ("1", "It failed."),
+    ("2", "The arguments make no sense."),
+    ("65", "Rules or templates are bad."),
+    ("74", "The store cannot be used."),
+    ("78", "The settings are bad."),
+];
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 ok (warnings too) · 1 failed · 2 usage · 65 bad rules or templates · 74 store · 78 settings
@@ -21,7 +31,8 @@ store themselves. -v says which.";
 
 /// Retention rules as code: the right e-mail to each customer, the right webhook to other tools, once.
 #[derive(Debug, Parser)]
-#[command(name = "retaind", version, after_help = EXIT_CODES, propagate_version = false)]
+#[command(name = "retaind", version = version::SHORT, long_version = version::long(), propagate_version = false)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Arguments {
     /// The settings file [default: ./retaind.yaml, then /etc/retaind/retaind.yaml]
     #[arg(long, global = true, env = "RETAIND_CONFIG", value_name = "FILE", hide_env_values = true)]
@@ -58,6 +69,8 @@ pub(super) enum Command {
     Rules(rules::RulesArgs),
     Schema(schema::SchemaArgs),
     Demo(demo::DemoArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 impl Command {
@@ -82,6 +95,8 @@ impl Command {
             Self::Rules(args) => rules::run(args, context).await,
             Self::Schema(args) => schema::run(args, context).await,
             Self::Demo(args) => demo::run(args, context).await,
+            Self::Completions(args) => completions::run(&args, context),
+            Self::Man(args) => man::run(&args, context),
         }
     }
 

@@ -13,6 +13,7 @@ mod annotations;
 mod args;
 mod chart;
 mod check;
+mod completions;
 mod composition;
 mod console;
 mod customers;
@@ -27,6 +28,7 @@ mod import;
 mod init;
 mod listing;
 mod live;
+mod man;
 mod plan;
 mod problems;
 mod reload;
@@ -40,6 +42,7 @@ mod status;
 mod suppressions;
 mod table;
 mod test;
+mod version;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ mod explaining;
 mod graph;
 mod ingestion;
 mod ledgers;
+mod packages;
 mod project;
 mod readme;
 mod reload;

@@ -1,5 +1,4 @@
 use crate::cli::args::Arguments;
-use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 #[test]
@@ -57,6 +56,10 @@ fn what_people_type_is_understood() {
         "demo --customers 200 --seed 7",
         "demo --project . --customers 50",
         "demo --color never",
+        "completions bash",
+        "man",
+        "man customers list",
+        "man --out share/man",
     ] {
         if let Err(error) = Arguments::try_parse_from(["retaind"].into_iter().chain(line.split(' '))) {
             panic!("{line}: {error}");
@@ -70,6 +73,9 @@ fn what_makes_no_sense_is_a_matter_of_usage() {
         "",
         "fly",
         "check --strictly",
+        "completions",
+        "completions tcsh",
+        "man check --out share/man",
         "plan --at yesterday",
         "plan --at 0001-01-01",
         "explain 42 --at 0001-01-01",
@@ -108,13 +114,6 @@ fn what_makes_no_sense_is_a_matter_of_usage() {
 }
 
 #[test]
-fn the_version_is_told() {
-    let error = Arguments::try_parse_from(["retaind", "--version"]).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::DisplayVersion);
-    assert_eq!(error.to_string(), format!("retaind {}\n", env!("CARGO_PKG_VERSION")));
-}
-
-#[test]
 fn help_names_every_command_and_the_exit_codes() {
     let help = Arguments::command().term_width(100).render_help().to_string();
     insta::assert_snapshot!(help, @r#"
@@ -150,6 +149,9 @@ fn help_names_every_command_and_the_exit_codes() {
                     schema and tests; or a schema.yaml from what the store holds
       demo          The whole of it on made-up customers, with a mail catcher and a webhook receiver on
                     loopback; ends by itself
+      completions   What makes a shell complete the commands and options of `retaind`
+      man           The manual page of a command, to be read with `retaind man COMMAND | man -l -`; or
+                    all of them as files
       help          Print this message or the help of the given subcommand(s)
 
     Options:

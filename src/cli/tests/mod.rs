@@ -5,6 +5,7 @@ mod commands;
 mod emit;
 mod explain;
 mod imports;
+mod papers;
 
 use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
 use super::console::Console;

@@ -84,7 +84,7 @@ pub struct NextTick {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReloadBy {
-    /// SIGHUP, as `systemctl reload` sends it.
+    /// SIGHUP.
     Signal,
     /// `retaind reload`.
     Command,
