@@ -1,10 +1,52 @@
 //! What follows from records, the same in every store. Pure.
 
-use super::{Decision, Marking, View, WakeChange};
+use super::{Decision, Marking, Overdue, View, WakeChange};
 use crate::domain::{
-    Activity, Customer, Delivery, Enrollment, EnrollmentChange, Event, Interest, Pending, ProfileRow, Span, Tick, Time,
-    Watch,
+    Activity, Customer, Delivery, Enrollment, EnrollmentChange, Event, Interest, Lane, Pending, ProfileRow, Span, Tick,
+    Time, Watch,
 };
+use std::collections::BTreeMap;
+
+/// Counts what is late, by lane and age.
+pub(super) struct Counting<'a> {
+    now: Time,
+    ages: &'a [Span],
+    limit: usize,
+    found: BTreeMap<Lane, Vec<u64>>,
+}
+
+impl<'a> Counting<'a> {
+    /// As [`super::Store::overdue`] asks for it.
+    pub(super) fn new(now: Time, ages: &'a [Span], limit: usize) -> Self {
+        Self { now, ages, limit, found: BTreeMap::new() }
+    }
+
+    /// How many more of the lane are to be counted.
+    pub(super) fn left(&self, lane: &Lane) -> usize {
+        let counted: u64 = self.found.get(lane).map_or(0, |counts| counts.iter().sum());
+        self.limit.saturating_sub(usize::try_from(counted).unwrap_or(usize::MAX))
+    }
+
+    /// Counts one that is due at that instant; whether it is due by now.
+    pub(super) fn count(&mut self, lane: &Lane, due: Time) -> bool {
+        if due > self.now {
+            return false;
+        }
+        let late = self.now.since(due);
+        let place = self.ages.iter().position(|age| late <= *age).unwrap_or(self.ages.len());
+        let none = || vec![0; self.ages.len() + 1];
+        if let Some(counts) = self.found.get_mut(lane) {
+            counts[place] += 1;
+        } else {
+            self.found.entry(lane.clone()).or_insert_with(none)[place] += 1;
+        }
+        true
+    }
+
+    pub(super) fn finish(self) -> Vec<Overdue> {
+        self.found.into_iter().map(|(lane, counts)| Overdue { lane, counts }).collect()
+    }
+}
 
 /// Attributes and consent as the rows say, oldest first. Of rows of one instant the last says what an attribute is;
 /// consent is withdrawn if one of them withdraws it, for which of them came last is chance.

@@ -1,7 +1,9 @@
 //! Setting up the log.
 
+use super::masked::Masked;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -9,6 +11,15 @@ use tracing_subscriber::{Layer, Registry, fmt};
 
 /// Environment variable that says what is logged, such as `debug` or `info,retaind::delivery=trace`.
 const FILTER: &str = "RETAIND_LOG";
+
+/// What the journal calls the levels (syslog(3)): by default it would show what is merely said in bold, as if to be noticed.
+const PRIORITIES: PriorityMappings = PriorityMappings {
+    error: Priority::Error,
+    warn: Priority::Warning,
+    info: Priority::Informational,
+    debug: Priority::Debug,
+    trace: Priority::Debug,
+};
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,12 +94,17 @@ pub fn install_logs(style: LogStyle, level: &str) -> Result<(), LogError> {
     let filter = filter(std::env::var(FILTER).ok(), level)?;
     let lines = fmt::layer().with_writer(io::stderr).with_target(false);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match style {
-        LogStyle::Coloured => lines.compact().with_ansi(true).boxed(),
-        LogStyle::Plain => lines.with_ansi(false).boxed(),
-        LogStyle::Json => lines.json().flatten_event(true).with_ansi(false).with_target(true).boxed(),
+        LogStyle::Coloured => Masked(lines.compact().with_ansi(true)).boxed(),
+        LogStyle::Plain => Masked(lines.with_ansi(false)).boxed(),
+        LogStyle::Json => {
+            // The fields of a call or an attempt stand beside those of the line, and not twice.
+            let json = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+            Masked(json.with_ansi(false).with_target(true)).boxed()
+        }
         LogStyle::Journal => {
             let journal = tracing_journald::layer().map_err(LogError::Journal)?;
-            journal.with_field_prefix(None).with_syslog_identifier("retaind".into()).boxed()
+            let journal = journal.with_field_prefix(None).with_syslog_identifier("retaind".into());
+            Masked(journal.with_priority_mappings(PRIORITIES)).boxed()
         }
     };
     let installed: Result<(), TryInitError> = Registry::default().with(layer.with_filter(filter)).try_init();

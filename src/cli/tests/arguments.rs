@@ -23,6 +23,8 @@ fn what_people_type_is_understood() {
         "plan --config x.yaml -v",
         "run",
         "run --log-format json",
+        "run --log-format text",
+        "run --log-format plain",
         "status --format json",
         "reload",
         "pause",
