@@ -45,7 +45,11 @@ pub(super) fn shown(status: &Status) -> String {
         ("dead letters", dead_letters(status)),
         ("waiting", waiting),
     ]);
-    format!("{}\n\n{all}", verdict(&status.attention))
+    match status.at {
+        Some(_) => format!("{}\n\n{all}", verdict(&status.attention)),
+        // A daemon of an older version, which does not judge itself.
+        None => all,
+    }
 }
 
 /// Whether all is well, and if not, what is the matter and what helps.
@@ -106,9 +110,13 @@ fn backup(backup: &BackupStatus) -> String {
 /// What arrived in the last minutes, and how many that is a second.
 fn arrivals(recent: &RecentStatus) -> String {
     let tenths = (recent.stored * 10).checked_div(recent.seconds).unwrap_or(0);
-    let others =
-        [(recent.duplicates, "known already"), (recent.refused, "refused"), (recent.calls_refused, "calls refused")];
-    let others = others.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!(", {count} {word}"));
+    let calls = format!("{} refused", plural(recent.calls_refused, "call"));
+    let others = [
+        (recent.duplicates, format!("{} known already", recent.duplicates)),
+        (recent.refused, format!("{} refused", recent.refused)),
+        (recent.calls_refused, calls),
+    ];
+    let others = others.iter().filter(|(count, _)| *count > 0).map(|(_, words)| format!(", {words}"));
     let others: String = others.collect();
     format!("{} stored in {} ({}.{}/s){others}", recent.stored, minutes(recent.seconds), tenths / 10, tenths % 10)
 }
@@ -157,7 +165,44 @@ fn in_words(lane: &LaneView) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::size;
+    use super::{shown, size};
+    use crate::http::{Attention, Status};
+
+    /// As a daemon answers that knows nothing of what came later.
+    fn old() -> Status {
+        serde_json::from_value(serde_json::json!({
+            "version": "0.1.0", "running": true, "pid": 7, "started_at": null, "settings": "retaind.yaml", "paused": false,
+            "readiness": {"ready": true, "reasons": []},
+            "store": {"path": "data", "customers": 1, "disk_bytes": 1536},
+            "deliveries": {}, "lanes": [{"lane": "mail:service", "next_due": "2026-11-22T10:00:00Z"}],
+            "rules": {"count": 2, "paused": ["a"]}, "next_tick": null, "last_reload": null,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_answer_of_an_older_daemon_is_shown_without_a_verdict() {
+        insta::assert_snapshot!(shown(&old()), @r"
+        daemon      running, ready (version 0.1.0, pid 7)
+        settings    retaind.yaml
+        sending     on
+        rules       2, paused: a
+        store       data, 1 customer
+        disk        1.5 KiB of store
+        deliveries  -
+        waiting     mail:service next at 2026-11-22T10:00:00Z
+        ");
+    }
+
+    #[test]
+    fn the_verdict_comes_first_and_plays_no_tricks_with_the_terminal() {
+        let well = Status { at: "2026-11-22T10:00:00Z".parse().ok(), ..old() };
+        assert!(shown(&well).starts_with("All is well.\n\ndaemon "));
+        let one = |what: &str| Attention { about: "lane".into(), what: what.into(), help: "retaind status".into() };
+        let ill = Status { attention: vec![one("a\u{1b}[2J"), one("b")], ..well };
+        let text = shown(&ill);
+        assert!(text.starts_with("2 things need attention:\n! a\\u{1b}[2J\n  > retaind status\n! b\n"), "{text}");
+    }
 
     #[test]
     fn sizes_are_in_the_largest_whole_unit() {

@@ -127,3 +127,144 @@ fn of_backup(status: &Status, now: Time) -> Option<Attention> {
     let is_old = backup.at.is_none_or(|at| now.since(at) > BACKUP);
     is_old.then(|| say("backup", "there was no backup since yesterday", "retaind backup FILE"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::attention;
+    use crate::domain::{Span, State, Time};
+    use crate::http::{
+        BackupStatus, LaneView, Late, Readiness, RecentStatus, ReloadBy, ReloadStatus, RulesStatus, Status, StoreStatus,
+    };
+
+    const NOW: Time = Time(1_795_341_600_000);
+
+    fn well() -> Status {
+        Status {
+            version: "0.1.0".into(),
+            at: Some(NOW),
+            running: true,
+            pid: Some(7),
+            started_at: Some(NOW),
+            settings: "retaind.yaml".into(),
+            paused: false,
+            readiness: Readiness { ready: true, reasons: Vec::new() },
+            store: StoreStatus {
+                path: "data".into(),
+                customers: 5,
+                disk_bytes: 1 << 20,
+                disk_free_bytes: Some(8 << 30),
+                disk_size_bytes: Some(100 << 30),
+                writable: true,
+            },
+            deliveries: [(State::Failed, 3), (State::Sent, 9)].into(),
+            lanes: vec![lane(200, None)],
+            rules: RulesStatus { count: 2, ..RulesStatus::default() },
+            next_tick: None,
+            next_ticks: Vec::new(),
+            late: Some(Late { tick_seconds: 30, look_seconds: 2 }),
+            recent: Some(RecentStatus { seconds: 250, stored: 1000, refused: 3, ..RecentStatus::default() }),
+            last_reload: Some(reload(true, &[])),
+            last_backup: Some(BackupStatus { at: Some(NOW.minus(Span::hours(25))), file: None, error: None }),
+            attention: Vec::new(),
+        }
+    }
+
+    fn lane(late_seconds: u64, trouble: Option<&str>) -> LaneView {
+        LaneView {
+            lane: "mail:service".into(),
+            next_due: NOW,
+            late_seconds,
+            due: 12,
+            trouble: trouble.map(str::to_owned),
+            tried_at: None,
+        }
+    }
+
+    fn reload(ok: bool, restart: &[&str]) -> ReloadStatus {
+        ReloadStatus {
+            at: NOW,
+            ok,
+            by: ReloadBy::Watch,
+            errors: u64::from(!ok),
+            message: (!ok).then(|| "the files have errors".into()),
+            problems: Vec::new(),
+            restart: restart.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    fn about(status: &Status) -> Vec<String> {
+        attention(status, NOW).into_iter().map(|one| one.about).collect()
+    }
+
+    /// What is said of a state that is well but for one thing.
+    fn said(change: impl FnOnce(&mut Status)) -> String {
+        let mut status = well();
+        change(&mut status);
+        let found = attention(&status, NOW);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(!found[0].help.is_empty());
+        found[0].what.clone()
+    }
+
+    #[test]
+    fn where_all_is_well_nothing_is_said() {
+        assert_eq!(about(&well()), [""; 0]);
+        let no_daemon_parts = Status { late: None, recent: None, last_reload: None, last_backup: None, ..well() };
+        assert_eq!(about(&no_daemon_parts), [""; 0]);
+    }
+
+    #[test]
+    fn without_a_daemon_nothing_else_matters() {
+        assert_eq!(about(&Status { running: false, paused: true, ..well() }), ["daemon"]);
+    }
+
+    #[test]
+    fn each_trouble_is_named() {
+        let not_ready = Readiness { ready: false, reasons: vec!["the outbox hangs".into()] };
+        assert_eq!(said(|status| status.readiness = not_ready), "the outbox hangs");
+        assert!(said(|status| status.store.writable = false).contains("takes nothing any more"));
+        assert!(said(|status| status.store.disk_free_bytes = Some(1 << 30)).contains("1 % is free"));
+        assert_eq!(said(|status| status.paused = true), "all sending is paused");
+        assert!(said(|status| status.last_reload = Some(reload(false, &[]))).contains("refused, 1 error"));
+        assert!(said(|status| status.last_reload = Some(reload(true, &["store.path"]))).contains("takes a restart"));
+        assert!(said(|status| status.lanes = vec![lane(0, Some("refused"))]).contains("cannot be reached: refused"));
+        assert_eq!(
+            said(|status| status.lanes = vec![lane(400, None)]),
+            "mail:service is late: 12 due, the oldest for 6 min"
+        );
+        let late = Late { tick_seconds: 0, look_seconds: 130 };
+        assert_eq!(said(|status| status.late = Some(late)), "rules are worked off 2 min late");
+        assert!(said(|status| status.deliveries.extend([(State::Held, 4)])).starts_with("4 held"));
+        let given_up = RecentStatus { given_up: 2, ..RecentStatus::default() };
+        assert!(said(|status| status.recent = Some(given_up)).starts_with("2 given up"));
+        let refused = RecentStatus { stored: 90, refused: 10, ..RecentStatus::default() };
+        assert!(said(|status| status.recent = Some(refused)).starts_with("10 of the last 100 arrivals"));
+    }
+
+    #[test]
+    fn backups_that_fail_or_stay_away_are_named() {
+        let backup = |at, error: Option<&str>| BackupStatus { at, file: None, error: error.map(str::to_owned) };
+        let old = Some(NOW.minus(Span::hours(27)));
+        assert!(said(|status| status.last_backup = Some(backup(old, None))).contains("since yesterday"));
+        assert!(said(|status| status.last_backup = Some(backup(None, None))).contains("since yesterday"));
+        assert!(said(|status| status.last_backup = Some(backup(Some(NOW), Some("no room")))).contains("no room"));
+    }
+
+    #[test]
+    fn what_a_paused_rule_holds_and_what_waits_while_all_is_paused_is_meant_so() {
+        let mut status = well();
+        status.rules = RulesStatus { count: 2, paused: vec!["a".into()], braked: Vec::new() };
+        status.deliveries.insert(State::Held, 4);
+        assert_eq!(about(&status), [""; 0]);
+        status.rules.braked = vec!["a".into()];
+        assert_eq!(about(&status), ["rule"]);
+        assert_eq!(about(&Status { paused: true, lanes: vec![lane(9_999, None)], ..well() }), ["sending"]);
+    }
+
+    #[test]
+    fn a_large_disk_may_be_nearly_full_in_percent() {
+        let mut status = well();
+        (status.store.disk_free_bytes, status.store.disk_size_bytes) = (Some(40 << 30), Some(4000 << 30));
+        assert_eq!(about(&status), [""; 0]);
+    }
+}
