@@ -155,7 +155,9 @@ fn size(bytes: u64) -> String {
 fn in_words(lane: &LaneView) -> String {
     let since = match (lane.due, lane.late_seconds) {
         (0, _) => format!("{} next at {}", lane.lane, lane.next_due),
-        (due, late) => format!("{} {due} due, the oldest since {} ({})", lane.lane, lane.next_due, minutes(late)),
+        (due, seconds) => {
+            format!("{} {due} due, the oldest since {} ({})", lane.lane, lane.next_due, minutes(seconds))
+        }
     };
     match (&lane.trouble, lane.tried_at) {
         (Some(trouble), Some(at)) => format!("{since} (cannot be reached: {trouble}; tried again at {at})"),

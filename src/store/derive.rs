@@ -32,8 +32,8 @@ impl<'a> Counting<'a> {
         if due > self.now {
             return false;
         }
-        let late = self.now.since(due);
-        let place = self.ages.iter().position(|age| late <= *age).unwrap_or(self.ages.len());
+        let past = self.now.since(due);
+        let place = self.ages.iter().position(|age| past <= *age).unwrap_or(self.ages.len());
         let none = || vec![0; self.ages.len() + 1];
         if let Some(counts) = self.found.get_mut(lane) {
             counts[place] += 1;

@@ -114,10 +114,15 @@ pub fn install_logs(style: LogStyle, level: &str) -> Result<(), LogError> {
     Ok(())
 }
 
+/// What notices changed files is not to speak of each: it sees the log's own file, if that lies in the project's folder,
+/// and every line would make another.
+const QUIET: &str = "notify=warn";
+
 /// The filter of the variable, or that of the level.
 fn filter(variable: Option<String>, level: &str) -> Result<EnvFilter, LogError> {
     let value = variable.filter(|value| !value.trim().is_empty()).unwrap_or_else(|| default_filter(level));
-    EnvFilter::try_new(&value).map_err(|source| LogError::Filter { value, source })
+    let filter = EnvFilter::try_new(&value).and_then(|_| EnvFilter::try_new(format!("{QUIET},{value}")));
+    filter.map_err(|source| LogError::Filter { value, source })
 }
 
 /// The level for what is ours; of the libraries below only what is wrong.
@@ -145,7 +150,7 @@ mod tests {
     #[test]
     fn without_the_variable_the_libraries_are_quiet() {
         for unset in [None, Some(String::new()), Some("  ".into())] {
-            assert_eq!(filter(unset, "info").unwrap().to_string(), "retaind=info,warn");
+            assert_eq!(filter(unset, "info").unwrap().to_string(), "retaind=info,notify=warn,warn");
         }
     }
 

@@ -94,7 +94,7 @@ fn describe(recorder: &PrometheusRecorder) {
             Kind::Counter => recorder.describe_counter(name, None, metric.help.into()),
             Kind::Gauge => recorder.describe_gauge(name, None, metric.help.into()),
             Kind::Seconds | Kind::CoarseSeconds => {
-                recorder.describe_histogram(name, Some(metrics::Unit::Seconds), metric.help.into())
+                recorder.describe_histogram(name, Some(metrics::Unit::Seconds), metric.help.into());
             }
         }
     }

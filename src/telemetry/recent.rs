@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// So many minutes are looked back upon.
 const MINUTES: usize = 5;
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: u64 = 60;
 
 /// What the last minutes came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -63,12 +63,10 @@ impl Recent {
     }
 
     fn tally_after(&self, elapsed: Duration) -> Tally {
-        let now = elapsed.as_secs() / MINUTE.as_secs();
+        let now = elapsed.as_secs() / MINUTE;
         let oldest = now.saturating_sub(MINUTES as u64 - 1);
-        let mut tally = Tally {
-            seconds: (elapsed - MINUTE * u32::try_from(oldest).unwrap_or(0)).as_secs_f64(),
-            ..Tally::default()
-        };
+        let begun = Duration::from_secs(oldest * MINUTE);
+        let mut tally = Tally { seconds: elapsed.saturating_sub(begun).as_secs_f64(), ..Tally::default() };
         let minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
         minutes.iter().filter(|(minute, _)| (oldest..=now).contains(minute)).for_each(|(_, one)| tally.add(one));
         tally
@@ -79,7 +77,7 @@ impl Recent {
     }
 
     fn count_after(&self, elapsed: Duration, edit: impl FnOnce(&mut Tally)) {
-        let now = elapsed.as_secs() / MINUTE.as_secs();
+        let now = elapsed.as_secs() / MINUTE;
         let mut minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
         let (minute, tally) = &mut minutes[usize::try_from(now % MINUTES as u64).unwrap_or(0)];
         if *minute != now {

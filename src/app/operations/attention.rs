@@ -3,10 +3,10 @@
 use crate::domain::{Span, State, Time};
 use crate::http::{Attention, LaneView, Status};
 
-/// What waits longer than this past its time is late.
-const LATE: Span = Span::minutes(5);
-/// Rules that are worked off later than this are behind.
-const BEHIND: Span = Span::minutes(1);
+/// What waits more seconds than this past its time is late.
+const LATE: u64 = 300;
+/// Rules that are worked off more seconds late than this are behind.
+const BEHIND: u64 = 60;
 /// A disk with less than this many of 100 parts free is nearly full, unless so many bytes are free all the same.
 const FREE_PERCENT: u64 = 5;
 const FREE_ENOUGH: u64 = 10 << 30;
@@ -75,10 +75,9 @@ fn of_lane(lane: &LaneView, paused: bool) -> Option<Attention> {
         let what = format!("{name} cannot be reached: {trouble}");
         return Some(say("lane", what, "retaind deliveries list --state queued"));
     }
-    let late = Span::seconds(i64::try_from(lane.late_seconds).unwrap_or(i64::MAX / 1000));
-    let is_late = !paused && late > LATE;
+    let is_late = !paused && lane.late_seconds > LATE;
     is_late.then(|| {
-        let what = format!("{name} is late: {} due, the oldest for {} min", lane.due, late.0 / 60_000);
+        let what = format!("{name} is late: {} due, the oldest for {} min", lane.due, lane.late_seconds / 60);
         say("lane", what, "retaind deliveries list --state queued")
     })
 }
@@ -87,8 +86,7 @@ fn of_lane(lane: &LaneView, paused: bool) -> Option<Attention> {
 fn of_work(status: &Status) -> Option<Attention> {
     let late = status.late.as_ref()?;
     let seconds = late.tick_seconds.max(late.look_seconds);
-    let is_behind = Span::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1000)) > BEHIND;
-    is_behind.then(|| {
+    (seconds > BEHIND).then(|| {
         let what = format!("rules are worked off {} min late", seconds / 60);
         say("rules", what, "journalctl --unit retaind --lines 50")
     })

@@ -125,7 +125,9 @@ fn begin_counters(rule: &Rule) {
         counters.push(metrics::counter!(names::ATTEMPTS, label::RULE => id(), label::CHANNEL => channel,
             label::OUTCOME => "accepted"));
     }
-    counters.into_iter().for_each(|counter| counter.increment(0));
+    for counter in counters {
+        counter.increment(0);
+    }
 }
 
 const fn channel(action: &Action) -> &'static str {

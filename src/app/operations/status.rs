@@ -21,7 +21,7 @@ const NEXT_TICKS: usize = 3;
 const MOST_COUNTED: usize = 10_000;
 
 pub(super) async fn status(core: &Shared) -> Result<Status> {
-    let stats = core.store.stats().await.map_err(failure)?;
+    let counts = core.store.stats().await.map_err(failure)?;
     let views = rules::list(core).await?;
     let next_ticks = next_ticks(&views);
     let now = core.clock.now();
@@ -35,8 +35,8 @@ pub(super) async fn status(core: &Shared) -> Result<Status> {
         settings: core.settings_file.display().to_string(),
         paused: core.pauses.all(),
         readiness: readiness(core),
-        store: store(core, &stats),
-        deliveries: stats.deliveries.into_iter().collect(),
+        store: store(core, &counts),
+        deliveries: counts.deliveries.into_iter().collect(),
         lanes: lanes(core, now).await?,
         rules: standing(&views),
         next_tick: next_ticks.first().cloned(),

@@ -48,7 +48,7 @@ fn a_day(shop: &Shop, public: SocketAddr) -> String {
         shop.project.run(args).exits(0);
     }
     shop.project.run(&["explain", "nobody@customers.test"]).exits(1);
-    shop.project.write("rules/broken.yaml", "rule: broken\nwhen: customer.email == ana@customers.test\n");
+    shop.project.write("rules/broken.yaml", "rule: broken\nana@customers.test: 1\n");
     shop.project.run(&["reload"]).exits(65);
     shop.project
         .json_until(&["deliveries", "list", "--state", "failed"], |all| all.as_array().map(Vec::len) == Some(1));
@@ -59,7 +59,7 @@ fn a_day(shop: &Shop, public: SocketAddr) -> String {
 /// Each `@` that an address could have is behind a mask, and there are some.
 #[track_caller]
 fn is_masked(log: &str) {
-    assert!(log.contains("g***@customers.test"), "what the mail server said is in the log:\n{log}");
+    assert!(log.contains("***@customers.test"), "nothing of it is in the log:\n{log}");
     for (at, _) in log.match_indices('@') {
         assert!(log[..at].ends_with("***"), "{}", &log[log.floor_char_boundary(at.saturating_sub(200))..at + 20]);
     }

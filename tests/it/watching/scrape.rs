@@ -35,13 +35,16 @@ fn a_scrape_tells_of_rules_lanes_store_disk_and_process() {
     let value = |name: &str, labels: &[(&str, &str)]| {
         scrape.value(name, labels).unwrap_or_else(|| panic!("{name} {labels:?} in:\n{}", scrape.0))
     };
-    assert_eq!(
-        value("retaind_attempts_total", &[("rule", "hello"), ("channel", "email"), ("outcome", "accepted")]),
-        1.0
-    );
-    assert_eq!(value("retaind_lateness_seconds_count", &mail), 1.0);
-    assert_eq!(value("retaind_enrollments_total", &[("rule", "hello"), ("holdout", "false")]), 2.0);
-    assert_eq!(value("retaind_rule_braked", &[("rule", "hello")]), 0.0);
+    let is = |count: u32, name: &str, labels: &[(&str, &str)]| {
+        let found = value(name, labels);
+        assert!((found - f64::from(count)).abs() < f64::EPSILON, "{name} {labels:?} is {found}, not {count}");
+    };
+    is(1, "retaind_attempts_total", &[("rule", "hello"), ("channel", "email"), ("outcome", "accepted")]);
+    is(1, "retaind_lateness_seconds_count", &mail);
+    is(2, "retaind_enrollments_total", &[("rule", "hello"), ("holdout", "false")]);
+    is(0, "retaind_rule_braked", &[("rule", "hello")]);
+    is(1, "retaind_store_writable", &[]);
+    is(1, "retaind_last_reload_ok", &[]);
     for lane in ["mail:service", "mail:marketing", "endpoint:crm"] {
         for age in ["1m", "15m", "1h", "more"] {
             assert!(value("retaind_lane_due", &[("lane", lane), ("age", age)]) <= 1.0);
@@ -49,9 +52,7 @@ fn a_scrape_tells_of_rules_lanes_store_disk_and_process() {
         assert!(value("retaind_lane_lag_seconds", &[("lane", lane)]) < 60.0);
     }
     assert!(value("retaind_commit_seconds_count", &[]) > 0.0);
-    assert_eq!(value("retaind_store_writable", &[]), 1.0);
     assert!(value("retaind_disk_free_bytes", &[]) <= value("retaind_disk_bytes", &[]));
-    assert_eq!(value("retaind_last_reload_ok", &[]), 1.0);
     assert!(value("retaind_last_reload_timestamp_seconds", &[]) >= value("retaind_started_at_seconds", &[]));
     assert!(value("process_open_fds", &[]) < value("process_max_fds", &[]));
     assert!(value("process_resident_memory_bytes", &[]) > 1e6);
