@@ -12,6 +12,7 @@
 mod derive;
 mod error;
 pub mod memory;
+mod overdue;
 pub mod sled;
 
 #[cfg(test)]

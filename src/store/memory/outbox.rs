@@ -2,6 +2,7 @@
 
 use super::model::Model;
 use crate::domain::{CapSlot, Delivery, Lane, Span, State, Time};
+use crate::store::overdue::Counting;
 use crate::store::{DeliveryChange, LaneStatus, Overdue, Result, SlotChange, StoreError, derive};
 use std::collections::BTreeMap;
 
@@ -32,7 +33,7 @@ impl Model {
         let mut due: Vec<_> =
             self.waiting().map(|delivery| (delivery.lane(), delivery.tick, delivery.due_at)).collect();
         due.sort();
-        let mut counting = derive::Counting::new(now, ages, limit);
+        let mut counting = Counting::new(now, ages, limit);
         for (lane, _, at) in due {
             if counting.left(&lane) > 0 {
                 counting.count(&lane, at);

@@ -12,7 +12,8 @@ use super::reader::Reader;
 use super::shared::Shared;
 use super::{lock, rows};
 use crate::domain::{CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, Lane, Span, State, Tick, Time};
-use crate::store::{DeliveryChange, DeliveryFilter, LaneStatus, Overdue, SlotChange, derive};
+use crate::store::overdue::Counting;
+use crate::store::{DeliveryChange, DeliveryFilter, LaneStatus, Overdue, SlotChange};
 
 /// Deliveries of one commit of recovery or pruning.
 const AT_ONCE: usize = 60;
@@ -34,7 +35,7 @@ pub(super) fn overdue(
         let Live { due, open_ticks, .. } = &*lock(&shared.live);
         due.groups(open_ticks)
     };
-    let mut counting = derive::Counting::new(now, ages, limit);
+    let mut counting = Counting::new(now, ages, limit);
     for group in groups {
         for due in reader.due(&group).take(counting.left(&group.0)) {
             if !counting.count(&group.0, due?) {

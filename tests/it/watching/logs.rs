@@ -138,7 +138,7 @@ fn records_of_the_journal_have_fields_and_no_address() {
         return skipped("records_of_the_journal_have_fields_and_no_address", "this user may not mount (unshare)");
     }
     let journal = UnixDatagram::bind(folder.join("socket")).expect("a socket");
-    let (records, told) = std::sync::mpsc::sync_channel(1_000_000);
+    let (records, told) = std::sync::mpsc::sync_channel(100_000);
     std::thread::spawn(move || {
         let mut buffer = vec![0; 1 << 20];
         while let Ok(length) = journal.recv(&mut buffer) {
