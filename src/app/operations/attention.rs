@@ -60,7 +60,7 @@ fn of_disk(status: &Status) -> Option<Attention> {
 fn of_reload(status: &Status) -> Vec<Attention> {
     let Some(reload) = &status.last_reload else { return Vec::new() };
     if !reload.ok {
-        let what = format!("what was saved is not in use: the last reload was {}", reload.came_to());
+        let what = format!("what was saved is not in use: it was {}", reload.came_to());
         return vec![say("reload", what, "retaind check")];
     }
     crate::http::take_a_restart(&reload.restart)

@@ -185,7 +185,7 @@ fn what_the_alerts_say_to_type_is_understood() {
     let said = commands_in(include_str!("../../../packaging/alerts.yml"));
     assert!(said.len() > 10, "{said:?}");
     for line in said.iter().filter(|line| !line.starts_with(NOT_YET)) {
-        let line = line.replace("{{ $labels.rule }}", "win-back");
+        let line = line.replace("{{ $labels.rule }}", "win-back").replace(" ID", " 01010101010101010101010101010101");
         let arguments = std::iter::once("retaind").chain(line.split_whitespace());
         Arguments::try_parse_from(arguments).unwrap_or_else(|error| panic!("{line}: {error}"));
     }
