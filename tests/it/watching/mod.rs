@@ -95,8 +95,8 @@ http: {{public: "127.0.0.1:0", write_keys: [{{file: write.key}}]}}
     }
 
     fn import(&self, ids: &[&str]) {
-        let rows: String = ids.iter().map(|id| format!("{id}@customers.test,{id}@customers.test\n")).collect();
-        self.project.write("new.csv", &format!("id,email\n{rows}"));
+        let rows: Vec<_> = ids.iter().map(|id| format!("{id}@customers.test,{id}@customers.test")).collect();
+        self.project.write("new.csv", &format!("id,email\n{}\n", rows.join("\n")));
         self.project.run(&["import", "customers", "new.csv"]).exits(0);
     }
 }
