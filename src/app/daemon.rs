@@ -71,6 +71,8 @@ pub(crate) async fn start(
         reloading: tokio::sync::Mutex::default(),
         follow: watch::Sender::new(project.settings.reload.watch),
         last_reload: std::sync::Mutex::default(),
+        last_backup: std::sync::Mutex::default(),
+        told: std::sync::Mutex::default(),
         metrics,
     };
     let core = Arc::new(Shared {

@@ -276,7 +276,6 @@ fn note(
         problems: kept(&loaded.diagnostics, &core.settings_file),
         restart,
     });
-    metrics::gauge!(names::LAST_RELOAD_OK).set(if ok { 1.0 } else { 0.0 });
     metrics::counter!(names::RELOADS, label::RESULT => if ok { "ok" } else { "refused" }).increment(1);
     memory.count(&loaded.diagnostics);
 }

@@ -4,8 +4,8 @@ use super::daemon::{self, read_project, require};
 use super::{StartError, reload, supervisor};
 use crate::clock::SystemClock;
 use crate::http::{AdminListener, PublicLimits, PublicListener, ReloadBy};
-use crate::store::sled::{Cache, OpenMode};
-use crate::telemetry::Metrics;
+use crate::store::sled::{Cache, OpenMode, RoundEnded};
+use crate::telemetry::{Metrics, names};
 use anyhow::Context;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +35,9 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let recorder = Metrics::install();
+    crate::telemetry::log_panics();
     let store = patiently(super::open_store(&project.settings, OpenMode::Create, Cache::OfStore)).await?;
+    store.on_round(count_round);
     let address = super::admin_address(&project.settings)?;
     let listener = AdminListener::bind(&address).await.context("the admin interface cannot be offered")?;
     let public = match project.settings.http.public {
@@ -51,7 +53,7 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
     let public = public.map(|listener| serve_public(listener, &daemon, public_stopped));
     supervisor::ready();
     daemon.follow(seen).await;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "ready");
     let ended = loop {
         tokio::select! {
             _ = terminate.recv() => break None,
@@ -80,6 +82,15 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
         tracing::warn!(%error, "the admin interface failed");
     }
     drained
+}
+
+/// Counts a round of the store.
+fn count_round(round: RoundEnded) {
+    if round.durable {
+        metrics::histogram!(names::COMMIT_SECONDS).record(round.took);
+    } else {
+        metrics::counter!(names::COMMIT_FAILURES).increment(1);
+    }
 }
 
 /// Lets the public listener answer; what it began is finished when the task is.

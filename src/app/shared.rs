@@ -1,5 +1,6 @@
 //! What everything in the composition root shares.
 
+use super::operations::metrics::Told;
 use super::reload::{Fixed, Memory};
 use super::ticks::Planner;
 use super::watch::Bell;
@@ -7,7 +8,7 @@ use crate::clock::Clock;
 use crate::delivery::{Pauses, Worker, World};
 use crate::domain::{Diagnostic, Reason, Time};
 use crate::engine;
-use crate::http::{Failure, FailureKind, ReloadStatus, Senders};
+use crate::http::{BackupStatus, Failure, FailureKind, ReloadStatus, Senders};
 use crate::store::{Result, Store};
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
@@ -51,6 +52,10 @@ pub(crate) struct DaemonParts {
     /// Whether the files are to be watched.
     pub(crate) follow: watch::Sender<bool>,
     pub(crate) last_reload: Mutex<Option<ReloadStatus>>,
+    /// What the last backup came to; nothing before the first one, and where none are made.
+    pub(crate) last_backup: Mutex<Option<BackupStatus>>,
+    /// What gauges have told of rules and lanes.
+    pub(crate) told: Mutex<Told>,
     /// Renders the metrics.
     pub(crate) metrics: Option<crate::telemetry::Metrics>,
 }
@@ -207,5 +212,9 @@ impl DaemonParts {
 
     pub(crate) fn last_reload(&self) -> Option<ReloadStatus> {
         self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn last_backup(&self) -> Option<BackupStatus> {
+        self.last_backup.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 /// Be the daemon, in the foreground: SIGHUP reloads, SIGTERM and SIGINT finish what is under way and stop
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// The form of log lines on standard error; the variable `RETAIND_LOG` says what is logged
+    /// The form of log lines; the variable `RETAIND_LOG` says what is logged, such as `info,retaind::http=debug`
     #[arg(long, value_enum, default_value_t = LogFormat::Auto, value_name = "FORM")]
     log_format: LogFormat,
 }
@@ -17,13 +17,14 @@ pub(super) struct RunArgs {
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
-    /// For a person on a terminal, records for the systemd journal, else plain lines.
+    /// Records with fields where systemd sends standard error to its journal, else lines for a person.
     Auto,
-    /// Plain lines.
-    Plain,
+    /// Lines for a person.
+    #[value(alias = "plain")]
+    Text,
     /// One JSON object a line.
     Json,
-    /// Records for the systemd journal.
+    /// Records with fields, straight to the systemd journal.
     Journal,
 }
 
@@ -35,7 +36,8 @@ impl RunArgs {
                 LogStyle::Plain if console.colored() => LogStyle::Coloured,
                 style => style,
             },
-            LogFormat::Plain => LogStyle::Plain,
+            LogFormat::Text if console.colored() => LogStyle::Coloured,
+            LogFormat::Text => LogStyle::Plain,
             LogFormat::Json => LogStyle::Json,
             LogFormat::Journal => LogStyle::Journal,
         }

@@ -28,7 +28,7 @@ pub(super) fn attempted(delivery: &Delivery, state: State, now: Time) {
             .increment(1);
     }
     if state == State::Sent && delivery.attempts == 1 {
-        metrics::histogram!(names::LATENESS, label::CHANNEL => channel)
+        metrics::histogram!(names::LATENESS, label::RULE => delivery.rule.to_string(), label::CHANNEL => channel)
             .record(now.since(delivery.due_at).0.max(0) as f64 / 1000.0);
     }
 }

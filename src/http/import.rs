@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 /// How many lines go into one chunk of the answer at most.
 const LINES_PER_CHUNK: usize = 64;
@@ -42,7 +43,7 @@ pub(super) async fn import(
         .ok_or_else(|| Failure::not_found("kind of import", &kind))?;
     let request = ImportRequest { kind, ignore_unknown: options.ignore_unknown, live: options.live };
     let (sink, lines) = ImportSink::channel();
-    tokio::spawn(take_in(operations, request, body, sink));
+    tokio::spawn(take_in(operations, request, body, sink).in_current_span());
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(encoded(lines))).into_response())
 }
 

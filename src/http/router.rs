@@ -5,7 +5,7 @@ use super::wire::{
     CustomerQuery, DeliveryQuery, DeliverySelection, EmitRequest, ExplainRequest, PlanRequest, SimulateRequest,
     SuppressionQuery, SuppressionRequest,
 };
-use super::{Failure, FailureKind, Operations, gate, import};
+use super::{Failure, FailureKind, Operations, gate, import, request};
 use crate::domain::DeliveryId;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -71,7 +71,8 @@ pub fn router(operations: Arc<dyn Operations>, access: Access) -> Router {
             guarded.layer(middleware::from_fn_with_state(gate::Gate::new(&token), gate::let_through))
         }
     };
-    guarded.route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(operations)
+    let all = guarded.route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(operations);
+    all.layer(middleware::from_fn(request::noted))
 }
 
 async fn livez() -> &'static str {

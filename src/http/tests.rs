@@ -330,3 +330,20 @@ async fn stopping_waits_for_answers_under_way_but_not_for_ever() {
     assert!(!path.exists());
     assert!(!hanging.is_finished());
 }
+
+#[tokio::test]
+async fn every_answer_names_its_call() {
+    for (path, access) in [("/v1/status", Access::Open), ("/nowhere", Access::Open), ("/v1/status", guarded())] {
+        let response = router(Arc::new(Fake::default()), access).oneshot(request("GET", path, None)).await.unwrap();
+        let id = response.headers()["x-request-id"].to_str().unwrap();
+        assert!(id.len() == 16, "{path}: {id}");
+    }
+    let mut named = request("GET", "/v1/status", None);
+    named.headers_mut().insert("x-request-id", "from-the-proxy".parse().unwrap());
+    let response = router(Arc::new(Fake::default()), Access::Open).oneshot(named).await.unwrap();
+    assert_eq!(response.headers()["x-request-id"], "from-the-proxy");
+}
+
+fn guarded() -> Access {
+    Access::Bearer(SecretString::from("a token that nobody sent"))
+}

@@ -12,6 +12,7 @@
 mod derive;
 mod error;
 pub mod memory;
+mod overdue;
 pub mod sled;
 
 #[cfg(test)]
@@ -208,6 +209,25 @@ pub struct LaneStatus {
     pub next_due: Time,
 }
 
+/// How many deliveries of a lane wait past their time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overdue {
+    /// The lane.
+    pub lane: Lane,
+    /// How many, by the ages that were asked for: at each place those that are late by at most that age and by more than
+    /// the one before; at the last place those that are later than all of them.
+    pub counts: Vec<u64>,
+}
+
+/// The disk that a store lies on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that are free for this user.
+    pub free_bytes: u64,
+    /// Bytes in all.
+    pub bytes: u64,
+}
+
 /// Which deliveries to list, all conditions together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
@@ -240,6 +260,10 @@ pub struct Stats {
     pub deliveries: Vec<(State, u64)>,
     /// Bytes on disk, if the store has any.
     pub disk_bytes: u64,
+    /// The disk it lies on, if it does.
+    pub room: Option<Room>,
+    /// Whether there is room for a change.
+    pub writable: bool,
 }
 
 /// What is done with customers while they are read; it must not wait for anything.
@@ -406,6 +430,11 @@ pub trait Store: Send + Sync + 'static {
     /// The earliest instant at which each lane has something to claim, as far as is stored: waiting deliveries of no
     /// incomplete tick count from their due instant, those under a lease from its end.
     async fn lanes(&self) -> Result<Vec<LaneStatus>>;
+
+    /// How many deliveries wait that were due at `now`, those under a lease among them, by lane and by the ascending
+    /// `ages`. Lanes without any are left out, and what an incomplete tick holds back. Of a lane with more than `limit` so
+    /// many are counted, the oldest of each tick first.
+    async fn overdue(&self, now: Time, ages: &[Span], limit: usize) -> Result<Vec<Overdue>>;
 
     /// Takes up to `limit` deliveries of the lane that are due at `now`, durable, of no incomplete tick and under no
     /// lease, in the order of their due instants, and puts them under a lease of `lease` from `now`. A lease ends

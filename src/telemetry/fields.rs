@@ -10,6 +10,8 @@ pub const CUSTOMER: &str = "customer";
 pub const DELIVERY: &str = "delivery";
 /// `email` or `webhook`.
 pub const CHANNEL: &str = "channel";
+/// Id of a call over HTTP, as its answer's header `x-request-id` gives it.
+pub const REQUEST: &str = "request";
 /// A queue of the outbox: `mail:CLASS` or `endpoint:NAME`.
 pub const LANE: &str = "lane";
 /// Name of an endpoint of the settings.

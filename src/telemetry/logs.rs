@@ -1,7 +1,9 @@
 //! Setting up the log.
 
+use super::masked::Masked;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -9,6 +11,15 @@ use tracing_subscriber::{Layer, Registry, fmt};
 
 /// Environment variable that says what is logged, such as `debug` or `info,retaind::delivery=trace`.
 const FILTER: &str = "RETAIND_LOG";
+
+/// What the journal calls the levels (syslog(3)): by default it would show what is merely said in bold, as if to be noticed.
+const PRIORITIES: PriorityMappings = PriorityMappings {
+    error: Priority::Error,
+    warn: Priority::Warning,
+    info: Priority::Informational,
+    debug: Priority::Debug,
+    trace: Priority::Debug,
+};
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,12 +94,17 @@ pub fn install_logs(style: LogStyle, level: &str) -> Result<(), LogError> {
     let filter = filter(std::env::var(FILTER).ok(), level)?;
     let lines = fmt::layer().with_writer(io::stderr).with_target(false);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match style {
-        LogStyle::Coloured => lines.compact().with_ansi(true).boxed(),
-        LogStyle::Plain => lines.with_ansi(false).boxed(),
-        LogStyle::Json => lines.json().flatten_event(true).with_ansi(false).with_target(true).boxed(),
+        LogStyle::Coloured => Masked(lines.compact().with_ansi(true)).boxed(),
+        LogStyle::Plain => Masked(lines.with_ansi(false)).boxed(),
+        LogStyle::Json => {
+            // The fields of a call or an attempt stand beside those of the line, and not twice.
+            let json = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+            Masked(json.with_ansi(false).with_target(true)).boxed()
+        }
         LogStyle::Journal => {
             let journal = tracing_journald::layer().map_err(LogError::Journal)?;
-            journal.with_field_prefix(None).with_syslog_identifier("retaind".into()).boxed()
+            let journal = journal.with_field_prefix(None).with_syslog_identifier("retaind".into());
+            Masked(journal.with_priority_mappings(PRIORITIES)).boxed()
         }
     };
     let installed: Result<(), TryInitError> = Registry::default().with(layer.with_filter(filter)).try_init();
@@ -98,10 +114,15 @@ pub fn install_logs(style: LogStyle, level: &str) -> Result<(), LogError> {
     Ok(())
 }
 
+/// What notices changed files is not to speak of each: it sees the log's own file, if that lies in the project's folder,
+/// and every line would make another.
+const QUIET: &str = "notify=warn";
+
 /// The filter of the variable, or that of the level.
 fn filter(variable: Option<String>, level: &str) -> Result<EnvFilter, LogError> {
     let value = variable.filter(|value| !value.trim().is_empty()).unwrap_or_else(|| default_filter(level));
-    EnvFilter::try_new(&value).map_err(|source| LogError::Filter { value, source })
+    let filter = EnvFilter::try_new(&value).and_then(|_| EnvFilter::try_new(format!("{QUIET},{value}")));
+    filter.map_err(|source| LogError::Filter { value, source })
 }
 
 /// The level for what is ours; of the libraries below only what is wrong.
@@ -129,7 +150,7 @@ mod tests {
     #[test]
     fn without_the_variable_the_libraries_are_quiet() {
         for unset in [None, Some(String::new()), Some("  ".into())] {
-            assert_eq!(filter(unset, "info").unwrap().to_string(), "retaind=info,warn");
+            assert_eq!(filter(unset, "info").unwrap().to_string(), "retaind=info,notify=warn,warn");
         }
     }
 

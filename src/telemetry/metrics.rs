@@ -1,13 +1,17 @@
 //! The recorder of metrics.
 
 use super::names::{self, Kind, METRICS};
+use super::recent::{Counting, Recent, Tally};
 use metrics::{Key, KeyName, Label, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Upper ends of the buckets of times, in seconds: from a fast webhook to a slow tick. What is promised (0.01, 0.04, 2) is
 /// among them, so that it can be told from outside.
 const BUCKETS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.04, 0.05, 0.1, 0.25, 1.0, 2.0, 5.0, 30.0, 120.0];
+
+/// The same for what is told rule by rule, where each bucket is a series for every rule: from what is promised to an hour.
+const COARSE: [f64; 7] = [0.25, 2.0, 10.0, 30.0, 120.0, 600.0, 3600.0];
 
 /// The recorder of this process, once it is installed. The `metrics` macros know one recorder a process, so two
 /// daemons in one process (as tests run them) count together.
@@ -15,7 +19,10 @@ static INSTALLED: OnceLock<Metrics> = OnceLock::new();
 
 /// Reads what was counted.
 #[derive(Clone)]
-pub struct Metrics(PrometheusHandle);
+pub struct Metrics {
+    handle: PrometheusHandle,
+    recent: Arc<Recent>,
+}
 
 impl Metrics {
     /// Makes the recorder that the `metrics` macros of this process count with; the same one if called again.
@@ -33,27 +40,34 @@ impl Metrics {
 
     /// A recorder of its own, all metrics described, for `metrics::with_local_recorder`.
     #[must_use]
-    pub fn local() -> (PrometheusRecorder, Self) {
-        let times = METRICS.iter().filter(|metric| metric.kind == Kind::Seconds);
-        let builder = times.fold(PrometheusBuilder::new(), |builder, metric| {
+    pub fn local() -> (Counting<PrometheusRecorder>, Self) {
+        let times = METRICS.iter().filter_map(|metric| Some((metric.name, metric.kind.buckets()?)));
+        let builder = times.fold(PrometheusBuilder::new(), |builder, (name, buckets)| {
             // Refused for an empty list of buckets only.
-            builder.set_buckets_for_metric(Matcher::Full(metric.name.into()), &BUCKETS).unwrap_or_default()
+            builder.set_buckets_for_metric(Matcher::Full(name.into()), buckets).unwrap_or_default()
         });
-        let recorder = builder.build_recorder();
-        describe(&recorder);
-        let metrics = Self(recorder.handle());
-        (recorder, metrics)
+        let inner = builder.build_recorder();
+        describe(&inner);
+        let recent = Arc::new(Recent::default());
+        let metrics = Self { handle: inner.handle(), recent: Arc::clone(&recent) };
+        (Counting { inner, recent }, metrics)
     }
 
     /// All metrics in the Prometheus text form.
     #[must_use]
     pub fn render(&self) -> String {
-        self.0.render()
+        self.handle.render()
+    }
+
+    /// What the last minutes came to.
+    #[must_use]
+    pub fn recent(&self) -> Tally {
+        self.recent.tally()
     }
 
     /// Folds what times were recorded into their buckets; to be called every few seconds, or they pile up.
     pub fn run_upkeep(&self) {
-        self.0.run_upkeep();
+        self.handle.run_upkeep();
     }
 }
 
@@ -63,13 +77,25 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
+impl Kind {
+    const fn buckets(self) -> Option<&'static [f64]> {
+        match self {
+            Self::Counter | Self::Gauge => None,
+            Self::Seconds => Some(&BUCKETS),
+            Self::CoarseSeconds => Some(&COARSE),
+        }
+    }
+}
+
 fn describe(recorder: &PrometheusRecorder) {
     for metric in METRICS {
         let name = KeyName::from_const_str(metric.name);
         match metric.kind {
             Kind::Counter => recorder.describe_counter(name, None, metric.help.into()),
             Kind::Gauge => recorder.describe_gauge(name, None, metric.help.into()),
-            Kind::Seconds => recorder.describe_histogram(name, Some(metrics::Unit::Seconds), metric.help.into()),
+            Kind::Seconds | Kind::CoarseSeconds => {
+                recorder.describe_histogram(name, Some(metrics::Unit::Seconds), metric.help.into());
+            }
         }
     }
     let version = Label::from_static_parts(names::label::VERSION, env!("CARGO_PKG_VERSION"));
@@ -94,6 +120,36 @@ mod tests {
         assert!(text.contains("# HELP retaind_ticks_total Ticks completed, by `rule`."), "{text}");
         assert!(text.contains("retaind_ticks_total{rule=\"win-back\"} 3"), "{text}");
         assert!(text.contains("retaind_attempt_seconds_bucket{channel=\"email\",le=\"0.005\"} 1"), "{text}");
+    }
+
+    #[test]
+    fn the_last_minutes_are_told_of_what_status_shows() {
+        let (recorder, metrics) = Metrics::local();
+        metrics::with_local_recorder(&recorder, || {
+            let arrived = |result, count| {
+                metrics::counter!(names::ARRIVALS, "kind" => "track", "result" => result).increment(count);
+            };
+            arrived("stored", 5);
+            arrived("duplicate", 2);
+            arrived("refused", 1);
+            for status in ["200", "401", "503"] {
+                metrics::counter!(names::CALLS, "kind" => "batch", "status" => status).increment(1);
+            }
+            for outcome in ["accepted", "accepted", "transient"] {
+                metrics::counter!(names::ATTEMPTS, "rule" => "a", "outcome" => outcome).increment(1);
+            }
+            metrics::counter!(names::DEAD_LETTERS, "rule" => "a").increment(1);
+            for late in [0.5, 7.0, 1.0] {
+                metrics::histogram!(names::LATENESS, "rule" => "a").record(late);
+            }
+        });
+        let recent = metrics.recent();
+        assert_eq!((recent.stored, recent.duplicates, recent.refused, recent.calls_refused), (5, 2, 1, 2));
+        assert_eq!((recent.sent, recent.given_up), (2, 1));
+        assert!((recent.latest - 7.0).abs() < f64::EPSILON);
+        let text = metrics.render();
+        assert!(text.contains("retaind_arrivals_total{kind=\"track\",result=\"stored\"} 5"), "{text}");
+        assert!(text.contains("retaind_lateness_seconds_count{rule=\"a\"} 3"), "{text}");
     }
 
     #[test]
@@ -128,7 +184,10 @@ mod tests {
     fn every_metric_that_is_declared_is_set_somewhere() {
         let mut text = String::new();
         sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
-        let declared = include_str!("names.rs").lines().filter_map(|line| line.split_once(" = \"retaind_"));
+        let declared = include_str!("names.rs").lines().filter_map(|line| line.split_once(" = \""));
+        let declared = declared.filter(|(_, rest)| {
+            rest.contains("\", Counter, \"") || rest.contains("\", Gauge, \"") || rest.contains("Seconds, \"")
+        });
         let names: Vec<&str> = declared.map(|(name, _)| name.trim()).collect();
         assert_eq!(names.len(), names::METRICS.len());
         for name in names {

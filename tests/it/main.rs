@@ -17,4 +17,5 @@ mod reload;
 mod run;
 mod stories;
 mod walk;
+mod watching;
 mod world;

@@ -1,11 +1,13 @@
 //! The operations that the admin interface and the command line share.
 
+mod attention;
 mod customers;
 mod deliveries;
 mod emit;
 mod explain;
 mod import;
 mod infer;
+pub(crate) mod metrics;
 mod plan;
 mod rules;
 mod simulate;
@@ -146,7 +148,7 @@ impl Operations for Ops {
     }
 
     async fn metrics(&self) -> String {
-        status::metrics(&self.0).await
+        metrics::metrics(&self.0).await
     }
 
     async fn readiness(&self) -> Readiness {

@@ -1,57 +1,132 @@
-//! `status`, `pause`, `resume`, readiness and metrics.
+//! `status`, `pause`, `resume` and readiness.
 
+use super::attention::attention;
 use super::{failure, rules};
 use crate::app::shared::{DaemonParts, Shared};
-use crate::domain::{Class, Lane, Span, State, Time};
-use crate::http::{LaneView, NextTick, Paused, Readiness, Result, RuleStanding, RulesStatus, Status, StoreStatus};
-use crate::telemetry::Metrics;
-use crate::telemetry::names::{self, label};
-use std::collections::BTreeMap;
+use crate::domain::{Span, State, Time};
+use crate::http::{
+    LaneView, Late, NextTick, Paused, Readiness, RecentStatus, Result, RuleStanding, RuleView, RulesStatus, Status,
+    StoreStatus,
+};
+use crate::store::Stats;
+use crate::telemetry::Tally;
 
 /// The worker looks for work every second; this long without a look means that it hangs.
 const WORKER_SILENT: Span = Span::seconds(30);
 
+/// So many triggers that are next are told.
+const NEXT_TICKS: usize = 3;
+
+/// So many deliveries of a lane are counted that wait past their time.
+const MOST_COUNTED: usize = 10_000;
+
 pub(super) async fn status(core: &Shared) -> Result<Status> {
-    let stats = core.store.stats().await.map_err(failure)?;
-    let lanes = core.store.lanes().await.map_err(failure)?;
-    let troubles = core.daemon.as_ref().map(|daemon| daemon.worker.troubles()).unwrap_or_default();
+    let counts = core.store.stats().await.map_err(failure)?;
     let views = rules::list(core).await?;
-    let next_tick = views
-        .iter()
-        .filter(|view| view.state == RuleStanding::Live)
-        .filter_map(|view| Some(NextTick { at: view.next_due?, rule: view.rule.clone() }))
-        .min_by_key(|next| next.at);
-    let paused = views.iter().filter(|view| view.state != RuleStanding::Live).map(|view| view.rule.clone()).collect();
-    Ok(Status {
+    let next_ticks = next_ticks(&views);
+    let now = core.clock.now();
+    let daemon = core.daemon.as_ref();
+    let mut status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        running: core.daemon.is_some(),
-        pid: core.daemon.as_ref().map(|_| std::process::id()),
-        started_at: core.daemon.as_ref().map(|daemon| daemon.started_at),
+        at: Some(now),
+        running: daemon.is_some(),
+        pid: daemon.map(|_| std::process::id()),
+        started_at: daemon.map(|daemon| daemon.started_at),
         settings: core.settings_file.display().to_string(),
         paused: core.pauses.all(),
         readiness: readiness(core),
-        store: StoreStatus {
-            path: core.store_path.display().to_string(),
-            customers: stats.customers,
-            disk_bytes: stats.disk_bytes,
-        },
-        deliveries: stats.deliveries.into_iter().collect(),
-        lanes: lanes
-            .into_iter()
-            .map(|status| {
-                let trouble = troubles.iter().find(|(lane, ..)| *lane == status.lane);
-                LaneView {
-                    lane: status.lane.to_string(),
-                    next_due: status.next_due,
-                    trouble: trouble.map(|(_, what, _)| what.clone()),
-                    tried_at: trouble.map(|(.., at)| *at),
-                }
-            })
-            .collect(),
-        rules: RulesStatus { count: views.len() as u64, paused },
-        next_tick,
-        last_reload: core.daemon.as_ref().and_then(DaemonParts::last_reload),
-    })
+        store: store(core, &counts),
+        deliveries: counts.deliveries.into_iter().collect(),
+        lanes: lanes(core, now).await?,
+        rules: standing(&views),
+        next_tick: next_ticks.first().cloned(),
+        next_ticks,
+        late: late(core, now).await?,
+        recent: daemon.and_then(|daemon| daemon.metrics.as_ref()).map(|metrics| recent(metrics.recent())),
+        last_reload: daemon.and_then(DaemonParts::last_reload),
+        last_backup: daemon.and_then(DaemonParts::last_backup),
+        attention: Vec::new(),
+    };
+    status.attention = attention(&status, now);
+    Ok(status)
+}
+
+fn next_ticks(views: &[RuleView]) -> Vec<NextTick> {
+    let live = views.iter().filter(|view| view.state == RuleStanding::Live);
+    let mut next: Vec<_> =
+        live.filter_map(|view| Some(NextTick { at: view.next_due?, rule: view.rule.clone() })).collect();
+    next.sort_by_key(|next| next.at);
+    next.truncate(NEXT_TICKS);
+    next
+}
+
+fn standing(views: &[RuleView]) -> RulesStatus {
+    let named = |test: &dyn Fn(RuleStanding) -> bool| -> Vec<String> {
+        views.iter().filter(|view| test(view.state)).map(|view| view.rule.clone()).collect()
+    };
+    RulesStatus {
+        count: views.len() as u64,
+        paused: named(&|state| state != RuleStanding::Live),
+        braked: named(&|state| state == RuleStanding::Braked),
+    }
+}
+
+fn store(core: &Shared, stats: &Stats) -> StoreStatus {
+    StoreStatus {
+        path: core.store_path.display().to_string(),
+        customers: stats.customers,
+        disk_bytes: stats.disk_bytes,
+        disk_free_bytes: stats.room.map(|room| room.free_bytes),
+        disk_size_bytes: stats.room.map(|room| room.bytes),
+        writable: stats.writable,
+    }
+}
+
+async fn lanes(core: &Shared, now: Time) -> Result<Vec<LaneView>> {
+    let lanes = core.store.lanes().await.map_err(failure)?;
+    let overdue = core.store.overdue(now, &[], MOST_COUNTED).await.map_err(failure)?;
+    let troubles = core.daemon.as_ref().map(|daemon| daemon.worker.troubles()).unwrap_or_default();
+    let view = |status: crate::store::LaneStatus| {
+        let trouble = troubles.iter().find(|(lane, ..)| *lane == status.lane);
+        let due = overdue.iter().find(|found| found.lane == status.lane);
+        LaneView {
+            lane: status.lane.to_string(),
+            next_due: status.next_due,
+            late_seconds: seconds_late(now, Some(status.next_due)),
+            due: due.map_or(0, |found| found.counts.iter().sum()),
+            trouble: trouble.map(|(_, what, _)| what.clone()),
+            tried_at: trouble.map(|(.., at)| *at),
+        }
+    };
+    Ok(lanes.into_iter().map(view).collect())
+}
+
+/// How late the rules are worked off; nobody works them off where no daemon runs.
+async fn late(core: &Shared, now: Time) -> Result<Option<Late>> {
+    if core.daemon.is_none() {
+        return Ok(None);
+    }
+    let tick = core.store.open_ticks().await.map_err(failure)?.first().map(|tick| tick.at);
+    let look = core.store.next_wake().await.map_err(failure)?;
+    Ok(Some(Late { tick_seconds: seconds_late(now, tick), look_seconds: seconds_late(now, look) }))
+}
+
+fn seconds_late(now: Time, due: Option<Time>) -> u64 {
+    due.map_or(0, |due| u64::try_from(now.since(due).0 / 1000).unwrap_or(0))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "neither is negative, nor a century long")]
+fn recent(tally: Tally) -> RecentStatus {
+    RecentStatus {
+        seconds: tally.seconds as u64,
+        stored: tally.stored,
+        duplicates: tally.duplicates,
+        refused: tally.refused,
+        calls_refused: tally.calls_refused,
+        sent: tally.sent,
+        latest_ms: (tally.latest * 1000.0) as u64,
+        given_up: tally.given_up,
+    }
 }
 
 /// Stops or starts all sending. What is queued is counted first: after it, some of it may have gone out.
@@ -73,54 +148,4 @@ pub(super) fn readiness(core: &Shared) -> Readiness {
         }
     }
     Readiness { ready: reasons.is_empty(), reasons }
-}
-
-/// The metrics, with the gauges read now.
-#[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
-pub(super) async fn metrics(core: &Shared) -> String {
-    metrics::gauge!(names::PAUSED).set(if core.pauses.all() { 1.0 } else { 0.0 });
-    metrics::gauge!(names::READY).set(if readiness(core).ready { 1.0 } else { 0.0 });
-    if let Ok(stats) = core.store.stats().await {
-        metrics::gauge!(names::CUSTOMERS).set(stats.customers as f64);
-        metrics::gauge!(names::STORE_BYTES).set(stats.disk_bytes as f64);
-        for state in State::ALL {
-            let count = stats.deliveries.iter().find(|(known, _)| known == state).map_or(0, |(_, count)| *count);
-            metrics::gauge!(names::QUEUE, label::STATE => state.word()).set(count as f64);
-        }
-    }
-    set_gauges_of_work(core).await;
-    if let Ok(next) = core.store.next_wake().await {
-        let late = next.map_or(0, |wake| core.clock.now().since(wake).0.max(0));
-        metrics::gauge!(names::LOOK_LAG).set(late as f64 / 1000.0);
-    }
-    core.daemon.as_ref().and_then(|daemon| daemon.metrics.as_ref()).map_or_else(String::new, Metrics::render)
-}
-
-/// Rules by state, and how late the oldest work of each kind is; what has no work is not late.
-#[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
-async fn set_gauges_of_work(core: &Shared) {
-    let now = core.clock.now();
-    let late = |due: Option<Time>| due.map_or(0.0, |due| now.since(due).0.max(0) as f64 / 1000.0);
-    if let Some(daemon) = &core.daemon {
-        metrics::gauge!(names::STARTED_AT).set(daemon.started_at.0 as f64 / 1000.0);
-    }
-    if let Ok(views) = rules::list(core).await {
-        let states = [(RuleStanding::Live, "live"), (RuleStanding::Paused, "paused"), (RuleStanding::Braked, "braked")];
-        for (state, word) in states {
-            let count = views.iter().filter(|view| view.state == state).count();
-            metrics::gauge!(names::RULES, label::STATE => word).set(count as f64);
-        }
-    }
-    if let Ok(ticks) = core.store.open_ticks().await {
-        metrics::gauge!(names::TICK_LAG).set(late(ticks.first().map(|tick| tick.at)));
-    }
-    if let Ok(lanes) = core.store.lanes().await {
-        let mut due: BTreeMap<Lane, Option<Time>> =
-            [Class::Marketing, Class::Service].map(|class| (Lane::Mail(class), None)).into();
-        due.extend(core.world.load().endpoints.keys().map(|name| (Lane::Endpoint(name.as_str().into()), None)));
-        due.extend(lanes.into_iter().map(|status| (status.lane, Some(status.next_due))));
-        for (lane, due) in due {
-            metrics::gauge!(names::LANE_LAG, label::LANE => lane.to_string()).set(late(due));
-        }
-    }
 }

@@ -5,8 +5,8 @@ use crate::domain::{
     Span, State, Suppression, Text, Tick, Time,
 };
 use crate::store::{
-    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Result, Stats,
-    Store, StoreError, StoredCustomer, Urgency, Verdict, View,
+    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Overdue, Result,
+    Stats, Store, StoreError, StoredCustomer, Urgency, Verdict, View,
 };
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex};
@@ -124,6 +124,10 @@ impl Store for Meddled {
                 Err(full())
             }
         }
+    }
+
+    async fn overdue(&self, now: Time, ages: &[Span], limit: usize) -> Result<Vec<Overdue>> {
+        self.inner.overdue(now, ages, limit).await
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>> {

@@ -22,6 +22,8 @@ fn what_people_type_is_understood() {
         "plan --config x.yaml -v",
         "run",
         "run --log-format json",
+        "run --log-format text",
+        "run --log-format plain",
         "status --format json",
         "reload",
         "pause",
@@ -169,4 +171,24 @@ fn help_names_every_command_and_the_exit_codes() {
     With a daemon running, commands that read or change the store go through its admin socket; with
     none, they open the store themselves. -v says which.
     "#);
+}
+
+/// What stands between backticks and begins with the program's name.
+fn commands_in(text: &str) -> Vec<String> {
+    let spans = text.split('`').skip(1).step_by(2).filter_map(|span| span.strip_prefix("retaind "));
+    spans.map(str::to_owned).collect()
+}
+
+/// Told of, and part of this program once there are backups.
+const NOT_YET: &str = "backup ";
+
+#[test]
+fn what_the_alerts_say_to_type_is_understood() {
+    let said = commands_in(include_str!("../../../packaging/alerts.yml"));
+    assert!(said.len() > 10, "{said:?}");
+    for line in said.iter().filter(|line| !line.starts_with(NOT_YET)) {
+        let line = line.replace("{{ $labels.rule }}", "win-back").replace(" ID", " 01010101010101010101010101010101");
+        let arguments = std::iter::once("retaind").chain(line.split_whitespace());
+        Arguments::try_parse_from(arguments).unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
 }

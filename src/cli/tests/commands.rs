@@ -212,19 +212,24 @@ async fn tables_are_for_people() {
     }
     insta::assert_snapshot!(shown, @r#"
     $ retaind status
-    daemon       running (pid 4711), ready
-    version      0.1.0
-    since        2026-11-22T10:00:00Z
-    settings     retaind.yaml
-    sending      on
-    rules        2, paused: win-back
-    next tick    2026-11-22T10:00:00Z win-back
-    last reload  2026-11-22T10:00:00Z by watch: refused, 2 errors; the first at rules/win-back.yaml:2:1: no key `prioritty`
-    store        data
-    customers    1000
-    disk         1.0 MiB
-    deliveries   queued 3
-    waiting      mail:marketing from 2026-11-22T10:00:00Z
+    One thing needs attention:
+    ! the brake stopped win-back
+      > retaind rules resume win-back
+
+    daemon        running, ready (version 0.1.0, pid 4711, since 2026-11-22T10:00:00Z)
+    settings      retaind.yaml
+    sending       on
+    rules         2, stopped by the brake: win-back
+    next          2026-11-22T10:00:00Z win-back, 2026-11-22T11:00:00Z birthday
+    last reload   2026-11-22T10:00:00Z by watch: refused, 2 errors; the first at rules/win-back.yaml:2:1: no key `prioritty`
+    store         data, 1000 customers
+    disk          1.0 MiB of store, 40.0 GiB of 100.0 GiB free
+    last backup   2026-11-22T10:00:00Z, backups/retaind-1.backup
+    arrivals      1200 stored in 4 min (4.8/s), 4 known already, 2 refused, 1 call refused
+    sent          60 in 4 min, the latest 1.2 s after its time
+    deliveries    queued 3, failed 2
+    dead letters  2 (`retaind deliveries list --state failed` shows them)
+    waiting       mail:marketing 3 due, the oldest since 2026-11-22T10:00:00Z (7 min)
 
     $ retaind rules list
     warning: the files were changed and are not in use: the last reload (2026-11-22T10:00:00Z, by watch) was refused, 2 errors; the first at rules/win-back.yaml:2:1: no key `prioritty`

@@ -4,10 +4,12 @@ use super::body::{self, Packing};
 use super::intake::{Call, Intake, NotTaken, Verdict, VerdictResult};
 use super::refusal::{Refusal, RefusalKind};
 use super::{Senders, openapi};
+use crate::http::request;
 use crate::telemetry::names::{self, label};
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -16,6 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use tracing::Instrument;
 
 /// Memory for bodies is counted in so many bytes.
 const UNIT: usize = 1024;
@@ -64,7 +67,8 @@ pub fn public_router(intake: Arc<dyn Intake>, senders: Arc<Senders>, limits: Pub
         let taken = post(move |State(public): State<Arc<Public>>, request| answer(public, call, request));
         router = router.route(&format!("{path}/"), taken.clone()).route(&path, taken);
     }
-    router.fallback(nowhere).method_not_allowed_fallback(wrong_method).with_state(public)
+    let router = router.fallback(nowhere).method_not_allowed_fallback(wrong_method).with_state(public);
+    router.layer(middleware::from_fn(request::named))
 }
 
 async fn livez() -> Json<Alive> {
@@ -182,10 +186,11 @@ impl Public {
     /// Hands a body over, in a task of its own: what was begun is finished, and the room is given back then.
     async fn hand_over(&self, call: Call, bytes: Bytes, permit: OwnedSemaphorePermit) -> Result<Vec<Verdict>, Refusal> {
         let intake = Arc::clone(&self.intake);
-        let task = tokio::spawn(async move {
+        let taking = async move {
             let _held = permit;
             intake.take(call, bytes).await
-        });
+        };
+        let task = tokio::spawn(taking.in_current_span());
         let taken = timeout(self.limits.patience, task).await.map_err(|_| {
             Refusal::later(RefusalKind::Unavailable, "the store is too slow at present; it may be stored yet", 5)
         })?;

@@ -30,8 +30,8 @@ pub use plan::{
 pub use rules::{RuleResumed, RuleStanding, RuleView, TickView};
 pub use simulate::{BrakedDay, DeliveriesOfDay, SimulateReport, SimulateRequest};
 pub use status::{
-    LaneView, NextTick, Paused, Readiness, ReloadBy, ReloadReport, ReloadStatus, RulesStatus, Status, StoreStatus,
-    take_a_restart,
+    Attention, BackupStatus, LaneView, Late, NextTick, Paused, Readiness, RecentStatus, ReloadBy, ReloadReport,
+    ReloadStatus, RulesStatus, Status, StoreStatus, take_a_restart,
 };
 pub use when::{NotAWhen, When};
 

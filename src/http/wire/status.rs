@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 pub struct Status {
     /// Version of the program that answers.
     pub version: String,
+    /// The instant of the answer.
+    #[serde(default)]
+    pub at: Option<Time>,
     /// Whether a daemon runs.
     pub running: bool,
     /// Its process, if one runs.
@@ -32,12 +35,80 @@ pub struct Status {
     pub rules: RulesStatus,
     /// What fires next, if anything does.
     pub next_tick: Option<NextTick>,
+    /// The same, with a few that follow.
+    #[serde(default)]
+    pub next_ticks: Vec<NextTick>,
+    /// How late the rules are worked off, where a daemon runs.
+    #[serde(default)]
+    pub late: Option<Late>,
+    /// What the last minutes came to, where a daemon runs.
+    #[serde(default)]
+    pub recent: Option<RecentStatus>,
     /// The last reload, if there was one.
     pub last_reload: Option<ReloadStatus>,
+    /// The last backup, where they are made.
+    #[serde(default)]
+    pub last_backup: Option<BackupStatus>,
+    /// What needs somebody's attention, the most pressing first. If there is nothing, all is well.
+    #[serde(default)]
+    pub attention: Vec<Attention>,
+}
+
+/// Something that a person should know of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attention {
+    /// What it is about, in a word: `daemon`, `disk`, `sending`, `rule`, `reload`, `lane`, `rules`, `deliveries`,
+    /// `arrivals`, `backup`.
+    pub about: String,
+    /// What is the matter.
+    pub what: String,
+    /// The command that helps, or shows more.
+    pub help: String,
+}
+
+/// How late the rules are worked off, in seconds; 0 if they are not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Late {
+    /// The oldest tick that is not complete.
+    pub tick_seconds: u64,
+    /// The oldest look at a customer that is due and not made.
+    pub look_seconds: u64,
+}
+
+/// What the last minutes came to, or the time since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecentStatus {
+    /// How long that is: at most five minutes.
+    pub seconds: u64,
+    /// Arrivals that were stored.
+    pub stored: u64,
+    /// Arrivals that were known already.
+    pub duplicates: u64,
+    /// Arrivals that were refused.
+    pub refused: u64,
+    /// Calls at the public listener that were not answered with success.
+    pub calls_refused: u64,
+    /// Deliveries accepted.
+    pub sent: u64,
+    /// How late the latest of those was that were accepted at their first attempt, in milliseconds.
+    pub latest_ms: u64,
+    /// Deliveries given up.
+    pub given_up: u64,
+}
+
+/// What the last backup came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupStatus {
+    /// When the last one succeeded, if one did.
+    pub at: Option<Time>,
+    /// Its file.
+    pub file: Option<String>,
+    /// Why the last one failed, if it did.
+    pub error: Option<String>,
 }
 
 /// The store in numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreStatus {
     /// Its folder.
     pub path: String,
@@ -45,6 +116,15 @@ pub struct StoreStatus {
     pub customers: u64,
     /// Bytes on disk.
     pub disk_bytes: u64,
+    /// Bytes that are free for it on its disk.
+    #[serde(default)]
+    pub disk_free_bytes: Option<u64>,
+    /// Bytes of its disk in all.
+    #[serde(default)]
+    pub disk_size_bytes: Option<u64>,
+    /// Whether there is room for a change.
+    #[serde(default = "yes")]
+    pub writable: bool,
 }
 
 /// What waits in a lane.
@@ -54,6 +134,12 @@ pub struct LaneView {
     pub lane: String,
     /// When its earliest delivery is due.
     pub next_due: Time,
+    /// How long ago that was; 0 if it is still to come.
+    #[serde(default)]
+    pub late_seconds: u64,
+    /// How many are due by now, of very many ten thousand.
+    #[serde(default)]
+    pub due: u64,
     /// Why nothing goes out, if its receiver cannot be reached.
     #[serde(default)]
     pub trouble: Option<String>,
@@ -69,6 +155,9 @@ pub struct RulesStatus {
     pub count: u64,
     /// Those that are paused, by a person or the brake.
     pub paused: Vec<String>,
+    /// Those of them that the brake stopped.
+    #[serde(default)]
+    pub braked: Vec<String>,
 }
 
 /// A trigger's next instant.
@@ -135,6 +224,11 @@ pub fn take_a_restart(settings: &[String]) -> Option<String> {
         [only] => Some(format!("{only} takes a restart")),
         [first @ .., last] => Some(format!("{} and {last} take a restart", first.join(", "))),
     }
+}
+
+/// What an older daemon means, which answered only if it could write.
+const fn yes() -> bool {
+    true
 }
 
 /// What an older daemon means that does not say.

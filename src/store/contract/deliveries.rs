@@ -38,6 +38,26 @@ pub(super) async fn released_and_expired_leases_are_claimed_again(store: &dyn St
     assert_eq!(claimed(store, day(3), 9).await, [id(1), id(2)]);
 }
 
+pub(super) async fn what_is_overdue_is_counted_by_lane_and_age(store: &dyn Store) {
+    queue(store, "c", |to| {
+        let mails = [1, 2, 3, 4, 9].into_iter().zip(1_u8..).map(|(n, number)| mail(number, to, n));
+        mails.chain([webhook(6, to, 4, "crm")]).collect()
+    })
+    .await;
+    let crm = Lane::Endpoint("crm".into());
+    let counts = async |ages: &[Span], limit| {
+        let found = store.overdue(day(4), ages, limit).await.unwrap();
+        found.into_iter().map(|found| (found.lane, found.counts)).collect::<Vec<_>>()
+    };
+    let ages = [Span::hours(1), DAY, Span::days(2)];
+    assert_eq!(counts(&ages, 99).await, [(MAIL, vec![1, 1, 1, 1]), (crm.clone(), vec![1, 0, 0, 0])]);
+    assert_eq!(counts(&[], 99).await, [(MAIL, vec![4]), (crm.clone(), vec![1])]);
+    assert_eq!(counts(&ages, 2).await, [(MAIL, vec![0, 0, 1, 1]), (crm.clone(), vec![1, 0, 0, 0])], "the oldest");
+    assert_eq!(claimed(store, day(4), 9).await.len(), 4);
+    assert_eq!(counts(&[], 99).await, [(MAIL, vec![4]), (crm.clone(), vec![1])], "claimed ones wait yet");
+    assert_eq!(store.overdue(day(0), &ages, 99).await.unwrap(), []);
+}
+
 pub(super) async fn lanes_do_not_hinder_each_other(store: &dyn Store) {
     queue(store, "c", |to| {
         let service = Delivery { class: Class::Service, ..mail(4, to, 2) };

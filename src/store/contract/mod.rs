@@ -128,6 +128,7 @@ over_all_stores! {
         claims_take_what_is_due_in_order
         a_lease_keeps_others_away_until_it_ends
         released_and_expired_leases_are_claimed_again
+        what_is_overdue_is_counted_by_lane_and_age
         lanes_do_not_hinder_each_other
         what_is_recorded_must_be_as_it_was_seen
         a_sent_delivery_is_never_claimed_again

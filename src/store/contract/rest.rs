@@ -36,6 +36,8 @@ pub(super) async fn counts_follow_what_happens(store: &dyn Store) {
     let counted: Vec<_> = stats.deliveries.iter().filter(|(_, count)| *count > 0).copied().collect();
     assert_eq!(counted, [(State::Queued, 2), (State::Sending, 1)]);
     assert_eq!((stats.customers, stats.deliveries.len()), (2, State::ALL.len()));
+    assert!(stats.writable);
+    assert!(stats.room.is_none_or(|room| 0 < room.free_bytes && room.free_bytes <= room.bytes));
 }
 
 pub(super) async fn a_closed_store_says_so(store: &dyn Store) {

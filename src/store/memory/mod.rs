@@ -10,8 +10,8 @@ mod model;
 mod outbox;
 
 use super::{
-    DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Result, Stats, Store, StoreError,
-    StoredCustomer, Urgency, Verdict, View,
+    DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Overdue, Result, Stats, Store,
+    StoreError, StoredCustomer, Urgency, Verdict, View,
 };
 use crate::domain::{
     Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
@@ -211,6 +211,10 @@ impl Store for MemoryStore {
         self.with(|model| Ok(model.lanes()))
     }
 
+    async fn overdue(&self, now: Time, ages: &[Span], limit: usize) -> Result<Vec<Overdue>> {
+        self.with(|model| Ok(model.overdue(now, ages, limit)))
+    }
+
     async fn claim(&self, lane: &Lane, now: Time, limit: usize, lease: Span) -> Result<Vec<Delivery>> {
         self.with(|model| Ok(model.claim(lane, now, limit, lease)))
     }
@@ -293,7 +297,7 @@ impl Store for MemoryStore {
         self.with(|model| {
             let of = |state: State| model.deliveries.values().filter(|delivery| delivery.state == state).count() as u64;
             let deliveries = State::ALL.iter().map(|state| (*state, of(*state))).collect();
-            Ok(Stats { customers: model.people.len() as u64, deliveries, disk_bytes: 0 })
+            Ok(Stats { customers: model.people.len() as u64, deliveries, disk_bytes: 0, room: None, writable: true })
         })
     }
 

@@ -2,7 +2,8 @@
 
 use super::model::Model;
 use crate::domain::{CapSlot, Delivery, Lane, Span, State, Time};
-use crate::store::{DeliveryChange, LaneStatus, Result, SlotChange, StoreError, derive};
+use crate::store::overdue::Counting;
+use crate::store::{DeliveryChange, LaneStatus, Overdue, Result, SlotChange, StoreError, derive};
 use std::collections::BTreeMap;
 
 impl Model {
@@ -25,6 +26,20 @@ impl Model {
             next.entry(delivery.lane()).and_modify(|earliest| *earliest = at.min(*earliest)).or_insert(at);
         }
         next.into_iter().map(|(lane, next_due)| LaneStatus { lane, next_due }).collect()
+    }
+
+    /// How many wait past their time.
+    pub(super) fn overdue(&self, now: Time, ages: &[Span], limit: usize) -> Vec<Overdue> {
+        let mut due: Vec<_> =
+            self.waiting().map(|delivery| (delivery.lane(), delivery.tick, delivery.due_at)).collect();
+        due.sort();
+        let mut counting = Counting::new(now, ages, limit);
+        for (lane, _, at) in due {
+            if counting.left(&lane) > 0 {
+                counting.count(&lane, at);
+            }
+        }
+        counting.finish()
     }
 
     /// Takes deliveries under a lease.

@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::live::{Counts, Effect};
 use super::queue::Job;
 use super::reader::Reader;
+use super::rounds::RoundEnded;
 use super::shared::{Shared, Shown};
 use super::{lock, open, rows};
 use ::sled::IVec;
@@ -19,7 +20,7 @@ use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a store that met an error is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(200);
@@ -67,6 +68,7 @@ impl Committer<'_> {
         if let Err(fault) = self.shared.check() {
             return self.answer(jobs.into_iter().map(|job| (job, Err(fault.clone()))).collect());
         }
+        let begun = Instant::now();
         let mut round = Round { number: self.round + 1, ..Round::default() };
         let admitted = self.shared.look(|reader| {
             Ok(jobs
@@ -78,12 +80,14 @@ impl Committer<'_> {
                 .collect::<Vec<_>>())
         });
         let Ok(mut verdicts) = admitted else { return };
-        if !round.rows.is_empty()
-            && let Err(fault) = self.make(round)
-        {
-            for (_, verdict) in &mut verdicts {
-                // Those who did not pass might pass now; they will see.
-                *verdict = Err(fault.clone());
+        if !round.rows.is_empty() {
+            let made = self.make(round);
+            self.shared.rounds.ended(RoundEnded { took: begun.elapsed(), durable: made.is_ok() });
+            if let Err(fault) = made {
+                for (_, verdict) in &mut verdicts {
+                    // Those who did not pass might pass now; they will see.
+                    *verdict = Err(fault.clone());
+                }
             }
         }
         self.answer(verdicts);

@@ -1,6 +1,7 @@
 //! The files below sled: making them durable, and whether there is room for more.
 
 use super::fault::Fault;
+use crate::store::Room;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::File;
@@ -68,6 +69,13 @@ impl Disk {
     pub(super) fn mark_now_and_then(&self, round: u64) -> Result<(), Fault> {
         if round.is_multiple_of(MARK_EVERY) { write_mark(&self.folder, round) } else { Ok(()) }
     }
+}
+
+/// The disk that a folder lies on.
+pub(super) fn room(folder: &Path) -> Result<Room, Fault> {
+    let found = rustix::fs::statvfs(folder).map_err(std::io::Error::from)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+    Ok(Room { free_bytes: bytes(found.f_bavail), bytes: bytes(found.f_blocks) })
 }
 
 /// As [`Disk::check_room`], where there is no store yet.

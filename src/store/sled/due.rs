@@ -124,6 +124,12 @@ impl DueIndex {
         self.groups.range((lane.clone(), None)..).take_while(move |(group, _)| group.0 == *lane)
     }
 
+    /// All groups that have something waiting or under a lease, but those of a tick in `open`, in order.
+    pub(super) fn groups(&self, open: &BTreeSet<Time>) -> BTreeSet<Group> {
+        let leased = self.leases.iter().map(|(_, key)| &key.group);
+        self.groups.keys().chain(leased).filter(|group| is_open_to(group, open)).cloned().collect()
+    }
+
     fn read_on(&mut self, group: &Group, rows: &dyn DueRows) -> Result<(), Fault> {
         let Some(waiting) = self.groups.get_mut(group) else { return Ok(()) };
         let free = |id: DeliveryId| !self.leases.holds(id) && !self.unsettled.contains(&id);

@@ -33,6 +33,7 @@ mod outbox;
 mod queue;
 mod read;
 mod reader;
+mod rounds;
 mod rows;
 mod shared;
 mod totals;
@@ -43,10 +44,11 @@ mod window;
 mod tests;
 
 pub use open::{Cache, OpenMode, SledSettings};
+pub use rounds::RoundEnded;
 
 use super::{
-    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Result, Stats,
-    Store, StoreError, StoredCustomer, Urgency, Verdict, View,
+    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Overdue, Result,
+    Stats, Store, StoreError, StoredCustomer, Urgency, Verdict, View,
 };
 use crate::domain::{
     Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
@@ -77,6 +79,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl SledStore {
+    /// Has `listener` told of every round of the committer that ends from now on, on the committer's thread; it must not
+    /// wait for anything. There is one listener; a second one is not told.
+    pub fn on_round(&self, listener: impl Fn(RoundEnded) + Send + Sync + 'static) {
+        self.shared.rounds.listen(Box::new(listener));
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Shared, Reader<'_>) -> std::result::Result<T, Fault> + Send + 'static,
@@ -285,6 +293,12 @@ impl Store for SledStore {
         self.read_rows(|shared, reader| Ok((outbox::lanes(shared, reader)?, Vec::new()))).await
     }
 
+    async fn overdue(&self, now: Time, ages: &[Span], limit: usize) -> Result<Vec<Overdue>> {
+        let ages = ages.to_vec();
+        self.read_rows(move |shared, reader| Ok((outbox::overdue(shared, reader, (now, &ages), limit)?, Vec::new())))
+            .await
+    }
+
     async fn claim(&self, lane: &Lane, now: Time, limit: usize, lease: Span) -> Result<Vec<Delivery>> {
         let wanted = outbox::Wanted { lane: lane.clone(), now, limit, lease };
         self.read_rows(move |shared, reader| outbox::claim(shared, reader, &wanted)).await
@@ -379,7 +393,9 @@ impl Store for SledStore {
             let counts = lock(&shared.live).counts.clone();
             let of = |state: State| counts.deliveries.get(state as usize).copied().unwrap_or(0);
             let deliveries = State::ALL.iter().map(|state| (*state, of(*state))).collect();
-            Ok(Stats { customers: counts.customers, deliveries, disk_bytes: disk::bytes(&shared.folder)? })
+            let (room, writable) = (disk::room(&shared.folder)?, disk::check_room(&shared.folder, 0).is_ok());
+            let disk_bytes = disk::bytes(&shared.folder)?;
+            Ok(Stats { customers: counts.customers, deliveries, disk_bytes, room: Some(room), writable })
         })
         .await
     }

@@ -239,6 +239,7 @@ fn shared(folder: &Path, settings: SledSettings, opened: Opened) -> Shared {
             settled: watch::Sender::new(counts.round),
             generation: AtomicU64::new(0),
         },
+        rounds: super::rounds::Rounds::default(),
         fault: Mutex::new(None),
         versions: AtomicU64::new(counts.versions),
         numbers: AtomicU64::new(counts.last_customer),

@@ -12,7 +12,8 @@ use super::reader::Reader;
 use super::shared::Shared;
 use super::{lock, rows};
 use crate::domain::{CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, Lane, Span, State, Tick, Time};
-use crate::store::{DeliveryChange, DeliveryFilter, LaneStatus, SlotChange};
+use crate::store::overdue::Counting;
+use crate::store::{DeliveryChange, DeliveryFilter, LaneStatus, Overdue, SlotChange};
 
 /// Deliveries of one commit of recovery or pruning.
 const AT_ONCE: usize = 60;
@@ -21,6 +22,28 @@ const AT_ONCE: usize = 60;
 pub(super) fn lanes(shared: &Shared, reader: Reader<'_>) -> Result<Vec<LaneStatus>, Fault> {
     let Live { due, open_ticks, .. } = &mut *lock(&shared.live);
     due.lanes(open_ticks, &reader)
+}
+
+/// How many wait past their time, by lane and age. What a lease is on waits as well: its row stands.
+pub(super) fn overdue(
+    shared: &Shared,
+    reader: Reader<'_>,
+    (now, ages): (Time, &[Span]),
+    limit: usize,
+) -> Result<Vec<Overdue>, Fault> {
+    let groups = {
+        let Live { due, open_ticks, .. } = &*lock(&shared.live);
+        due.groups(open_ticks)
+    };
+    let mut counting = Counting::new(now, ages, limit);
+    for group in groups {
+        for due in reader.due(&group).take(counting.left(&group.0)) {
+            if !counting.count(&group.0, due?) {
+                break;
+            }
+        }
+    }
+    Ok(counting.finish())
 }
 
 /// What a claim asks for.

@@ -53,6 +53,11 @@ impl<'t> Reader<'t> {
         rows.map(|row| Ok(row?))
     }
 
+    /// The due instants of a group, in order.
+    pub(super) fn due(self, group: &Group) -> impl Iterator<Item = Result<Time, Fault>> + use<> {
+        self.prefix(&keys::due_group(group)).map(|row| Ok(due_key(&row?.0)?.due))
+    }
+
     /// The number of an external id.
     pub(super) fn number(self, id: &str) -> Result<Option<CustomerNumber>, Fault> {
         self.get(&keys::name(id))?.map(|row| rows::read(&row)).transpose()

@@ -6,6 +6,7 @@ use super::live::Live;
 use super::lock;
 use super::queue::{Job, Queue};
 use super::reader::Reader;
+use super::rounds::Rounds;
 use crate::domain::DeliveryKey;
 use crate::store::{StoreError, Urgency};
 use ::sled::IVec;
@@ -53,6 +54,8 @@ pub(super) struct Shared {
     pub(super) queue: Queue,
     /// How far the committer is.
     pub(super) progress: Progress,
+    /// Who is told how rounds went.
+    pub(super) rounds: Rounds,
     /// Why nothing can be done, if so.
     pub(super) fault: Mutex<Option<Fault>>,
     /// What is durable, in memory.

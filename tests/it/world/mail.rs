@@ -115,7 +115,12 @@ impl Mailbox {
                 "EHLO" => answer.write_all(b"250-mail.test\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")?,
                 "RCPT" => {
                     line.split(['<', '>']).nth(1).unwrap_or_default().clone_into(&mut to);
-                    answer.write_all(b"250 2.1.5 yes\r\n")?;
+                    if to.starts_with("gone") {
+                        // As many servers do, it says whom it does not know.
+                        answer.write_all(format!("550 5.1.1 <{to}>: recipient unknown\r\n").as_bytes())?;
+                    } else {
+                        answer.write_all(b"250 2.1.5 yes\r\n")?;
+                    }
                 }
                 "DATA" => {
                     answer.write_all(b"354 go on\r\n")?;
