@@ -63,6 +63,9 @@ pub enum StoreError {
     /// The file system failed.
     #[error("the store could not be read or written")]
     Io(#[source] std::io::Error),
+    /// No journal can be written beside the store.
+    #[error("what customers withdraw could not be kept safe from the loss of the store")]
+    Journal(#[source] std::io::Error),
     /// `fdatasync` failed: nobody knows what is on the disk, so the process must end (exit 74).
     #[error("the disk refused to make the store durable; the process must be started again")]
     SyncFailed(#[source] std::io::Error),

@@ -42,6 +42,7 @@ impl Work<'_, '_> {
         // Also where only a name was added: whoever builds upon this commit by that name relies on the record.
         known.version = self.shared.next_version();
         known.changed = true;
+        self.keep_withdrawals(&known.customer, [from, into]);
         self.mark(&mut known, received_at);
         self.customers.insert(known.number, known);
         Ok(Verdict::Stored)

@@ -21,6 +21,7 @@ mod fault;
 mod fetch;
 mod histories;
 mod ingest;
+mod journal;
 mod keys;
 mod leases;
 mod live;
@@ -354,14 +355,16 @@ impl Store for SledStore {
         let mut total = 0;
         for some in suppressions.chunks(queue::BACKGROUND_ROWS) {
             let some: Arc<[_]> = some.into();
-            total += self.commit(Urgency::Interactive, move |_, draft| decide::suppress_all(draft, &some)).await?;
+            total += self
+                .commit(Urgency::Interactive, move |shared, draft| decide::suppress_all(shared, draft, &some))
+                .await?;
         }
         Ok(total)
     }
 
     async fn unsuppress(&self, address: &str) -> Result<bool> {
         let address = address.to_owned();
-        self.commit(Urgency::Interactive, move |_, draft| decide::unsuppress(draft, &address)).await
+        self.commit(Urgency::Interactive, move |shared, draft| decide::unsuppress(shared, draft, &address)).await
     }
 
     async fn flag(&self, name: &str) -> Result<Option<String>> {

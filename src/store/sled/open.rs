@@ -3,6 +3,7 @@
 use super::committer;
 use super::disk::{self, Disk};
 use super::fault::Fault;
+use super::journal;
 use super::live::{Counts, Live};
 use super::lock::FolderLock;
 use super::queue::Queue;
@@ -96,6 +97,7 @@ impl SledStore {
             return Err(refusal.into_error(folder));
         }
         let lock = FolderLock::take(folder)?;
+        journal::check(folder).map_err(StoreError::Journal)?;
         let opened = check_files(folder, mode).and_then(|()| open_shared(folder, mode, settings));
         let shared = Arc::new(match opened {
             Ok(shared) => shared,

@@ -28,7 +28,7 @@ fn bare(folder: &Path) -> ::sled::Db {
 }
 
 /// A small cache, for tests hold little and are many.
-fn open(folder: &Path, mode: OpenMode) -> crate::store::Result<SledStore> {
+pub(super) fn open(folder: &Path, mode: OpenMode) -> crate::store::Result<SledStore> {
     SledStore::open_with(folder, mode, SledSettings { cache: Cache::Bytes(64 << 20) })
 }
 
