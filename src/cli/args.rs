@@ -4,8 +4,8 @@ use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
 use super::{
-    Context, check, customers, deliveries, demo, emit, explain, import, init, plan, reload, rules, run, schema,
-    sending, simulate, status, test,
+    Context, backup, check, customers, deliveries, demo, emit, explain, import, init, plan, reload, restore, rules,
+    run, schema, sending, simulate, status, test,
 };
 use crate::domain::Time;
 use crate::telemetry::LogStyle;
@@ -56,6 +56,8 @@ pub(super) enum Command {
     Suppressions(suppressions::SuppressionsArgs),
     Rules(rules::RulesArgs),
     Schema(schema::SchemaArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Demo(demo::DemoArgs),
 }
 
@@ -80,6 +82,8 @@ impl Command {
             Self::Suppressions(args) => suppressions::run(args, context).await,
             Self::Rules(args) => rules::run(args, context).await,
             Self::Schema(args) => schema::run(args, context).await,
+            Self::Backup(args) => backup::run(args, context).await,
+            Self::Restore(args) => restore::run(args, context).await,
             Self::Demo(args) => demo::run(args, context).await,
         }
     }

@@ -11,6 +11,7 @@
 mod admin;
 mod annotations;
 mod args;
+mod backup;
 mod chart;
 mod check;
 mod composition;
@@ -30,6 +31,7 @@ mod live;
 mod plan;
 mod problems;
 mod reload;
+mod restore;
 mod rules;
 mod run;
 mod schema;

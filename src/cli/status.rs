@@ -6,7 +6,7 @@ use super::args::OutputArgs;
 use super::composition::StoreAccess;
 use super::error::Error;
 use super::table::{counts, facts, visible};
-use crate::http::{LaneView, Status};
+use crate::http::{BackupStatus, LaneView, Status};
 use clap::Args;
 
 /// The state of the daemon and of its store
@@ -47,7 +47,8 @@ pub(super) fn shown(status: &Status) -> String {
         ("version", Some(status.version.clone())),
         ("since", status.started_at.map(|at| at.to_string())),
         ("settings", Some(status.settings.clone())),
-        ("sending", Some(if status.paused { "paused (`retaind resume` lets it go on)" } else { "on" }.into())),
+        ("sending", Some(sending(status))),
+        ("backup", status.backup.as_ref().map(backup)),
         ("rules", Some(braked)),
         ("next tick", status.next_tick.as_ref().map(|next| format!("{} {}", next.at, next.rule))),
         ("last reload", reload),
@@ -59,8 +60,26 @@ pub(super) fn shown(status: &Status) -> String {
     ])
 }
 
+/// What goes out.
+fn sending(status: &Status) -> String {
+    match (status.paused, &status.marketing_paused) {
+        (true, _) => "paused (`retaind resume` lets it go on)".into(),
+        (false, Some(why)) => format!("on, but marketing is paused: {} (`retaind resume` lets it go on)", visible(why)),
+        (false, None) => "on".into(),
+    }
+}
+
+/// The nightly backups.
+fn backup(backup: &BackupStatus) -> String {
+    let last = backup.last.map_or_else(|| "none yet".to_owned(), |at| format!("{at}, {}", size(backup.bytes)));
+    let next = backup.next.map_or_else(String::new, |at| format!("; next {at}"));
+    let failed =
+        backup.failed.as_ref().map_or_else(String::new, |why| format!("; THE LAST ONE FAILED: {}", visible(why)));
+    format!("{last} ({} kept in {}){next}{failed}", backup.kept, visible(&backup.folder))
+}
+
 /// Bytes in the largest unit that leaves a whole number before the point.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
     let power = (1..=units.len()).rev().find(|power| bytes >= 1 << (10 * power));
     match power {

@@ -109,7 +109,13 @@ impl Operations for Fake {
             .files
             .is_some()
             .then(|| Compared { segments: [("vip".into(), ChangeKind::Changed)].into(), ..Compared::default() });
-        Ok(PlanReport { at: request.at.unwrap_or(AT), sending_paused: false, rules: vec![plan], compared })
+        Ok(PlanReport {
+            at: request.at.unwrap_or(AT),
+            sending_paused: false,
+            marketing_paused: false,
+            rules: vec![plan],
+            compared,
+        })
     }
 
     async fn explain(&self, request: ExplainRequest) -> Result<ExplainReport> {
@@ -160,6 +166,7 @@ impl Operations for Fake {
             name: Some("Zo\u{7}e B.".into()),
             at: request.at.unwrap_or(AT),
             sending_paused: false,
+            marketing_paused: false,
             zone: "Africa/Nairobi".into(),
             rules: vec![RuleExplanation {
                 rule: request.rule.unwrap_or_else(|| "win-back".into()),
@@ -208,6 +215,7 @@ impl Operations for Fake {
             }],
             paused: Vec::new(),
             sending_paused: false,
+            marketing_paused: false,
             customers: 1000,
         })
     }
@@ -282,6 +290,8 @@ impl Operations for Fake {
             started_at: Some(AT),
             settings: "retaind.yaml".into(),
             paused: self.paused.load(Ordering::SeqCst),
+            marketing_paused: None,
+            backup: None,
             readiness: self.readiness().await,
             store: StoreStatus { path: "data".into(), customers: 1000, disk_bytes: 1 << 20 },
             deliveries: [(State::Queued, 3), (State::Held, 0)].into(),
@@ -302,6 +312,11 @@ impl Operations for Fake {
 
     async fn reload(&self) -> Result<ReloadReport> {
         Err(Failure::new(FailureKind::Rules, "the old rules stay in use").with(&[fault()]))
+    }
+
+    async fn backup(&self, mut into: BackupSink) -> Result<()> {
+        let written = tokio::task::spawn_blocking(move || into.write_all(b"a backup")).await;
+        written.expect("nothing panics").map_err(|error| Failure::from_error(FailureKind::Internal, &error))
     }
 
     async fn pause(&self) -> Result<Paused> {

@@ -13,6 +13,7 @@
 //! (`cli`), the pages that customers see.
 
 mod asked;
+mod backup;
 mod failure;
 mod gate;
 mod import;
@@ -30,7 +31,7 @@ mod tests;
 
 pub use failure::{Failure, FailureKind, Problem};
 pub use listener::{AdminAddress, AdminListener, ListenError};
-pub use operations::{BlockingReader, Gone, ImportSink, ImportSource, Operations, Result};
+pub use operations::{BackupSink, BlockingReader, Gone, ImportSink, ImportSource, Operations, Result};
 pub use public::{
     Call, Intake, KeyRate, NotTaken, PublicLimits, PublicListenError, PublicListener, Senders, Verdict, VerdictResult,
     public_router,
@@ -39,13 +40,13 @@ pub use router::{Access, router};
 pub use socket::connect_socket;
 pub use wire::InferReport;
 pub use wire::{
-    ActiveView, Bound, BrakeView, BrakedDay, ChangeKind, Changed, ChannelCounts, Compared, ConditionView, ConsentView,
-    CustomerDetail, CustomerLine, CustomerQuery, DeliveriesOfDay, DeliveryDetail, DeliveryQuery, DeliverySelection,
-    DeliveryView, EmitRequest, EmitResult, Emitted, EnrollmentView, EventPlan, EventRule, EventView, ExplainReport,
-    ExplainRequest, GateView, Given, GoalView, HistoryView, ImportKind, ImportLine, ImportProgress, ImportReport,
-    ImportRequest, LaneView, LiveCounts, MemoryView, NextTick, OrdersView, Page, PastDelivery, PastEnrollment, Paused,
-    PlanFile, PlanFiles, PlanReport, PlanRequest, PlannedDelivery, Readiness, RefusedRow, ReloadBy, ReloadReport,
-    ReloadStatus, RuleChange, RuleDecision, RuleExplanation, RulePlan, RuleResumed, RuleStanding, RuleView,
-    RulesStatus, SimulateReport, SimulateRequest, StandingView, Status, StoreStatus, SuppressionAdded,
-    SuppressionQuery, SuppressionRequest, TickView, Unchanged, UnderWay, take_a_restart,
+    ActiveView, BackupStatus, Bound, BrakeView, BrakedDay, ChangeKind, Changed, ChannelCounts, Compared, ConditionView,
+    ConsentView, CustomerDetail, CustomerLine, CustomerQuery, DeliveriesOfDay, DeliveryDetail, DeliveryQuery,
+    DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted, EnrollmentView, EventPlan, EventRule, EventView,
+    ExplainReport, ExplainRequest, GateView, Given, GoalView, HistoryView, ImportKind, ImportLine, ImportProgress,
+    ImportReport, ImportRequest, LaneView, LiveCounts, MemoryView, NextTick, OrdersView, Page, PastDelivery,
+    PastEnrollment, Paused, PlanFile, PlanFiles, PlanReport, PlanRequest, PlannedDelivery, Readiness, RefusedRow,
+    ReloadBy, ReloadReport, ReloadStatus, RuleChange, RuleDecision, RuleExplanation, RulePlan, RuleResumed,
+    RuleStanding, RuleView, RulesStatus, SimulateReport, SimulateRequest, StandingView, Status, StoreStatus,
+    SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged, UnderWay, take_a_restart,
 };

@@ -35,11 +35,15 @@ metrics! {
     STARTED_AT = "retaind_started_at_seconds", Gauge, "Unix time at which the daemon began its work.";
     READY = "retaind_ready", Gauge, "1 while it does its work.";
     PAUSED = "retaind_paused", Gauge, "1 while all sending is stopped by a person.";
+    MARKETING_PAUSED = "retaind_marketing_paused", Gauge, "1 while all marketing is stopped since a restore.";
     ARRIVALS = "retaind_arrivals_total", Counter, "What arrived, by `kind` and `result` (stored, duplicate, refused).";
     CALLS = "retaind_calls_total", Counter, "Calls at the public listener, by `kind` and `status` (of HTTP).";
     CALL_SECONDS = "retaind_call_seconds", Seconds, "Time of a call that was taken, until what it brought is durable.";
     CUSTOMERS = "retaind_customers", Gauge, "Customers stored.";
     STORE_BYTES = "retaind_store_bytes", Gauge, "Bytes that the store takes on disk.";
+    BACKUPS = "retaind_backups_total", Counter, "Nightly backups, by `result` (ok, failed).";
+    BACKUP_AT = "retaind_backup_last_success_seconds", Gauge, "Unix time at which the newest nightly backup was begun.";
+    BACKUP_BYTES = "retaind_backup_bytes", Gauge, "Bytes of the newest nightly backup.";
     RULES = "retaind_rules", Gauge, "Rules in use, by `state` (live, paused, braked).";
     RELOADS = "retaind_reloads_total", Counter, "Reloads, by `result` (ok, refused).";
     LAST_RELOAD_OK = "retaind_last_reload_ok", Gauge, "1 if the last reload was taken, 0 if the old rules were kept.";

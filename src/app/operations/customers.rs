@@ -4,7 +4,7 @@ use super::plan::{Judge, Judged, Seen};
 use super::{failure, page_size};
 use crate::app::shared::Shared;
 use crate::delivery::World;
-use crate::domain::{Active, CustomerNumber, Reason, Time, normalized_address};
+use crate::domain::{Active, Class, CustomerNumber, Reason, Time, normalized_address};
 use crate::engine;
 use crate::http::{
     ActiveView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryView, Failure, FailureKind, GoalView, Page,
@@ -92,14 +92,15 @@ fn standing(core: &Shared, stored: StoredCustomer, is_suppressed: bool) -> Vec<S
     };
     let mut standing: Vec<_> = judge.page(std::iter::once(Seen::now(stored))).iter().map(standing_of).collect();
     for one in &mut standing {
-        hold_if_paused(core, one);
+        let class = core.world.load().rules.get(&one.rule).map_or(Class::Service, |rule| rule.class);
+        hold_if_paused(core, class, one);
     }
     standing
 }
 
-/// As long as all sending is paused nothing goes out of what a rule decides.
-pub(super) fn hold_if_paused(core: &Shared, standing: &mut StandingView) {
-    if standing.decision == RuleDecision::Fire && core.pauses.all() {
+/// As long as all sending, or that of its class, is paused, nothing goes out of what a rule decides.
+pub(super) fn hold_if_paused(core: &Shared, class: Class, standing: &mut StandingView) {
+    if standing.decision == RuleDecision::Fire && core.pauses.stops(class) {
         standing.decision = RuleDecision::Hold;
         standing.reasons.insert(0, Reason::Paused);
     }

@@ -1,5 +1,6 @@
 //! The operations that the admin interface and the command line share.
 
+mod backup;
 mod customers;
 mod deliveries;
 mod emit;
@@ -16,7 +17,7 @@ use super::shared::Shared;
 use crate::domain::{DeliveryId, Suppression};
 use crate::http::InferReport;
 use crate::http::{
-    Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
+    BackupSink, Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
     DeliveryView, EmitRequest, Emitted, EventPlan, ExplainReport, ExplainRequest, Failure, FailureKind, ImportReport,
     ImportRequest, ImportSink, ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness, ReloadBy,
     ReloadReport, Result, RuleResumed, RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded,
@@ -26,6 +27,7 @@ use crate::store::StoreError;
 use async_trait::async_trait;
 use std::sync::Arc;
 
+pub(super) use backup::backup;
 pub(super) use deliveries::cancel_removed;
 
 /// Most rows of one page of a list.
@@ -141,6 +143,10 @@ impl Operations for Ops {
     async fn resume_rule(&self, rule: &str) -> Result<RuleResumed> {
         self.0.sound_rules()?;
         rules::resume(&self.0, rule).await
+    }
+
+    async fn backup(&self, into: BackupSink) -> Result<()> {
+        backup(&self.0, into).await.map(drop)
     }
 
     async fn metrics(&self) -> String {

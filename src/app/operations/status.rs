@@ -1,7 +1,8 @@
 //! `status`, `pause`, `resume`, readiness and metrics.
 
 use super::{failure, rules};
-use crate::app::shared::{DaemonParts, Shared};
+use crate::app::nightly;
+use crate::app::shared::{DaemonParts, MARKETING_PAUSED, Shared};
 use crate::domain::{Class, Lane, Span, State, Time};
 use crate::http::{LaneView, NextTick, Paused, Readiness, Result, RuleStanding, RulesStatus, Status, StoreStatus};
 use crate::telemetry::Metrics;
@@ -29,6 +30,8 @@ pub(super) async fn status(core: &Shared) -> Result<Status> {
         started_at: core.daemon.as_ref().map(|daemon| daemon.started_at),
         settings: core.settings_file.display().to_string(),
         paused: core.pauses.all(),
+        marketing_paused: core.store.flag(MARKETING_PAUSED).await.map_err(failure)?,
+        backup: nightly::status(core).await,
         readiness: readiness(core),
         store: StoreStatus {
             path: core.store_path.display().to_string(),
@@ -79,6 +82,7 @@ pub(super) fn readiness(core: &Shared) -> Readiness {
 #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
 pub(super) async fn metrics(core: &Shared) -> String {
     metrics::gauge!(names::PAUSED).set(if core.pauses.all() { 1.0 } else { 0.0 });
+    metrics::gauge!(names::MARKETING_PAUSED).set(if core.pauses.marketing() { 1.0 } else { 0.0 });
     metrics::gauge!(names::READY).set(if readiness(core).ready { 1.0 } else { 0.0 });
     if let Ok(stats) = core.store.stats().await {
         metrics::gauge!(names::CUSTOMERS).set(stats.customers as f64);

@@ -29,8 +29,8 @@ pub use plan::{
 pub use rules::{RuleResumed, RuleStanding, RuleView, TickView};
 pub use simulate::{Bound, BrakedDay, DeliveriesOfDay, SimulateReport, SimulateRequest};
 pub use status::{
-    LaneView, NextTick, Paused, Readiness, ReloadBy, ReloadReport, ReloadStatus, RulesStatus, Status, StoreStatus,
-    take_a_restart,
+    BackupStatus, LaneView, NextTick, Paused, Readiness, ReloadBy, ReloadReport, ReloadStatus, RulesStatus, Status,
+    StoreStatus, take_a_restart,
 };
 
 use serde::{Deserialize, Serialize};

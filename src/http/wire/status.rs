@@ -20,6 +20,12 @@ pub struct Status {
     pub settings: String,
     /// Whether all sending is stopped by a person.
     pub paused: bool,
+    /// Why all marketing is stopped, if it is: a backup was restored.
+    #[serde(default)]
+    pub marketing_paused: Option<String>,
+    /// The nightly backups, if the settings want them and a daemon makes them.
+    #[serde(default)]
+    pub backup: Option<BackupStatus>,
     /// Whether it does its work, and if not, why.
     pub readiness: Readiness,
     /// The store.
@@ -34,6 +40,23 @@ pub struct Status {
     pub next_tick: Option<NextTick>,
     /// The last reload, if there was one.
     pub last_reload: Option<ReloadStatus>,
+}
+
+/// The nightly backups.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupStatus {
+    /// Their folder.
+    pub folder: String,
+    /// When the newest was begun.
+    pub last: Option<Time>,
+    /// Its length.
+    pub bytes: u64,
+    /// How many are kept.
+    pub kept: u64,
+    /// When the next is made.
+    pub next: Option<Time>,
+    /// Why the last one came to nothing, if so.
+    pub failed: Option<String>,
 }
 
 /// The store in numbers.

@@ -30,7 +30,7 @@ const REMEMBERED: usize = 64;
 /// Works until the queue is closed, then lets the files go.
 pub(super) fn run(shared: &Arc<Shared>, disk: Disk) {
     let round = lock(&shared.live).counts.round;
-    let journal = Journal::new(&shared.folder, &shared.delivery_key);
+    let journal = Journal::new(&shared.journal, &shared.delivery_key);
     let mut committer = Committer { shared, disk, journal, round, recent: Recent::new(round), unfinished: Vec::new() };
     while let Some(jobs) = shared.queue.next_round(TRY_AGAIN) {
         let done = catch_unwind(AssertUnwindSafe(|| committer.turn(jobs)));
@@ -126,6 +126,7 @@ impl Committer<'_> {
         applied.map_err(|fault| Failure { fault, begun: true })?;
         progress.applied.store(round.number, Ordering::SeqCst);
         self.flush().map_err(|fault| Failure { fault, begun: true })?;
+        self.shared.taps.hand_over(round.number, &self.unfinished);
         self.unfinished.clear();
         lock(&self.shared.live).publish(counts, round.effects);
         progress.settled.send_replace(round.number);

@@ -367,7 +367,9 @@ impl Work<'_, '_> {
         self.draft.effect(Effect::Arrived(number.0));
         let mut customer = Customer::new(id, arrived_at);
         customer.activity.fingerprint = self.wanted.fingerprint;
-        Ok(Known { number, customer, version: 0, has_rows: Some(false), changed: true, told: None })
+        let mut known = Known { number, customer, version: 0, has_rows: Some(false), changed: true, told: None };
+        self.object(&mut known, id, arrived_at)?;
+        Ok(known)
     }
 
     fn profile(
@@ -470,6 +472,30 @@ impl Work<'_, '_> {
         }
         self.customers.insert(known.number, known);
         Ok(Verdict::Stored)
+    }
+
+    /// Takes in what somebody with that id, which is new here, withdrew before the store was lost or they were erased.
+    pub(super) fn object(&mut self, known: &mut Known, id: &str, now: Time) -> Result<(), Fault> {
+        if !lock(&self.shared.live).objections {
+            return Ok(());
+        }
+        let hash = self.shared.delivery_key.hash_of_customer(id);
+        for (key, at) in self.draft.prefix(&keys::objections(hash))? {
+            let Some(name) = keys::objected(&key) else { continue };
+            let row = ProfileRow {
+                effective_at: rows::read(&at)?,
+                attributes: [].into(),
+                consent: [(name.into(), false)].into(),
+                source: "journal".into(),
+                received_at: now,
+            };
+            let version = self.shared.next_version();
+            self.draft.put(keys::profile(known.number, row.effective_at, version), rows::write(&row)?);
+            self.draft.remove(key);
+            known.has_rows = Some(true);
+            self.fold_profile(known)?;
+        }
+        Ok(())
     }
 
     /// The journal knows by both ids what the one customer of them has withdrawn.

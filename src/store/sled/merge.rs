@@ -30,12 +30,14 @@ impl Work<'_, '_> {
             }
             (Some(mut known), None) => {
                 self.name(into, known.number)?;
+                self.object(&mut known, into, received_at)?;
                 known.customer.id = into.into();
                 known
             }
             (None, stays) => {
-                let known = stays.map_or_else(|| self.newcomer(into, received_at), Ok)?;
+                let mut known = stays.map_or_else(|| self.newcomer(into, received_at), Ok)?;
                 self.name(from, known.number)?;
+                self.object(&mut known, from, received_at)?;
                 known
             }
         };

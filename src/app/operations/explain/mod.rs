@@ -45,6 +45,7 @@ pub(super) async fn explain(core: &Shared, request: ExplainRequest) -> Result<Ex
         name: name(&subject.stored.customer),
         at,
         sending_paused: core.pauses.all(),
+        marketing_paused: core.pauses.marketing(),
         zone: subject.zone.iana_name().unwrap_or("UTC").to_owned(),
         rules: explained,
         history: history::history(&subject),
@@ -99,7 +100,7 @@ async fn of_rule(subject: &Subject<'_>, rule: &Arc<Rule>) -> Result<RuleExplanat
     if past.is_some() {
         (standing.decision, standing.reasons) = (RuleDecision::NoMatch, Vec::new());
     }
-    hold_if_paused(subject.core, &mut standing);
+    hold_if_paused(subject.core, rule.class, &mut standing);
     let entry = subject.entry(rule, &cause);
     let facts = subject.facts(&entry);
     let condition = view_of(rule.when.explain(&facts));

@@ -27,10 +27,10 @@ pub(super) fn verdict(subject: &Subject<'_>, judged: &Judged<'_>) -> String {
         RuleDecision::Hold if reasons == [Reason::NotWanted.word()] => {
             format!("NO: {holds}, but the `when` of no step does.")
         }
-        RuleDecision::Hold if subject.is_stopped(judged.rule, &judged.standing.reasons) => {
-            format!("NO: {holds}, but all sending is paused: {}.", reasons.join(", "))
-        }
-        RuleDecision::Hold => format!("NO: {holds}, but it is held: {}.", reasons.join(", ")),
+        RuleDecision::Hold => match subject.stopped(judged.rule, &judged.standing.reasons) {
+            Some(what) => format!("NO: {holds}, but {what} is paused: {}.", reasons.join(", ")),
+            None => format!("NO: {holds}, but it is held: {}.", reasons.join(", ")),
+        },
         RuleDecision::NoMatch if judged.past.is_some() => {
             format!("NO: {holds}, but {}", judged.past.as_deref().unwrap_or_default())
         }

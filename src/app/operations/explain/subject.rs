@@ -98,10 +98,12 @@ impl<'a> Subject<'a> {
         self.view.now
     }
 
-    /// Whether it is the pause of all sending that holds the rule, not one of its own.
-    pub(super) fn is_stopped(&self, rule: &Rule, reasons: &[Reason]) -> bool {
+    /// What is paused that holds the rule, if it is not the rule's own pause.
+    pub(super) fn stopped(&self, rule: &Rule, reasons: &[Reason]) -> Option<&'static str> {
         let pauses = &self.core.pauses;
-        reasons.contains(&Reason::Paused) && pauses.all() && pauses.rule(&rule.id).is_none()
+        let is_stopped =
+            reasons.contains(&Reason::Paused) && pauses.stops(rule.class) && pauses.rule(&rule.id).is_none();
+        is_stopped.then(|| if pauses.all() { "all sending" } else { "marketing" })
     }
 
     pub(super) fn facts<'f>(&'f self, entry: &'f Entry) -> Facts<'f> {

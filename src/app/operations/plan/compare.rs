@@ -45,7 +45,8 @@ pub(super) async fn plan(
     }
     let segments = segments.into_iter().filter(|(_, kind)| *kind != ChangeKind::Unchanged).collect();
     let compared = Some(Compared { segments, rebuilt, diagnostics });
-    Ok(PlanReport { at: scope.at, sending_paused: core.pauses.all(), rules: plans, compared })
+    let (sending_paused, marketing_paused) = (core.pauses.all(), core.pauses.marketing());
+    Ok(PlanReport { at: scope.at, sending_paused, marketing_paused, rules: plans, compared })
 }
 
 /// Compiles the files, off the threads that answer others.

@@ -83,7 +83,8 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
     };
     let watched = rules.iter().map(Watched::live).collect();
     let rules = judged(core, &world, (rules, watched), scope).await?;
-    Ok(PlanReport { at: scope.at, sending_paused: core.pauses.all(), rules, compared: None })
+    let (sending_paused, marketing_paused) = (core.pauses.all(), core.pauses.marketing());
+    Ok(PlanReport { at: scope.at, sending_paused, marketing_paused, rules, compared: None })
 }
 
 /// For when, and with how much detail.

@@ -31,17 +31,16 @@ pub(super) fn folder_of(folder: &Path) -> PathBuf {
 }
 
 /// That a journal could be written: before a store is used, not with the first withdrawal.
-pub(super) fn check(folder: &Path) -> io::Result<()> {
-    let journal = folder_of(folder);
-    let (place, missing) = match std::fs::metadata(&journal) {
-        Ok(_) => (journal.as_path(), false),
-        Err(error) if error.kind() == ErrorKind::NotFound => (parent(&journal), true),
-        Err(error) => return Err(told(&journal, &error)),
+pub(super) fn check(journal: &Path) -> io::Result<()> {
+    let (place, missing) = match std::fs::metadata(journal) {
+        Ok(_) => (journal, false),
+        Err(error) if error.kind() == ErrorKind::NotFound => (parent(journal), true),
+        Err(error) => return Err(told(journal, &error)),
     };
     let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
     rustix::fs::access(place, access).map_err(|error| {
         let error = io::Error::from(error);
-        if missing { cannot_be_made(&journal, &error) } else { told(&journal, &error) }
+        if missing { cannot_be_made(journal, &error) } else { told(journal, &error) }
     })
 }
 
@@ -75,9 +74,9 @@ struct Open {
 }
 
 impl Journal {
-    /// Of the store in `folder` with that key. Journals of several stores can lie in one folder.
-    pub(super) fn new(folder: &Path, key: &DeliveryKey) -> Self {
-        Self { path: file_of(&folder_of(folder), key.hash_of_store()), file: None }
+    /// In that folder, of the store with that key. Journals of several stores can lie in one folder.
+    pub(super) fn new(journal: &Path, key: &DeliveryKey) -> Self {
+        Self { path: file_of(journal, key.hash_of_store()), file: None }
     }
 
     /// Appends the records of a round; they are durable then.
@@ -160,6 +159,32 @@ pub(super) struct Said {
     pub(super) entries: Vec<Entry>,
     /// How many lines are not as they were written.
     pub(super) unreadable: u64,
+}
+
+impl Said {
+    /// The last round of all.
+    pub(super) fn last_round(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.round).max().unwrap_or(0)
+    }
+}
+
+/// Takes another folder's journal over into that one, unless it has the same store's already.
+pub(super) fn bring(from: &Path, to: &Path, key: &DeliveryKey) -> io::Result<()> {
+    let (from, to) = (file_of(from, key.hash_of_store()), file_of(to, key.hash_of_store()));
+    if !from.exists() || to.exists() {
+        return Ok(());
+    }
+    let copied = || {
+        let whole = usize::try_from(whole_lines(&from)?).unwrap_or(usize::MAX);
+        let mut lines = std::fs::read(&from)?;
+        lines.truncate(whole);
+        let mut open = Open::at(&to)?;
+        open.file.set_len(0)?;
+        open.length = 0;
+        open.append(&lines)?;
+        open.file.sync_all()
+    };
+    copied().map_err(|error| told(&to, &error))
 }
 
 /// Reads what a store with that key wrote into a journal's folder; nothing if there is none.

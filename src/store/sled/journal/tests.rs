@@ -104,7 +104,7 @@ async fn a_torn_line_is_cut_off_and_the_journal_goes_on_after_a_restart() {
 fn a_changed_line_is_counted_and_the_others_are_read() {
     let parent = tempfile::tempdir().unwrap();
     let (folder, key) = (parent.path().join("store"), DeliveryKey::new([3; 32]));
-    let mut journal = super::Journal::new(&folder, &key);
+    let mut journal = super::Journal::new(&folder_of(&folder), &key);
     let record = |n: i64| Record::Erased { customer: key.hash_of_customer("c"), at: day(n) };
     for n in 1_i64..4 {
         journal.append(n.unsigned_abs(), vec![record(n)]).unwrap();

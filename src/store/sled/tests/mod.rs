@@ -15,7 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// sled alone. The last thread of a store that was closed just before may still hold its file.
-fn bare(folder: &Path) -> ::sled::Db {
+pub(super) fn bare(folder: &Path) -> ::sled::Db {
     let begin = std::time::Instant::now();
     loop {
         match ::sled::Config::new().path(folder).open() {
