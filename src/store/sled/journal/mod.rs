@@ -168,10 +168,15 @@ impl Said {
     }
 }
 
-/// Takes another folder's journal over into that one, unless it has the same store's already.
+/// Takes another folder's journal over into that one, unless it has the same store's already. An error if the other folder
+/// has none of the store's: it was named, so there should be one.
 pub(super) fn bring(from: &Path, to: &Path, key: &DeliveryKey) -> io::Result<()> {
     let (from, to) = (file_of(from, key.hash_of_store()), file_of(to, key.hash_of_store()));
-    if !from.exists() || to.exists() {
+    if !from.exists() {
+        let message = format!("there is no journal of this store: {} is not there", from.display());
+        return Err(io::Error::new(ErrorKind::NotFound, message));
+    }
+    if to.exists() {
         return Ok(());
     }
     let copied = || {

@@ -80,10 +80,10 @@ impl Restoring {
         begin_anew(&inside).map_err(StoreError::Io)?;
         let made = make(&request, &inside)?;
         let journal = request.journal.as_deref().unwrap_or(&beside);
-        let said = journal::read(journal, &made.key).map_err(StoreError::Journal)?;
         if journal != beside {
             journal::bring(journal, &beside, &made.key).map_err(StoreError::Journal)?;
         }
+        let said = journal::read(journal, &made.key).map_err(StoreError::Journal)?;
         set_round(&inside, &request, said.last_round()).map_err(|fault| fault.into_error(folder))?;
         let store = SledStore::open_as(&inside, &beside, OpenMode::MustExist, request.settings)?;
         let entries = said.entries.into_iter().filter(|entry| entry.round > made.round).collect();
