@@ -3,7 +3,7 @@
 use super::StartError;
 use super::restore::BackupContents;
 use crate::store::StoreError;
-use crate::store::sled;
+use crate::store::sled::verify_backup;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -49,7 +49,7 @@ impl BackupFile {
     pub fn finish(mut self) -> anyhow::Result<BackupContents> {
         let cannot = |error| StartError::Store(StoreError::Backup(error));
         self.file.sync_all().map_err(cannot)?;
-        let summary = sled::verify_backup(&self.part).map_err(StartError::Store)?;
+        let summary = verify_backup(&self.part).map_err(StartError::Store)?;
         std::fs::rename(&self.part, &self.path).map_err(cannot)?;
         self.named = true;
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());

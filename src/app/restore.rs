@@ -4,7 +4,7 @@ use super::shared::MARKETING_PAUSED;
 use super::{StartError, project};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Time;
-use crate::store::sled::{self, Cache, RestoreRequest, Restoring, SledSettings};
+use crate::store::sled::{Cache, RestoreRequest, Restoring, SledSettings, verify_backup as read_whole};
 use crate::store::{BackupSummary, StoreError};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ pub struct RestoreReport {
 /// It is not whole, or no backup; [`super::exit_code`] knows the code.
 pub async fn verify_backup(file: &Path) -> anyhow::Result<BackupContents> {
     let file = file.to_owned();
-    let verified = tokio::task::spawn_blocking(move || sled::verify_backup(&file)).await?;
+    let verified = tokio::task::spawn_blocking(move || read_whole(&file)).await?;
     Ok(verified.map_err(StartError::Store)?.into())
 }
 

@@ -145,6 +145,9 @@ fn help_names_every_command_and_the_exit_codes() {
       rules         How each rule stands
       schema        JSON Schemas that let an editor complete and explain rules, segments, settings,
                     schema and tests; or a schema.yaml from what the store holds
+      backup        Copy the store into one file, while the daemon works or not
+      restore       Make the store anew from a backup; with no daemon running, and no store in its
+                    folder
       demo          The whole of it on made-up customers, with a mail catcher and a webhook receiver on
                     loopback; ends by itself
       help          Print this message or the help of the given subcommand(s)
