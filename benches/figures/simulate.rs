@@ -7,7 +7,7 @@ use crate::table::{Limit, Row, Unit, show};
 use crate::{fill, machine, people, scratch};
 use retaind::app;
 use retaind::domain::{Span, Time};
-use retaind::http::{Bound, SimulateRequest};
+use retaind::http::{SimulateRequest, When};
 use retaind::store::sled::OpenMode;
 use std::path::Path;
 use std::time::Duration;
@@ -58,7 +58,7 @@ struct Led {
 fn lead(project: &Project, from: Time) -> anyhow::Result<Led> {
     let runtime = scratch::runtime()?;
     let (operations, closer) = runtime.block_on(app::offline(&project.settings(), OpenMode::MustExist))?;
-    let request = SimulateRequest { from: Bound::At(from), to: Bound::At(from.plus(YEAR)), rule: None };
+    let request = SimulateRequest { from: When::At(from), to: When::At(from.plus(YEAR)), rule: None };
     let cpu = machine::cpu_seconds("self")?;
     let (report, seconds) = scratch::timed(|| Ok(runtime.block_on(operations.simulate(request))?))?;
     let cpu = machine::cpu_seconds("self")? - cpu;

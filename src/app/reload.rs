@@ -289,11 +289,8 @@ fn note(
 fn kept(diagnostics: &[Diagnostic], settings_file: &Path) -> Vec<Problem> {
     let (errors, warnings): (Vec<_>, Vec<_>) = diagnostics.iter().partition(|diagnostic| diagnostic.is_error());
     let all = errors.into_iter().chain(warnings).take(ReloadStatus::MOST_PROBLEMS);
-    all.map(|diagnostic| {
-        let problem = Problem::from(diagnostic);
-        if diagnostic.place.file == settings_file { Problem { line_text: None, ..problem } } else { problem }
-    })
-    .collect()
+    let settings_file = settings_file.display().to_string();
+    all.map(|diagnostic| Problem::from(diagnostic).without_lines_of(&settings_file)).collect()
 }
 
 impl Memory {

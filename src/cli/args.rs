@@ -8,6 +8,7 @@ use super::{
     run, schema, sending, simulate, status, test,
 };
 use crate::domain::Time;
+use crate::http::{NotAWhen, When};
 use crate::telemetry::LogStyle;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -121,7 +122,12 @@ impl OutputArgs {
     }
 }
 
-/// Reads RFC 3339 or a date (midnight UTC).
+/// Reads an instant, or a day of the business's zone.
+pub(super) fn when(text: &str) -> Result<When, String> {
+    text.parse().map_err(|wrong: NotAWhen| wrong.to_string())
+}
+
+/// Reads when an event happened, as the listener does: RFC 3339 or a date (midnight UTC).
 pub(super) fn instant(text: &str) -> Result<Time, String> {
     text.parse().map_err(|_| "write it like 2026-03-29T10:00:00Z, or 2026-03-29 for midnight UTC".to_owned())
 }

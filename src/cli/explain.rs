@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::admin::Admin;
-use super::args::{OutputArgs, instant};
+use super::args::{OutputArgs, when};
 use super::composition::StoreAccess;
 use super::error::Error;
 use super::sending::paused;
@@ -10,7 +10,7 @@ use super::table::visible;
 use crate::calendar;
 use crate::domain::Time;
 use crate::http::{
-    ActiveView, ConditionView, ExplainReport, ExplainRequest, HistoryView, RuleDecision, RuleExplanation,
+    ActiveView, ConditionView, ExplainReport, ExplainRequest, HistoryView, RuleDecision, RuleExplanation, When,
 };
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -25,10 +25,10 @@ pub(super) struct ExplainArgs {
     /// Only this rule
     #[arg(long, value_name = "RULE")]
     rule: Option<String>,
-    /// As of this instant: RFC 3339, or a date for its midnight UTC; in the past what came later is not known yet, in the
-    /// future nothing arrives
-    #[arg(long, value_name = "TIME", value_parser = instant)]
-    at: Option<Time>,
+    /// As of this instant: RFC 3339, or a date for the start of that day in the business's time zone; in the past what came
+    /// later is not known yet, in the future nothing arrives
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    at: Option<When>,
     #[command(flatten)]
     output: OutputArgs,
 }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::admin::Admin;
-use super::args::OutputArgs;
+use super::args::{OutputArgs, when};
 use super::chart::Axis;
 use super::composition::StoreAccess;
 use super::error::Error;
@@ -10,7 +10,7 @@ use super::sending::paused;
 use super::table::{Column, plural, table, visible};
 use crate::calendar::{self, local};
 use crate::domain::Span;
-use crate::http::{Bound, BrakedDay, DeliveriesOfDay, SimulateReport, SimulateRequest};
+use crate::http::{BrakedDay, DeliveriesOfDay, SimulateReport, SimulateRequest, When};
 use clap::Args;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
@@ -28,21 +28,18 @@ const TOLD: usize = 5;
 /// arrives but time.
 #[derive(Debug, Args)]
 pub(super) struct SimulateArgs {
-    /// From when: RFC 3339, or a date for the whole day of the business's zone; may lie in the past or the future
-    #[arg(long, value_name = "TIME", value_parser = bound)]
-    from: Bound,
-    /// Until when, inclusive: RFC 3339, or a date for the whole day
-    #[arg(long, value_name = "TIME", value_parser = bound)]
-    to: Bound,
+    /// From when: RFC 3339, or a date for the start of that day in the business's time zone; may lie in the past or the
+    /// future
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    from: When,
+    /// Until when, inclusive: RFC 3339, or a date for the end of that day in the business's time zone
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    to: When,
     /// Tell only of this rule
     #[arg(long, value_name = "RULE")]
     rule: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
-}
-
-fn bound(text: &str) -> Result<Bound, String> {
-    text.parse().map_err(|_| "write it like 2026-03-29 for the whole day, or 2026-03-29T10:00:00Z".to_owned())
 }
 
 pub(super) async fn run(args: SimulateArgs, context: &mut Context<'_>) -> Result<u8, Error> {
@@ -136,10 +133,11 @@ fn heading(report: &SimulateReport) -> String {
     let paused = paused(report.sending_paused, report.marketing_paused);
     let paused = paused.map_or_else(String::new, |paused| format!("\n{paused}"));
     format!(
-        "NOTHING IS SENT\n{} to {to}, {}: {} to {}{paused}",
+        "NOTHING IS SENT\n{} to {to}, {}: {} to {} of {}{paused}",
         shown_at(from),
         report.timezone,
         plural(report.total, "delivery"),
+        report.reached,
         plural(report.customers, "customer"),
     )
 }

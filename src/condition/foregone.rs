@@ -8,7 +8,9 @@ use super::Facts;
 use super::check::constant;
 use super::predicate::{Predicate, Shape};
 use super::source::Comparison;
-use super::tree::{Asked, Clause, Compared, EventRole, Flag, Kind, Leaf, Membership, Num, OrderField, Ordered, Term};
+use super::tree::{
+    Asked, Clause, Compared, EventRole, Flag, Kind, Leaf, Membership, Num, NumberLimits, OrderField, Ordered, Term,
+};
 use crate::domain::{Customer, Number, Time};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -416,10 +418,10 @@ fn of_comparison(comparison: Comparison, compared: &Compared) -> Sides {
     match compared {
         Compared::Numbers(terms) => {
             let (sides, bound) = limited(comparison, terms, |number: &Number| number.micro());
-            if bound.is_some_and(|term| matches!(term, Term::Own(own) if own.is_count())) {
-                counted(sides)
-            } else {
-                sides
+            let limits = bound.and_then(|term| if let Term::Own(own) = term { own.limits() } else { None });
+            match limits {
+                Some(limits) => within(limits, sides),
+                None => sides,
             }
         }
         Compared::Days(terms) => limited(comparison, terms, |day: &Date| ordinal(*day)).0,
@@ -472,11 +474,11 @@ fn signed<K: Kind>(comparison: Comparison, terms: &(Term<K>, Term<K>)) -> Sides 
     (sides(set.clone()), sides(set.complement()), is_sure(&terms.0) && is_sure(&terms.1))
 }
 
-/// Counts are whole and not negative.
-fn counted((yes, no, is_sure): Sides) -> Sides {
-    let unit = Number::ONE.micro();
+/// Whole numbers alone, and those within the limits.
+fn within(limits: NumberLimits, (yes, no, is_sure): Sides) -> Sides {
+    let (unit, (low, high)) = (Number::ONE.micro(), limits.micro());
     let whole = |sides: Vec<(String, Set)>| {
-        sides.into_iter().map(|(key, set)| (key, set.and(&Set::range(0, i128::MAX)).in_units(unit))).collect()
+        sides.into_iter().map(|(key, set)| (key, set.and(&Set::range(low, high)).in_units(unit))).collect()
     };
     (whole(yes), whole(no), is_sure)
 }

@@ -26,5 +26,5 @@ pub use decide::{Decided, Firing, Moment, Verdict, decide};
 pub use enroll::is_held_out;
 pub use foresee::{Cause, Day, Fate, days_due, decide_cause, fate, waiting};
 pub use gate::{Gate, GateInput, gate, is_listed, keeps_slot};
-pub use look::{Existing, Looked, Looking, after_tick, look};
+pub use look::{Existing, Looked, Looking, Past, after_tick, look, past, past_until};
 pub use simulate::{Detail, Happened, Life, Observer, Scene, Terms, Timetable, steps_due};

@@ -1,13 +1,15 @@
 //! What says that files of the project were saved.
 //!
 //! What it is for: watching the folders of a project (the one of the settings, `rules/`, `templates/` and each template's) and
-//! saying, once it is quiet again, that something in them changed.
-//! Invariants: folders are watched, never files, for editors put another file in a file's place; nothing below the folder
-//! of the settings is watched but rules and templates, so neither the store nor an outbox ever wakes anybody; what is
+//! saying, once it is quiet again, that something in them changed, or that a link on the way to them leads elsewhere now.
+//! Invariants: folders are watched, never files, for editors put another file in a file's place; each folder by the one path
+//! that has no link in it, for the system knows it only once; nothing below the folder of the settings is watched but rules
+//! and templates, so neither the store nor an outbox ever wakes anybody; what is
 //! told is only *that* something changed, so that an event which the system dropped, doubled or invented does no harm;
 //! a burst is told once, and one that does not end is told every two seconds.
 //! Deliberately not here: reading the files, whether they say anything new, and what becomes of it (`app/`).
 
+mod links;
 mod scope;
 
 #[cfg(test)]
@@ -56,6 +58,7 @@ impl Watch {
         let (told, changes) = watch::channel(0);
         let folder = scope.folder.clone();
         let folders = scope.folders();
+        let of_links: Vec<bool> = folders.iter().map(|folder| scope.is_of_links(folder)).collect();
         let tell = move |event: Result<Event, notify::Error>| {
             if event.map_or(true, |event| concerns(&scope, &event)) {
                 told.send_modify(|changes: &mut u64| *changes = changes.wrapping_add(1));
@@ -63,11 +66,13 @@ impl Watch {
         };
         let mut watcher = RecommendedWatcher::new(tell, Config::default())
             .map_err(|why| WatchError { folder: folder.clone(), why })?;
-        for each in folders {
+        for (each, is_of_links) in folders.into_iter().zip(of_links) {
             match watcher.watch(&each, RecursiveMode::NonRecursive) {
                 Ok(()) => {}
                 // Gone since it was listed, which is a change that the folder above tells of.
                 Err(error) if is_gone(&error) && each != folder => {}
+                // The files can be read, but who may put another link in its place lies in a folder that nobody may list.
+                Err(error) if is_of_links && is_forbidden(&error) => {}
                 Err(why) => return Err(WatchError { folder: each, why }),
             }
         }
@@ -94,6 +99,10 @@ impl Watch {
 fn concerns(scope: &Scope, event: &Event) -> bool {
     let is_a_look = matches!(event.kind, EventKind::Access(_));
     !is_a_look && (event.paths.is_empty() || event.paths.iter().any(|path| scope.concerns(path)))
+}
+
+fn is_forbidden(error: &notify::Error) -> bool {
+    matches!(&error.kind, notify::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 fn is_gone(error: &notify::Error) -> bool {

@@ -89,9 +89,53 @@ pub struct Problem {
     /// be read and when the line is longer than 500 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line_text: Option<String>,
+    /// Other places that belong to it, such as where the first of two stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<OtherPlace>,
+}
+
+/// A place that a problem names besides its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherPlace {
+    /// The file, as the user would name it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// Line of the end.
+    pub end_line: usize,
+    /// Column of the end, exclusive.
+    pub end_column: usize,
+    /// What it has to do with the problem, in a few words.
+    pub message: String,
+    /// The line itself, as [`Problem::line_text`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line_text: Option<String>,
 }
 
 impl Problem {
+    /// The other places that belong to it, to be written behind its message: `; the first: rules/a.yaml:1:1`.
+    #[must_use]
+    pub fn other_places(&self) -> String {
+        let place = |OtherPlace { message, file, line, column, .. }: &OtherPlace| {
+            format!("; {message}: {file}:{line}:{column}")
+        };
+        self.also.iter().map(place).collect()
+    }
+
+    /// Without the lines of that file, which may hold what must not be shown.
+    #[must_use]
+    pub fn without_lines_of(mut self, file: &str) -> Self {
+        if self.file == file {
+            self.line_text = None;
+        }
+        for other in self.also.iter_mut().filter(|other| other.file == file) {
+            other.line_text = None;
+        }
+        self
+    }
+
     /// Whether it makes the file unusable.
     #[must_use]
     pub fn is_error(&self) -> bool {
@@ -108,9 +152,7 @@ impl Problem {
 impl From<&Diagnostic> for Problem {
     fn from(diagnostic: &Diagnostic) -> Self {
         let (line, column) = diagnostic.place.line_column();
-        let mut end = diagnostic.place.clone();
-        end.span.start = end.span.end;
-        let (end_line, end_column) = end.line_column();
+        let (end_line, end_column) = diagnostic.place.end_line_column();
         Self {
             file: diagnostic.place.file.display().to_string(),
             line,
@@ -122,6 +164,23 @@ impl From<&Diagnostic> for Problem {
             message: diagnostic.message.clone(),
             help: diagnostic.help.clone(),
             line_text: line_of(&diagnostic.place),
+            also: diagnostic.also.iter().map(|(place, words)| OtherPlace::new(place, words)).collect(),
+        }
+    }
+}
+
+impl OtherPlace {
+    fn new(place: &Place, message: &str) -> Self {
+        let (line, column) = place.line_column();
+        let (end_line, end_column) = place.end_line_column();
+        Self {
+            file: place.file.display().to_string(),
+            line,
+            column,
+            end_line,
+            end_column,
+            message: message.to_owned(),
+            line_text: line_of(place),
         }
     }
 }
@@ -138,10 +197,10 @@ fn line_of(place: &Place) -> Option<String> {
 }
 
 impl std::fmt::Display for Problem {
-    /// One line, as [`Diagnostic`] shows itself.
+    /// One line, as [`Diagnostic`] shows itself, with the other places.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { file, line, column, severity, code, message, .. } = self;
-        write!(f, "{file}:{line}:{column}: {severity}[{code}]: {message}")?;
+        write!(f, "{file}:{line}:{column}: {severity}[{code}]: {message}{}", self.other_places())?;
         self.help.as_ref().map_or(Ok(()), |help| write!(f, "; help: {help}"))
     }
 }
@@ -212,5 +271,31 @@ pub(super) struct Envelope {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         (self.kind.status(), Json(Envelope { error: self })).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Diagnostic, Place, Problem};
+
+    #[test]
+    fn the_other_places_of_a_problem_go_over_the_wire() {
+        let place = |span| Place { file: "rules/a.yaml".into(), text: "rule: a\nrule: b\n".into(), span };
+        let found = Diagnostic::error("duplicate-key", place(8..12), "`rule` stands twice").help("keep one");
+        let alone = serde_json::to_value(Problem::from(&found)).unwrap();
+        assert_eq!(alone.get("also"), None);
+        let problem = Problem::from(&found.also(place(0..4), "the first"));
+        assert_eq!(
+            problem.to_string(),
+            "rules/a.yaml:2:1: error[duplicate-key]: `rule` stands twice; the first: rules/a.yaml:1:1; help: keep one"
+        );
+        let json = serde_json::to_value(&problem).unwrap();
+        let also = serde_json::json!([{
+            "file": "rules/a.yaml", "line": 1, "column": 1, "end_line": 1, "end_column": 5, "message": "the first",
+            "line_text": "rule: a",
+        }]);
+        assert_eq!(json["also"], also);
+        assert_eq!(serde_json::from_value::<Problem>(json).unwrap(), problem);
+        assert_eq!(serde_json::from_value::<Problem>(alone).unwrap().also, []);
     }
 }

@@ -71,6 +71,15 @@ fn known(what: &str, name: &str, known: &str) -> Result<()> {
     if name == known { Ok(()) } else { Err(Failure::not_found(what, name)) }
 }
 
+/// As for a business whose clocks show UTC.
+fn instant(when: Option<When>) -> Time {
+    match when {
+        None => AT,
+        Some(When::At(time)) => time,
+        Some(When::Day(day)) => day.to_string().parse().unwrap_or(AT),
+    }
+}
+
 fn known_event(request: &EmitRequest) -> Result<()> {
     if request.force { Ok(()) } else { known("event", &request.event, "Order Completed") }
 }
@@ -103,6 +112,7 @@ impl Operations for Fake {
             }),
             usual: Some(3),
             brake: Some(BrakeView { limit: 200, per: crate::domain::Span::days(1), before: 1, goes_off: false }),
+            caveat: None,
             change: request.files.is_some().then(change),
         };
         let compared = request
@@ -110,7 +120,7 @@ impl Operations for Fake {
             .is_some()
             .then(|| Compared { segments: [("vip".into(), ChangeKind::Changed)].into(), ..Compared::default() });
         Ok(PlanReport {
-            at: request.at.unwrap_or(AT),
+            at: instant(request.at),
             sending_paused: false,
             marketing_paused: false,
             rules: vec![plan],
@@ -164,7 +174,7 @@ impl Operations for Fake {
         Ok(ExplainReport {
             customer: request.customer,
             name: Some("Zo\u{7}e B.".into()),
-            at: request.at.unwrap_or(AT),
+            at: instant(request.at),
             sending_paused: false,
             marketing_paused: false,
             zone: "Africa/Nairobi".into(),
@@ -217,6 +227,7 @@ impl Operations for Fake {
             sending_paused: false,
             marketing_paused: false,
             customers: 1000,
+            reached: 90,
         })
     }
 

@@ -29,7 +29,7 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
-pub use failure::{Failure, FailureKind, Problem};
+pub use failure::{Failure, FailureKind, OtherPlace, Problem};
 pub use listener::{AdminAddress, AdminListener, ListenError};
 pub use operations::{BackupSink, BlockingReader, Gone, ImportSink, ImportSource, Operations, Result};
 pub use public::{
@@ -40,13 +40,14 @@ pub use router::{Access, router};
 pub use socket::connect_socket;
 pub use wire::InferReport;
 pub use wire::{
-    ActiveView, BackupStatus, Bound, BrakeView, BrakedDay, ChangeKind, Changed, ChannelCounts, Compared, ConditionView,
-    ConsentView, CustomerDetail, CustomerLine, CustomerQuery, DeliveriesOfDay, DeliveryDetail, DeliveryQuery,
-    DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted, EnrollmentView, EventPlan, EventRule, EventView,
-    ExplainReport, ExplainRequest, GateView, Given, GoalView, HistoryView, ImportKind, ImportLine, ImportProgress,
-    ImportReport, ImportRequest, LaneView, LiveCounts, MemoryView, NextTick, OrdersView, Page, PastDelivery,
-    PastEnrollment, Paused, PlanFile, PlanFiles, PlanReport, PlanRequest, PlannedDelivery, Readiness, RefusedRow,
-    ReloadBy, ReloadReport, ReloadStatus, RuleChange, RuleDecision, RuleExplanation, RulePlan, RuleResumed,
-    RuleStanding, RuleView, RulesStatus, SimulateReport, SimulateRequest, StandingView, Status, StoreStatus,
-    SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged, UnderWay, take_a_restart,
+    ActiveView, BackupStatus, BrakeView, BrakedDay, Caveat, ChangeKind, Changed, ChannelCounts, Compared,
+    ConditionView, ConsentView, CustomerDetail, CustomerLine, CustomerQuery, DeliveriesOfDay, DeliveryDetail,
+    DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted, EnrollmentView, EventPlan,
+    EventRule, EventView, ExplainReport, ExplainRequest, GateView, Given, GoalView, HistoryView, ImportKind,
+    ImportLine, ImportProgress, ImportReport, ImportRequest, LaneView, LiveCounts, MemoryView, NextTick, NotAWhen,
+    OrdersView, Page, PastDelivery, PastEnrollment, Paused, PlanFile, PlanFiles, PlanReport, PlanRequest,
+    PlannedDelivery, Readiness, RefusedRow, ReloadBy, ReloadReport, ReloadStatus, RuleChange, RuleDecision,
+    RuleExplanation, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus, SimulateReport, SimulateRequest,
+    StandingView, Status, StoreStatus, SuppressionAdded, SuppressionQuery, SuppressionRequest, TickView, Unchanged,
+    UnderWay, When, take_a_restart,
 };

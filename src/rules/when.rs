@@ -7,6 +7,7 @@ use super::foregone;
 use crate::condition::{self, Predicate, Problem, Scope, Wanted};
 use crate::domain::{Diagnostic, nearest};
 use crate::yaml::{Item, Kind, Map, Node, Style};
+use std::ops::Range;
 
 /// The most conditions of one `when`, so that a file of 1 MiB cannot hold up a reload.
 const MOST_CONDITIONS: usize = 200;
@@ -225,10 +226,21 @@ fn one(item: Item<'_>, text: &str, asked: Asked<'_>) -> Option<Predicate> {
     if is_cut_off(item, text) || is_misspelt(item, text) {
         return None;
     }
-    let document = item.reader().document();
     let (predicate, problems) = condition::compile(text, &asked.scope);
+    if predicate.is_none() && is_joined(item, text, asked) {
+        return None;
+    }
+    tell(item, asked, 0..text.len(), problems);
+    predicate
+}
+
+/// Notes what is wrong with some bytes of a condition.
+fn tell(item: Item<'_>, asked: Asked<'_>, part: Range<usize>, problems: Vec<Problem>) {
+    let document = item.reader().document();
+    let text = item.node().as_text().and_then(|text| text.get(part.clone())).unwrap_or_default();
     for problem in problems.into_iter().filter(|problem| asked.minds(problem, text, item)) {
-        let place = document.place_within(item.node(), problem.span);
+        let span = part.start + problem.span.start..part.start + problem.span.end;
+        let place = document.place_within(item.node(), span);
         item.reader().report(Diagnostic {
             severity: problem.severity,
             code: problem.code,
@@ -238,11 +250,57 @@ fn one(item: Item<'_>, text: &str, asked: Asked<'_>) -> Option<Predicate> {
             also: Vec::new(),
         });
     }
-    predicate
+}
+
+/// Whether YAML has joined several conditions, of which the dashes read as minus signs. Notes it, and what is wrong with
+/// each of them. A line that subtracts from the one above is none: what it subtracts from is no condition.
+fn is_joined(item: Item<'_>, text: &str, asked: Asked<'_>) -> bool {
+    let lines = item.joined();
+    let starts = [0].into_iter().chain(lines.iter().map(|line| line.at + 1));
+    let ends = lines.iter().map(|line| line.at).chain([text.len()]);
+    let parts: Vec<Range<usize>> = starts.zip(ends).map(|(start, end)| start..end).collect();
+    if let [first, _, ..] = parts.as_slice()
+        && GROUPS.contains(&text[first.clone()].trim())
+    {
+        without_colon(item, text[first.clone()].trim());
+        return true;
+    }
+    let compiled: Vec<_> = parts.iter().map(|part| condition::compile(&text[part.clone()], &asked.scope)).collect();
+    let is_condition = |index: usize| compiled[index].0.is_some() || compares(&text[parts[index].clone()]);
+    if lines.is_empty() || !(0..lines.len()).all(is_condition) {
+        return false;
+    }
+    item.tell_joined(&lines);
+    for (part, (_, problems)) in parts.into_iter().zip(compiled) {
+        tell(item, asked, part, problems);
+    }
+    true
+}
+
+/// Whether a text has a comparison in it, whatever else may be wrong with it.
+fn compares(text: &str) -> bool {
+    text.contains(['<', '>', '=']) || text.contains(" in ")
+}
+
+/// Notes a word that joins conditions and has no colon.
+fn without_colon(item: Item<'_>, word: &str) {
+    let start = item.node().span.start;
+    let place = item.reader().document().place(start..start + word.len());
+    let problem = Diagnostic::error("yaml-syntax", place, format!("`{word}` has no colon behind it"));
+    item.reader().report(problem.help(format!("write `{word}:`, and the list below it")));
 }
 
 /// Whether it is nearly the word `everyone`. Notes it.
 fn is_misspelt(item: Item<'_>, text: &str) -> bool {
+    if let Some(word) = GROUPS.into_iter().find(|word| *word == text.trim()) {
+        without_colon(item, word);
+        return true;
+    }
+    if let Some((word, rest)) = text.split_once(':').filter(|(word, _)| GROUPS.contains(word)) {
+        let help = format!("write a blank behind the colon: `{word}: {}`", rest.trim());
+        item.error_with_help("yaml-syntax", format!("`{word}:` has no blank behind it"), help);
+        return true;
+    }
     let misspelt = text.chars().all(char::is_alphabetic) && nearest(text, [EVERYONE]).is_some();
     if misspelt {
         item.unknown("unknown-word", &format!("`{text}` is no condition"), text, [EVERYONE].into_iter());

@@ -2,9 +2,10 @@
 
 use super::{Decision, Marking, View, WakeChange};
 use crate::domain::{
-    Activity, Customer, Delivery, Enrollment, EnrollmentChange, Event, Interest, Pending, ProfileRow, Span, Tick, Time,
-    Watch,
+    Activity, Customer, Delivery, Enrollment, EnrollmentChange, Event, Interest, Pending, ProfileRow, RuleMemory, Span,
+    Text, Tick, Time, Watch,
 };
+use std::collections::BTreeMap;
 
 /// Attributes and consent as the rows say, oldest first. Of rows of one instant the last says what an attribute is;
 /// consent is withdrawn if one of them withdraws it, for which of them came last is chance.
@@ -127,15 +128,62 @@ pub(super) fn goes_on<'e>(
     same.min_by_key(|(_, it)| it.entered_at).map(|(index, _)| index)
 }
 
-/// Leaves out what the rules remembered later than a backtest's instant, and what they made of the customer since.
-pub(super) fn forget_later(customer: &mut Customer, view: &View) {
-    if view.backtest {
-        customer.watch = Watch::default();
-        for memory in customer.memory.values_mut() {
-            memory.sent_at = memory.sent_at.filter(|at| *at <= view.now);
+/// Whether a rule enrolled the customer, or sent them something, later than a backtest's instant: what it remembered then
+/// has to be made of the enrollments.
+pub(super) fn needs_enrollments(customer: &Customer, view: &View) -> bool {
+    let is_later =
+        |memory: &RuleMemory| memory.sent_at.is_some_and(|at| at > view.now) || memory.enrolled_at > view.now;
+    view.backtest && customer.memory.values().any(is_later)
+}
+
+/// By rule, when something was last sent by a backtest's instant, as far as deliveries tell.
+pub(super) fn last_sent<'d>(deliveries: impl IntoIterator<Item = &'d Delivery>, view: &View) -> BTreeMap<Text, Time> {
+    let mut last = BTreeMap::new();
+    for delivery in deliveries {
+        if let Some(at) = delivery.sent_at.filter(|at| *at <= view.now) {
+            let latest = last.entry(delivery.rule.clone()).or_insert(at);
+            *latest = at.max(*latest);
         }
-        customer.memory.retain(|_, memory| memory.enrolled_at <= view.now);
-        customer.slots.retain(|slot| slot.at <= view.now);
+    }
+    last
+}
+
+/// Leaves out what the rules remembered later than a backtest's instant, and what they made of the customer since. Of
+/// `enrollments` and what was `sent` of them, asked for only where [`needs_enrollments`] says so, come the memories of
+/// before.
+pub(super) fn forget_later<'e>(
+    customer: &mut Customer,
+    view: &View,
+    enrollments: impl IntoIterator<Item = &'e Enrollment>,
+    sent: &BTreeMap<Text, Time>,
+) {
+    if !view.backtest {
+        return;
+    }
+    customer.watch = Watch::default();
+    customer.slots.retain(|slot| slot.at <= view.now);
+    let (then, later): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        std::mem::take(&mut customer.memory).into_iter().partition(|(_, memory)| memory.enrolled_at <= view.now);
+    customer.memory = then;
+    let known = |one: &&Enrollment| one.entered_at <= view.now && later.contains_key(&one.rule);
+    for one in enrollments.into_iter().filter(known) {
+        let memory = customer.memory.entry(one.rule.clone()).or_insert_with(|| RuleMemory {
+            occurrence: one.occurrence.clone(),
+            enrolled_at: one.entered_at,
+            enrollments: 0,
+            held_out: one.held_out,
+            sent_at: later.get(&one.rule).and_then(|later| later.sent_at),
+        });
+        memory.enrollments = memory.enrollments.saturating_add(1);
+        if (memory.enrolled_at, &memory.occurrence) < (one.entered_at, &one.occurrence) {
+            memory.occurrence.clone_from(&one.occurrence);
+            (memory.enrolled_at, memory.held_out) = (one.entered_at, one.held_out);
+        }
+    }
+    for (rule, memory) in &mut customer.memory {
+        if memory.sent_at.is_some_and(|at| at > view.now) {
+            memory.sent_at = sent.get(rule).copied();
+        }
     }
 }
 

@@ -68,6 +68,16 @@ impl Payload {
         !self.0.needs.event.is_empty()
     }
 
+    /// Attributes that it names.
+    pub fn attributes(&self) -> impl Iterator<Item = &String> {
+        self.0.needs.customer.iter()
+    }
+
+    /// Properties that it names of the event that starts the rule.
+    pub fn event_properties(&self) -> impl Iterator<Item = &String> {
+        self.0.needs.event.iter()
+    }
+
     /// Renders the data for a customer.
     pub fn render(&self, message: &Message<'_>) -> Result<Json, RenderError> {
         let context = context(message, &self.0.needs).into_value();

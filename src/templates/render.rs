@@ -114,6 +114,37 @@ impl Templates {
         self.0.templates.get(template).is_some_and(|there| there.values().any(|file| !file.needs.event.is_empty()))
     }
 
+    /// Attributes that a template names, in any of its languages.
+    #[must_use]
+    pub fn attributes(&self, template: &str) -> BTreeSet<String> {
+        self.languages(template).flat_map(|file| file.needs.customer.iter().cloned()).collect()
+    }
+
+    /// Properties of the event that starts the rule, such as a template names in any of its languages.
+    #[must_use]
+    pub fn event_properties(&self, template: &str) -> BTreeSet<String> {
+        self.languages(template).flat_map(|file| file.needs.event.iter().cloned()).collect()
+    }
+
+    fn languages(&self, template: &str) -> impl Iterator<Item = &Language> {
+        self.0.templates.get(template).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// The languages in which a template says something else than the same one of others, or only one of both has it.
+    #[must_use]
+    pub fn differing(&self, other: &Self, template: &str) -> Vec<String> {
+        let said = |templates: &Self, locale: &str| {
+            let language = templates.0.templates.get(template)?.get(locale)?;
+            let source = |key: &String| templates.0.engine.get_template(key).ok().map(|it| it.source().to_owned());
+            Some(language.keys.iter().map(source).collect::<Vec<_>>())
+        };
+        let locales = |templates: &Self| -> BTreeSet<String> {
+            templates.0.templates.get(template).into_iter().flat_map(BTreeMap::keys).cloned().collect()
+        };
+        let all = &locales(self) | &locales(other);
+        all.into_iter().filter(|locale| said(self, locale) != said(other, locale)).collect()
+    }
+
     /// Renders a message in the language that is nearest to the wanted one.
     pub fn render(&self, template: &str, message: &Message<'_>) -> Result<Rendered, RenderError> {
         let languages = self.0.templates.get(template);

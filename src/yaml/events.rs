@@ -180,7 +180,13 @@ impl<'s> Pass<'s> {
             && let Some(rest) = source.rest_of_line(span.start).strip_prefix('-').filter(|rest| item::begins_item(rest))
         {
             let end = span.start + 1 + rest.trim_end().len();
-            self.problem("yaml-syntax", span.start..end, item::DASH).help = Some(format!("write `- {}`", rest.trim()));
+            let rest = rest.trim();
+            let help = if span.start == start && rest.contains(':') {
+                format!("write `{rest}` for a key, `- {rest}` for an item of a list")
+            } else {
+                format!("write `- {rest}`")
+            };
+            self.problem("yaml-syntax", span.start..end, item::DASH).help = Some(help);
             return true;
         }
         let mut line = first;
@@ -469,9 +475,11 @@ fn duplicate_keys(source: &Source<'_>, shape: &mut Shape, problems: &mut Vec<Dia
         Form::List(items) => items.iter_mut().for_each(|item| duplicate_keys(source, item, problems)),
         Form::Map(entries) => {
             let mut seen: HashMap<String, Range<usize>> = HashMap::with_capacity(entries.len());
+            let mut dropped = false;
             entries.retain_mut(|(key, value)| {
                 duplicate_keys(source, value, problems);
                 if key.refused || !matches!(key.form, Form::Scalar(_)) {
+                    dropped = true;
                     return false;
                 }
                 let Some(first) = seen.get(key.scalar()) else {
@@ -486,6 +494,9 @@ fn duplicate_keys(source: &Source<'_>, shape: &mut Shape, problems: &mut Vec<Dia
                 }
                 false
             });
+            // What seems to be missing may be what was refused, and a map of nothing else was hardly meant as one.
+            shape.partial |= dropped;
+            shape.refused |= dropped && entries.is_empty();
         }
     }
 }

@@ -92,10 +92,12 @@ def write_rules(args, cron):
     folder.mkdir(parents=True, exist_ok=True)
     for name, kind, tick in rules(args.work):
         steps = "  - {id: letter, email: miss-you}\n" if "letter" in kind["steps"] else ""
+        # Nobody buys while it runs, so nobody reaches it.
+        goal = "goal: {event: Order Completed, within: 1d, value: revenue}\n" if kind["kind"] == "marketing" else ""
         (folder / f"{name}.yaml").write_text(
             f"rule: {name}\nclass: {kind['kind']}\ntrigger: {{schedule: \"{cron(tick)}\"}}\n"
             f"when: {kind['when']}\nagain_after: never\npause_if: {{more_than: 1000000, per: 1d}}\nsteps:\n{steps}"
-            "  - {id: crm, webhook: {to: crm, type: customer.at_risk, data: {id: \"{{ customer.id }}\"}}}\n")
+            "  - {id: crm, webhook: {to: crm, type: customer.at_risk, data: {id: \"{{ customer.id }}\"}}}\n" + goal)
 
 
 def at_its_second(tick):

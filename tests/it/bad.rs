@@ -4,28 +4,36 @@
 //! said of it. Read that as the one who has to mend it.
 
 use crate::project::Project;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn folder() -> PathBuf {
+/// Where they lie.
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad")
 }
 
-/// Lays the files of a folder over a project.
-fn lay(folder: &Path, over: &Path) {
+/// The files of a broken project, by their paths in it.
+pub(crate) fn files(name: &str) -> BTreeMap<String, Vec<u8>> {
+    let (root, mut files) = (folder().join(name), BTreeMap::new());
+    collect(&root, &root, &mut files);
+    files
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
-        let to = over.join(path.file_name().expect("a name"));
         if path.is_dir() {
-            fs::create_dir_all(&to).expect("a folder can be made");
-            lay(&path, &to);
+            collect(root, &path, files);
         } else if path.file_stem().is_none_or(|stem| stem != "expected") {
-            fs::copy(&path, &to).expect("a file can be copied");
+            let name = path.strip_prefix(root).expect("it lies below").to_string_lossy().into_owned();
+            files.insert(name, fs::read(&path).expect("a file can be read"));
         }
     }
 }
 
-fn names() -> Vec<String> {
+/// All broken projects, and `base`.
+pub(crate) fn names() -> Vec<String> {
     let entries = fs::read_dir(folder()).expect("the folder of broken projects");
     let mut names: Vec<String> =
         entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
@@ -35,8 +43,11 @@ fn names() -> Vec<String> {
 
 fn laid(name: &str) -> Project {
     let project = Project::new();
-    lay(&folder().join("base"), project.path());
-    lay(&folder().join(name), project.path());
+    for (file, bytes) in files("base").into_iter().chain(files(name)) {
+        let place = project.path().join(file);
+        fs::create_dir_all(place.parent().expect("a folder")).expect("a folder can be made");
+        fs::write(place, bytes).expect("a file can be written");
+    }
     project
 }
 

@@ -62,7 +62,7 @@ fn the_demo_plays_a_project_of_ones_own_and_leaves_it_as_it_is() {
         "---\nsubject: \"Thank you for {{ event.order_id or '' }}\"\n---\nThank you.\n",
     );
     let told = project.run(&["demo", "--project", ".", "--folder", "played", "--customers", "80"]).exits(0).out;
-    for line in ["win-back: ", "thanks: ", "Thank you for demo-live-", "your table is still here"] {
+    for line in ["win-back: ", "thanks: ", "Thank you for demo-live-", "we miss you"] {
         assert!(told.contains(line), "no `{line}` in:\n{told}");
     }
     assert!(!project.path().join("data").exists() && !project.path().join("outbox").exists());

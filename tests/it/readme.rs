@@ -22,8 +22,9 @@ pub(crate) fn files(document: &str) -> BTreeMap<String, String> {
 /// The project of the README.
 fn project() -> Project {
     let (project, files) = (Project::new(), files("README.md"));
-    assert_eq!(files.len(), 6, "{:?}", files.keys());
-    for (name, text) in &files {
+    assert_eq!(files.len(), 8, "{:?}", files.keys());
+    // The rule that an event starts comes later in it.
+    for (name, text) in files.iter().filter(|(name, _)| !name.contains("thanks")) {
         project.write(name, text);
     }
     project
@@ -64,6 +65,23 @@ fn the_readmes_rule_comes_to_a_mail_in_the_outbox() {
     let mail = mails.into_iter().next().expect("one mail").expect("it can be read").path();
     let text = std::fs::read_to_string(mail).expect("a mail is text");
     assert!(text.contains("ana@customers.example") && text.contains("Ana, we miss you"), "{text}");
+}
+
+#[test]
+fn an_event_by_hand_starts_the_readmes_other_rule_as_shown() {
+    let project = project();
+    project.run(&["import", "customers", "customers.csv"]).exits(0);
+    project.run(&["import", "events", "events.ndjson"]).exits(0);
+    project
+        .write("rules/come-back.yaml", &files("README.md")["rules/come-back.yaml"].replace("* * * * *", "0 0 29 2 *"));
+    for name in ["rules/thanks.yaml", "templates/thanks/en.md"] {
+        project.write(name, &files("README.md")[name]);
+    }
+    project.run(&["check", "--strict"]).exits(0);
+    // Its rule must have gone live, or an event is no news to it.
+    let daemon = project.start();
+    assert_eq!(crate::walk::typed("README.md", &project), 3);
+    daemon.stop();
 }
 
 #[test]

@@ -17,6 +17,7 @@ again_after: never
 steps:
   - {id: letter, email: hello}
   - {id: crm, webhook: {to: crm, type: customer.hello, data: {id: "{{ customer.id }}", orders: "{{ orders.count }}"}}}
+goal: {event: Order Completed, within: 1d}
 "#;
 
 /// A call for every customer; service.

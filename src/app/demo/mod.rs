@@ -1,7 +1,7 @@
 //! `retaind demo`: the whole of it on made-up customers, a mail catcher and a webhook receiver on loopback.
 //!
-//! Between the two catchers runs the daemon's own code. Only the clock is the demo's: it is turned on hour by hour, and
-//! after each turn the demo waits until everything due was worked off. A person's own project is played in the same
+//! Between the two catchers runs the daemon's own code. Only the clock is the demo's: it is turned on from tick to tick and
+//! hour to hour, and after each turn the demo waits until everything due was worked off. A person's own project is played in the same
 //! way, from a copy: its store is not touched, and nothing of it leaves the machine.
 
 mod borrowed;
@@ -38,6 +38,9 @@ const HOURS_OF_A_DAY: i64 = 24;
 
 /// The clock starts so long before the full hour.
 const BEFORE_THE_HOUR: Span = Span::seconds(30);
+
+/// So many ticks between two full hours are stopped at; where there are more, the rest is missed.
+const TICKS_AN_HOUR: u32 = 60;
 
 /// So many mails are shown, and looked at to find some of every kind.
 const SHOWN: usize = 6;
@@ -94,7 +97,14 @@ pub async fn demo(request: &DemoRequest) -> anyhow::Result<DemoReport> {
     // The schedules go live just before the hour, and then each hour strikes.
     settle(&daemon, start).await?;
     for hour in 0..=play.hours {
-        clock.set(start.plus(BEFORE_THE_HOUR).plus(Span::hours(hour)));
+        let mark = start.plus(BEFORE_THE_HOUR).plus(Span::hours(hour));
+        for _ in 0..TICKS_AN_HOUR {
+            let Some(at) = next_tick(&daemon).await?.filter(|at| *at < mark) else { break };
+            clock.set(at.max(clock.now()));
+            settle(&daemon, clock.now()).await?;
+            ticks.add(store.as_ref(), &mut report).await?;
+        }
+        clock.set(mark);
         play.events_of_hour(hour, &daemon, clock.now()).await?;
         settle(&daemon, clock.now()).await?;
         ticks.add(store.as_ref(), &mut report).await?;
@@ -108,6 +118,12 @@ pub async fn demo(request: &DemoRequest) -> anyhow::Result<DemoReport> {
     report.hooks = (hooks.count(), calls.iter().filter(|call| call.verified).count() as u64);
     report.took = began.elapsed();
     Ok(report)
+}
+
+/// When the next schedule fires, if one does.
+async fn next_tick(daemon: &Daemon) -> anyhow::Result<Option<Time>> {
+    let status = daemon.operations().status().await.context("asking for the next tick")?;
+    Ok(status.next_tick.map(|next| next.at))
 }
 
 /// The catchers, and a project in the folder that sends everything to them.
@@ -230,6 +246,7 @@ impl Ticks {
                 continue;
             }
             tracing::debug!(%at, "tick counted");
+            rule.ticks += 1;
             rule.matched += counts.matched;
             for (reason, count) in counts.held {
                 *rule.held.entry(reason).or_default() += count;

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 /// What one rule did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RuleReport {
-    /// Customers whose condition held.
+    /// Ticks of its schedule.
+    pub ticks: u64,
+    /// Customers whose condition held, counted at each tick.
     pub matched: u64,
     /// Enrollments.
     pub enrolled: u64,
@@ -125,11 +127,15 @@ impl fmt::Display for DemoReport {
 impl RuleReport {
     fn write(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
         // What is no tick of a schedule is not counted before somebody enters; and of ticks that come more often than
-        // every hour only some are.
-        if self.matched >= self.enrolled + self.held_out && self.matched > 0 {
-            write!(f, "{name}: {} matched, {} enrolled", self.matched, self.enrolled)?;
-        } else {
-            write!(f, "{name}: {} enrolled", self.enrolled)?;
+        // every minute only some are.
+        let counted = self.matched >= self.enrolled + self.held_out && self.matched > 0;
+        match self.ticks {
+            1 if counted => write!(f, "{name}: {} matched, {} enrolled", self.matched, self.enrolled)?,
+            // The same people most often.
+            ticks if counted => {
+                write!(f, "{name}: {} matched, over {ticks} ticks, {} enrolled", self.matched, self.enrolled)?;
+            }
+            _ => write!(f, "{name}: {} enrolled", self.enrolled)?,
         }
         if self.held_out > 0 {
             write!(f, ", {} held out to measure the effect", self.held_out)?;

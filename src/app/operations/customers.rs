@@ -1,6 +1,7 @@
 //! `customers list`, `show`.
 
 use super::plan::{Judge, Judged, Seen};
+use super::then::Then;
 use super::{failure, page_size};
 use crate::app::shared::Shared;
 use crate::delivery::World;
@@ -13,6 +14,7 @@ use crate::http::{
 use crate::rules::{Action, Rule, Step, Trigger};
 use crate::store::{StoredCustomer, View};
 use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How much of a customer's history `show` gives.
@@ -71,20 +73,19 @@ fn standing(core: &Shared, stored: StoredCustomer, is_suppressed: bool) -> Vec<S
     }
     let world = core.world.load_full();
     let address = stored.customer.email().filter(|_| is_suppressed).map(normalized_address);
+    let now = core.clock.now();
+    // What happens, and not when, decides of the others.
+    let ticks = world.rules.rules.iter().filter(|rule| matches!(rule.trigger, Trigger::Schedule { .. }));
+    let rules: Vec<Arc<Rule>> = ticks.cloned().collect();
     let judge = Judge {
-        // What happens, and not when, decides of the others.
-        rules: world
-            .rules
-            .rules
-            .iter()
-            .filter(|rule| matches!(rule.trigger, Trigger::Schedule { .. }))
-            .cloned()
-            .collect(),
+        paused: Then::of(None, now).paused(core, &rules, &BTreeMap::new()),
+        rules,
         watched: Vec::new(),
-        pauses: Arc::clone(&core.pauses),
+        live: BTreeMap::new(),
+        now,
         suppressed: address.into_iter().collect(),
         key: core.store.delivery_key(),
-        at: core.clock.now(),
+        at: now,
         // Who arrived this very moment is judged, too.
         backtest: true,
         named: false,
@@ -93,14 +94,14 @@ fn standing(core: &Shared, stored: StoredCustomer, is_suppressed: bool) -> Vec<S
     let mut standing: Vec<_> = judge.page(std::iter::once(Seen::now(stored))).iter().map(standing_of).collect();
     for one in &mut standing {
         let class = core.world.load().rules.get(&one.rule).map_or(Class::Service, |rule| rule.class);
-        hold_if_paused(core, class, one);
+        hold_if_paused(core.pauses.stops(class), one);
     }
     standing
 }
 
 /// As long as all sending, or that of its class, is paused, nothing goes out of what a rule decides.
-pub(super) fn hold_if_paused(core: &Shared, class: Class, standing: &mut StandingView) {
-    if standing.decision == RuleDecision::Fire && core.pauses.stops(class) {
+pub(super) fn hold_if_paused(paused: bool, standing: &mut StandingView) {
+    if standing.decision == RuleDecision::Fire && paused {
         standing.decision = RuleDecision::Hold;
         standing.reasons.insert(0, Reason::Paused);
     }

@@ -12,19 +12,21 @@ mod rules;
 mod simulate;
 mod status;
 mod suppressions;
+mod then;
 
 use super::shared::Shared;
-use crate::domain::{DeliveryId, Suppression};
-use crate::http::InferReport;
+use crate::calendar;
+use crate::domain::{DeliveryId, Suppression, Time};
 use crate::http::{
     BackupSink, Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
     DeliveryView, EmitRequest, Emitted, EventPlan, ExplainReport, ExplainRequest, Failure, FailureKind, ImportReport,
-    ImportRequest, ImportSink, ImportSource, Operations, Page, Paused, PlanReport, PlanRequest, Readiness, ReloadBy,
-    ReloadReport, Result, RuleResumed, RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded,
-    SuppressionQuery, SuppressionRequest,
+    ImportRequest, ImportSink, ImportSource, InferReport, Operations, Page, Paused, PlanReport, PlanRequest, Readiness,
+    ReloadBy, ReloadReport, Result, RuleResumed, RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded,
+    SuppressionQuery, SuppressionRequest, When,
 };
 use crate::store::StoreError;
 use async_trait::async_trait;
+use jiff::tz::TimeZone;
 use std::sync::Arc;
 
 pub(super) use backup::backup;
@@ -155,6 +157,14 @@ impl Operations for Ops {
 
     async fn readiness(&self) -> Readiness {
         status::readiness(&self.0)
+    }
+}
+
+/// The instant that is meant, of a day its start in the time zone of the business.
+fn start_of(when: When, business: &TimeZone) -> Time {
+    match when {
+        When::At(time) => time,
+        When::Day(day) => calendar::day_start(business, day),
     }
 }
 

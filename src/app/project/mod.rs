@@ -12,10 +12,12 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 mod channels;
+mod followups;
 mod proposed;
 mod seen;
 mod stories;
 
+use followups::Broken;
 pub(super) use proposed::{Compiled, compile};
 pub use seen::Seen;
 pub use stories::{Tested, test, test_problems};
@@ -83,9 +85,11 @@ pub fn load(settings_file: &Path) -> Loaded {
         test_files: Vec::new(),
         seen: Seen::default(),
     };
+    let mut broken = Broken::default();
     let settings = match loaded.seen.read(settings_file) {
         Ok(bytes) => {
             let (settings, problems) = config::read_settings(settings_file, &bytes, &folder);
+            broken.note(settings_file, &bytes, &problems);
             loaded.diagnostics.extend(problems);
             if let Some(settings) = &settings {
                 loaded.diagnostics.extend(channels::check(settings_file, &bytes, settings));
@@ -102,7 +106,8 @@ pub fn load(settings_file: &Path) -> Loaded {
         }
     };
     let Some(settings) = settings else { return loaded };
-    let schema = read_schema(&folder, &settings, &mut loaded);
+    let schema = read_schema(&folder, &settings, &mut loaded, &mut broken);
+    let of_settings = loaded.diagnostics.len();
     let files = read_templates(&folder, &mut loaded);
     // A template with a problem exists all the same: a rule that names it is not at fault.
     let template_names = files.iter().map(|file| file.name.clone()).collect();
@@ -116,6 +121,8 @@ pub fn load(settings_file: &Path) -> Loaded {
         Action::Email { template, .. } => templates.names_event(template),
         Action::Webhook { .. } => payloads.get(&(rule.id.clone(), step.id.clone())).is_some_and(Payload::names_event),
     });
+    let others = loaded.diagnostics.split_off(of_settings).into_iter().filter(|problem| !broken.brings(problem));
+    loaded.diagnostics.extend(others);
     loaded.diagnostics.sort_by(|a, b| {
         (&a.place.file, a.place.span.start, a.severity).cmp(&(&b.place.file, b.place.span.start, b.severity))
     });
@@ -141,7 +148,7 @@ pub(super) fn load_settings(settings_file: &Path) -> Result<Settings, StartError
     settings.ok_or(StartError::BadProject { diagnostics, bad_settings: true })
 }
 
-fn read_schema(folder: &Path, settings: &Settings, loaded: &mut Loaded) -> Schema {
+fn read_schema(folder: &Path, settings: &Settings, loaded: &mut Loaded, broken: &mut Broken) -> Schema {
     let file = folder.join("schema.yaml");
     let content = loaded.seen.read(&file);
     match fs::symlink_metadata(&file) {
@@ -150,11 +157,14 @@ fn read_schema(folder: &Path, settings: &Settings, loaded: &mut Loaded) -> Schem
         _ => match content {
             Ok(bytes) => {
                 let (schema, problems) = config::read_schema(&file, &bytes, settings);
+                broken.note(&file, &bytes, &problems);
                 loaded.diagnostics.extend(problems);
                 schema
             }
             Err(why) => {
-                loaded.diagnostics.push(unreadable(&file, &why));
+                let problem = unreadable(&file, &why);
+                broken.note(&file, b"", std::slice::from_ref(&problem));
+                loaded.diagnostics.push(problem);
                 config::schema_of_no_file(settings)
             }
         },

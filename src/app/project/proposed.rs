@@ -2,16 +2,21 @@
 
 use super::{compile_payloads, sent_by};
 use crate::config::{self, Settings};
-use crate::domain::{Diagnostic, Schema};
+use crate::domain::{Diagnostic, Schema, Text};
 use crate::http::{PlanFile, PlanFiles};
 use crate::rules::{self, RuleSet, SourceFile};
-use crate::templates::{self, TemplateFile, Templates};
+use crate::templates::{self, Payload, TemplateFile, Templates};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What proposed files come to.
 pub(in crate::app) struct Compiled {
     pub(in crate::app) rules: RuleSet,
     pub(in crate::app) schema: Schema,
+    /// The templates, if any came with the rules.
+    pub(in crate::app) templates: Option<Templates>,
+    /// Webhook bodies by (rule, step).
+    pub(in crate::app) payloads: BTreeMap<(Text, Text), Payload>,
     /// Errors and warnings of all of them.
     pub(in crate::app) diagnostics: Vec<Diagnostic>,
 }
@@ -51,15 +56,16 @@ pub(in crate::app) fn compile(settings: &Settings, live: (&Schema, &Templates), 
     diagnostics.extend(problems);
     let sent_by = sent_by(&rules);
     let names = templates::Names { schema: &schema, words: &settings.business.words, sent_by: &sent_by };
-    if let Some(files) = &templates {
-        diagnostics.extend(templates::compile(files, &names).1);
-    }
-    // For their problems alone: a plan renders nothing.
-    drop(compile_payloads(&rules, &names, &mut diagnostics));
+    let templates = templates.map(|files| {
+        let (templates, problems) = templates::compile(&files, &names);
+        diagnostics.extend(problems);
+        templates
+    });
+    let payloads = compile_payloads(&rules, &names, &mut diagnostics);
     diagnostics.sort_by(|a, b| {
         (&a.place.file, a.place.span.start, a.severity).cmp(&(&b.place.file, b.place.span.start, b.severity))
     });
-    Compiled { rules, schema, diagnostics }
+    Compiled { rules, schema, templates, payloads, diagnostics }
 }
 
 fn content(file: &PlanFile) -> Result<Vec<u8>, String> {

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Rules of every trigger, that get into each other's way.
-const RULES: [(&str, &str); 9] = [
+pub(super) const RULES: [(&str, &str); 9] = [
     ("segments", "gold: {when: 'customer.tier == \"gold\"'}\n"),
     (
         "daily",
@@ -124,19 +124,19 @@ goal: {event: Order Completed, within: 6d}
 ];
 
 /// How many stories, and how long they are; the clocks of Europe go forward in that time.
-const CUSTOMERS: usize = 24;
+pub(super) const CUSTOMERS: usize = 24;
 const DAYS: i64 = 22;
 
 /// Numbers by chance, the same ones for the same seed.
-struct Chance(u64);
+pub(super) struct Chance(pub(super) u64);
 
 impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % limit
     }
 
-    fn number(&mut self, limit: usize) -> i64 {
+    pub(super) fn number(&mut self, limit: usize) -> i64 {
         i64::try_from(self.below(limit)).unwrap()
     }
 
@@ -147,7 +147,7 @@ impl Chance {
 
 /// What happens to somebody.
 #[derive(Debug, Clone)]
-enum Deed {
+pub(super) enum Deed {
     Order(String),
     Sets(&'static str, Option<Value>),
     Consents(&'static str, bool),
@@ -155,13 +155,14 @@ enum Deed {
 }
 
 /// A story: what happens when, after the instant of arrival, which is the first.
-struct Story {
-    id: String,
-    deeds: Vec<(Time, Deed)>,
-    first: Vec<Deed>,
+#[derive(Debug)]
+pub(super) struct Story {
+    pub(super) id: String,
+    pub(super) deeds: Vec<(Time, Deed)>,
+    pub(super) first: Vec<Deed>,
 }
 
-fn story(number: usize, start: Time, chance: &mut Chance) -> Story {
+pub(super) fn story(number: usize, start: Time, chance: &mut Chance) -> Story {
     let zones = [Some("Africa/Nairobi"), Some("America/New_York"), Some("Europe/Zagreb"), None, Some("Mars/Base")];
     let text = |text: Option<&str>| text.map(|text| Value::Text(text.into()));
     let deed = |chance: &mut Chance| match chance.below(16) {
@@ -197,7 +198,7 @@ fn story(number: usize, start: Time, chance: &mut Chance) -> Story {
     Story { id, deeds, first }
 }
 
-fn row(deeds: &[&Deed], now: Time) -> ProfileRow {
+pub(super) fn row(deeds: &[&Deed], now: Time) -> ProfileRow {
     let mut row = ProfileRow {
         effective_at: Time::MIN,
         attributes: BTreeMap::new(),
@@ -215,7 +216,7 @@ fn row(deeds: &[&Deed], now: Time) -> ProfileRow {
     row
 }
 
-fn order(id: &str, at: Time) -> Event {
+pub(super) fn order(id: &str, at: Time) -> Event {
     let properties =
         [("order_id".into(), Value::Text(id.into())), ("revenue".into(), Value::Number(Number::from(10)))].into();
     // The same order, told again, is another message.
@@ -301,23 +302,28 @@ async fn lived(stories: &[Story], shop: &Shop, instants: &BTreeSet<Time>) {
     for at in all {
         shop.pass(at.since(shop.clock.now())).await;
         for (story, deed) in deeds.remove(&at).unwrap_or_default() {
-            let customer = story.id.clone();
-            let profile = |row| Arrival::Profile { customer: customer.clone(), row, dated: false, message_id: None };
-            if at == story.deeds[0].0 {
-                shop.arrive(vec![profile(row(&story.first.iter().collect::<Vec<_>>(), at))]).await;
-                shop.settle().await;
-            }
-            match deed {
-                Deed::Order(id) => shop.arrive(vec![Arrival::Event { customer, event: order(id, at) }]).await,
-                Deed::Sets(..) | Deed::Consents(..) => shop.arrive(vec![profile(row(&[deed], at))]).await,
-                Deed::Complains => {
-                    let address = format!("{}@customers.example", story.id);
-                    shop.operations().suppress(SuppressionRequest { address, reason: None }).await.unwrap();
-                }
-            }
-            shop.settle().await;
+            arrive(shop, story, (at, deed)).await;
         }
     }
+}
+
+/// Lets a deed of a story arrive that happens now, and settles.
+pub(super) async fn arrive(shop: &Shop, story: &Story, (at, deed): (Time, &Deed)) {
+    let customer = story.id.clone();
+    let profile = |row| Arrival::Profile { customer: customer.clone(), row, dated: false, message_id: None };
+    if at == story.deeds[0].0 {
+        shop.arrive(vec![profile(row(&story.first.iter().collect::<Vec<_>>(), at))]).await;
+        shop.settle().await;
+    }
+    match deed {
+        Deed::Order(id) => shop.arrive(vec![Arrival::Event { customer, event: order(id, at) }]).await,
+        Deed::Sets(..) | Deed::Consents(..) => shop.arrive(vec![profile(row(&[deed], at))]).await,
+        Deed::Complains => {
+            let address = format!("{}@customers.example", story.id);
+            shop.operations().suppress(SuppressionRequest { address, reason: None }).await.unwrap();
+        }
+    }
+    shop.settle().await;
 }
 
 async fn fates(shop: &Shop) -> BTreeMap<Key, Fate> {

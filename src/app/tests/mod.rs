@@ -1,9 +1,11 @@
 //! The daemon's own code from a schedule to a recorded outcome, with a real mail server, a real receiver of webhooks, a
 //! real store, and a clock that is turned by hand.
 
+mod asked;
 mod at_once;
 mod emit;
 mod faults;
+mod foretold;
 mod gates;
 mod intake;
 mod lives;

@@ -1,7 +1,7 @@
 //! What a plan tells beside whom a rule would reach, and plans of rules that are not in use yet.
 
 use super::{Plan, Shop};
-use crate::domain::{Reason, Span};
+use crate::domain::{Reason, Span, Time};
 use crate::http::{ChangeKind, FailureKind, PlanFile, PlanFiles, PlanReport, PlanRequest, RulePlan};
 
 const GOLD: &str = "rule: gold
@@ -232,6 +232,41 @@ async fn templates_and_a_schema_that_come_with_the_rules_are_theirs() {
     assert!(failure.diagnostics.iter().all(|problem| problem.file == "new/templates/new/en.md"), "{failure:?}");
 }
 
+#[tokio::test]
+async fn a_rule_changes_with_the_schema_and_the_templates_that_it_goes_by() {
+    let other = SERIES.replace("orders.count >= 1", "orders.count >= 2");
+    let shop = shop(&[("gold", GOLD), ("series", &other), ("thanks", THANKS)]).await;
+    let file = |path: &str, text: &str| PlanFile { path: path.into(), text: Some(text.into()), error: None };
+    let rules = [("gold", GOLD), ("series", other.as_str()), ("thanks", THANKS)];
+    let with = |schema: Option<&str>, templates: Option<&[(&str, &str)]>| PlanFiles {
+        templates: templates.map(|files| files.iter().map(|(path, text)| file(path, text)).collect()),
+        schema: schema.map(|text| file("new/schema.yaml", text)),
+        ..files(&rules)
+    };
+    let told = async |files| {
+        let report = plan(&shop, Some(files)).await;
+        let of = |rule: &RulePlan| rule.change.clone().unwrap();
+        report.rules.iter().map(of).map(|change| (change.kind, change.lines)).collect::<Vec<_>>()
+    };
+    let unchanged = || (ChangeKind::Unchanged, Vec::new());
+    let changed = |line: &str| (ChangeKind::Changed, vec![line.to_owned()]);
+    let live = "customer: {tier: string, renews_on: date}\n";
+    let letter = "---\nsubject: Hello {{ customer.first_name or 'you' }}\n---\nHello.\n";
+    let same = with(Some(live), Some(&[("new/templates/hello/en.md", letter)]));
+    assert_eq!(told(same).await, [unchanged(), unchanged(), unchanged()]);
+    // An attribute that only one of them names.
+    let schema = "customer: {tier: {type: string, default: gold}, renews_on: date, shoe: number}\n";
+    let tier = "~ schema: customer.tier is declared otherwise";
+    assert_eq!(told(with(Some(schema), None)).await, [changed(tier), unchanged(), unchanged()]);
+    let reworded = letter.replace("\nHello.", "\nHello again.");
+    let said = "~ template hello: says something else (en)";
+    let template = with(None, Some(&[("new/templates/hello/en.md", &reworded)]));
+    assert_eq!(told(template).await, [changed(said), changed(said), changed(said)]);
+    let more = [("new/templates/hello/en.md", letter), ("new/templates/hello/hr.md", letter)];
+    let said = "~ template hello: says something else (hr)";
+    assert_eq!(told(with(None, Some(&more))).await, [changed(said), changed(said), changed(said)]);
+}
+
 const RENEWS: &str = "rule: renews
 class: service
 trigger: {date: renews_on, at: \"07:00\"}
@@ -258,9 +293,9 @@ async fn what_has_begun_is_not_enrolled_again_and_its_steps_of_the_day_are_deliv
     shop.customer("ana").await;
     shop.arrive(vec![shop.profile("ana", &[("renews_on", "2026-03-12")], None)]).await;
     shop.settle().await;
-    let at = |text: &str| Some(text.parse::<crate::domain::Time>().unwrap());
-    let planned = async |at| {
-        let request = PlanRequest { at, ..PlanRequest::default() };
+    let at = |text: &str| Some(text.parse::<Time>().unwrap());
+    let planned = async |at: Option<Time>| {
+        let request = PlanRequest { at: at.map(Into::into), ..PlanRequest::default() };
         shop.operations().plan(request).await.unwrap()
     };
     let again = |count| [(Reason::AgainAfter, count)].into();

@@ -3,7 +3,7 @@
 use super::{LETTER, Plan, START, Shop};
 use crate::clock::Clock;
 use crate::domain::{Span, State, Time};
-use crate::http::{Bound, FailureKind, SimulateReport, SimulateRequest};
+use crate::http::{FailureKind, SimulateReport, SimulateRequest, When};
 use std::collections::BTreeMap;
 
 /// Rules of all kinds; the daily one meets the caps, and the one of the evening the quiet hours.
@@ -52,7 +52,7 @@ async fn shop() -> Shop {
 }
 
 async fn simulated(shop: &Shop, from: Time, to: Time) -> SimulateReport {
-    let request = SimulateRequest { from: Bound::At(from), to: Bound::At(to), rule: None };
+    let request = SimulateRequest { from: When::At(from), to: When::At(to), rule: None };
     shop.operations().simulate(request).await.unwrap()
 }
 

@@ -142,7 +142,7 @@ async fn a_plan_counts_each_of_whom_it_holds_under_one_reason() {
     shop.customer("ana").await;
     shop.arrive(vec![shop.profile("mute", &[], Some(true)), shop.order("mute", "1")]).await;
     let at = shop.clock.now().plus(Span::hours(12));
-    let request = PlanRequest { at: Some(at), rule: None, customers: false, files: None };
+    let request = PlanRequest { at: Some(at.into()), rule: None, customers: false, files: None };
     let plan = shop.operations().plan(request).await.unwrap().rules.remove(0);
     assert_eq!(plan.hold, [(Reason::QuietHours, 1), (Reason::NoAddress, 1)].into());
 }

@@ -6,21 +6,21 @@ mod shown;
 
 use super::Context;
 use super::admin::Admin;
-use super::args::instant;
+use super::args::when;
 use super::composition::StoreAccess;
 use super::diagnostics::render;
 use super::error::Error;
-use crate::domain::Time;
-use crate::http::{FailureKind, PlanReport, PlanRequest};
+use crate::http::{FailureKind, PlanReport, PlanRequest, When};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// Whom each rule would reach if its trigger fired now, and who would be held and why; sends nothing
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
-    /// If it fired at this instant: RFC 3339, or a date for its midnight UTC; may lie in the past or the future
-    #[arg(long, value_name = "TIME", value_parser = instant)]
-    at: Option<Time>,
+    /// If it fired at this instant: RFC 3339, or a date for the start of that day in the business's time zone; may lie in
+    /// the past or the future
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    at: Option<When>,
     /// Only this rule
     #[arg(long, value_name = "RULE")]
     rule: Option<String>,

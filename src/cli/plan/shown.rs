@@ -2,7 +2,7 @@
 
 use crate::cli::sending::paused;
 use crate::cli::table::{Column, counts, plural, table, visible};
-use crate::http::{BrakeView, ChangeKind, PlanReport, RulePlan, UnderWay};
+use crate::http::{BrakeView, Caveat, ChangeKind, PlanReport, RulePlan, UnderWay};
 
 /// The plan for a person.
 pub(super) fn shown(report: &PlanReport) -> String {
@@ -77,7 +77,20 @@ pub(super) fn remarks(plan: &RulePlan) -> Vec<String> {
     }
     lines.extend(plan.under_way.as_ref().and_then(under_way));
     lines.extend(deliveries(plan));
+    lines.extend(plan.caveat.map(caveat).map(ToOwned::to_owned));
     lines
+}
+
+fn caveat(caveat: Caveat) -> &'static str {
+    match caveat {
+        Caveat::NotLive => {
+            "not live yet: counted as if it had been all along; what is past when it goes live will start nothing"
+        }
+        Caveat::DayBefore => {
+            "crossings of the past are told by comparing with 24 hours before: one that was taken back in between is not \
+             seen, and one that an import made is"
+        }
+    }
 }
 
 fn under_way(under_way: &UnderWay) -> Option<String> {

@@ -114,7 +114,7 @@ async fn a_simulation_shows_what_goes_out_on_which_day_and_where_the_brake_would
     let ran = Shop::new().run(&["simulate", "--from", "2026-03-01", "--to", "2026-03-31"]).await;
     insta::assert_snapshot!(ran.out, @r#"
     NOTHING IS SENT
-    2026-03-01 to 2026-03-31, UTC: 94 deliveries to 1000 customers
+    2026-03-01 to 2026-03-31, UTC: 94 deliveries to 90 of 1000 customers
 
     RULE      CHANNEL  DELIVERIES  DAYS  MOST A DAY  ON
     win-back  email            93     3          80  2026-03-03

@@ -3,7 +3,7 @@
 use crate::app::tests::{Plan, Shop};
 use crate::cli::explain::shown;
 use crate::domain::{Arrival, Event, Number, ProfileRow, Reason, Span, Time, Value};
-use crate::http::{Bound, ExplainReport, ExplainRequest, PlanRequest, RuleDecision, SimulateRequest};
+use crate::http::{ExplainReport, ExplainRequest, PlanRequest, RuleDecision, SimulateRequest, When};
 
 const WIN_BACK: &str = "rule: win-back
 description: Bring back good customers who have gone quiet.
@@ -123,7 +123,8 @@ async fn wanjiru(rules: &[(&'static str, &str)]) -> Shop {
 }
 
 async fn explained(shop: &Shop, rule: Option<&str>, at: Option<&str>) -> ExplainReport {
-    let request = ExplainRequest { customer: "wanjiru".into(), rule: rule.map(Into::into), at: at.map(t) };
+    let request =
+        ExplainRequest { customer: "wanjiru".into(), rule: rule.map(Into::into), at: at.map(|at| at.parse().unwrap()) };
     let mut report = shop.operations().explain(request).await.unwrap();
     let folder = format!("{}/", shop.folder().display());
     for rule in &mut report.rules {
@@ -367,7 +368,7 @@ async fn a_pause_of_all_sending_is_told_first() {
     assert!(text.contains("NO: the condition holds, but all sending is paused: paused."), "{text}");
     let plan = shop.operations().plan(PlanRequest::default()).await.unwrap();
     assert!(plan.sending_paused && plan.rules[0].enroll == 1, "it goes on enrolling: {plan:?}");
-    let day = Bound::Day(jiff::civil::date(2026, 3, 30));
+    let day = When::Day(jiff::civil::date(2026, 3, 30));
     let request = SimulateRequest { from: day, to: day, rule: None };
     assert!(shop.operations().simulate(request).await.unwrap().sending_paused);
     shop.operations().resume().await.unwrap();

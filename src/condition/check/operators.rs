@@ -2,7 +2,7 @@
 
 use super::super::Problem;
 use super::super::source::{Arithmetic, Comparison, Kind as Syntax, Node};
-use super::super::tree::{Change, Compared, Flag, Length, Membership, Moment, Num, Term, change_of};
+use super::super::tree::{Change, Compared, Flag, Length, Membership, Moment, Num, Term, change_of, is_never};
 use super::names::{ROOTS, is_customer};
 use super::{Checked, Checker, Typeable, Typed, entry};
 use crate::domain::{Number, nearest};
@@ -85,7 +85,10 @@ impl Checker<'_> {
             }
         };
         let membership = match left {
-            Typed::Number(item) => terms(members).map(|list| Membership::Numbers(item, list)),
+            Typed::Number(item) => {
+                self.never_among(&item, &members);
+                terms(members).map(|list| Membership::Numbers(item, list))
+            }
             Typed::Text(item) => terms(members).map(|list| Membership::Texts(item, list)),
             Typed::Day(item) => terms(members).map(|list| Membership::Days(item, list)),
             Typed::Moment(item) => terms(members).map(|list| Membership::Moments(item, list)),
@@ -103,6 +106,18 @@ impl Checker<'_> {
             Err((words, span)) => {
                 let message = format!("the list holds {words}, which what stands before `in` cannot be");
                 self.error_with(&span, "type-mismatch", message, cure_item(item, list))
+            }
+        }
+    }
+
+    /// Numbers of a list that what is looked for can never be.
+    fn never_among(&mut self, item: &Term<Num>, members: &[(Typed, Range<usize>)]) {
+        for (member, span) in members {
+            if let Typed::Number(Term::Constant(bound)) = member
+                && let Some(limits) = is_never(item, *bound)
+            {
+                let message = format!("it is never {bound}: {}", limits.words);
+                self.problems.push(Problem::warning(span.clone(), "never-true", message).help(limits.cure(*bound)));
             }
         }
     }

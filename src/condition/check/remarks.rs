@@ -1,7 +1,7 @@
 //! Warnings: what compiles, but is likely not what was meant.
 
 use super::super::source::{Comparison, Kind as Syntax, Node, Operator};
-use super::super::tree::{Clause, Flag, Seen, Term, conjunction, disjunction};
+use super::super::tree::{Clause, EventRole, Flag, Leaf, OrderField, Seen, Term, conjunction, disjunction};
 use super::super::{Problem, Scope, Wanted};
 use super::names::is_customer;
 use crate::domain::Schema;
@@ -26,10 +26,19 @@ pub(in super::super) fn constant(clause: &Clause) -> Option<bool> {
         Term::Constant(yes) => Some(*yes),
         Term::Own(Flag::All(parts)) => known(conjunction(parts.iter().map(foreseen))),
         Term::Own(Flag::Any(parts)) => known(disjunction(parts.iter().map(foreseen))),
-        Term::Own(Flag::Not(part)) => constant(part).map(|yes| !yes),
+        // Of what may be missing the opposite is not true because it is itself never true.
+        Term::Own(Flag::Not(part)) => constant(part).filter(|yes| *yes || is_known(part)).map(|yes| !yes),
         Term::Own(Flag::Compare(comparison, compared)) => compared.foregone(*comparison),
         _ => None,
     }
+}
+
+/// Whether a condition is never unknown, as far as that is plain.
+fn is_known(clause: &Clause) -> bool {
+    let is_there = |leaf: &Leaf<'_>| {
+        matches!(leaf, Leaf::Now | Leaf::Zone | Leaf::Orders(OrderField::Count) | Leaf::Event(_, EventRole::Count(_)))
+    };
+    clause.test.leaves().iter().all(is_there)
 }
 
 fn foreseen(clause: &Clause) -> Seen<bool, ()> {
@@ -49,8 +58,18 @@ fn foregone(clause: &Clause, is_whole: bool, problems: &mut Vec<Problem>) {
         } else {
             ("never-true", format!("{what} is never true"))
         };
+        let limited = match &clause.test {
+            Term::Own(Flag::Compare(comparison, compared)) => compared.limited(*comparison),
+            _ => None,
+        };
+        let message = limited.map_or(message.clone(), |limited| format!("{message}: {}", limited.limits.words));
         let problem = Problem::warning(clause.span.clone(), code, message);
-        problems.push(if is_whole && value { problem.help("write `everyone` if that is meant") } else { problem });
+        problems.push(match limited {
+            _ if is_whole && value => problem.help("write `everyone` if that is meant"),
+            Some(_) if value => problem.help("leave it out, or compare with another number"),
+            Some(limited) => problem.help(limited.limits.cure(limited.bound)),
+            None => problem,
+        });
         return;
     }
     match &clause.test {

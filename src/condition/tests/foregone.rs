@@ -58,6 +58,11 @@ fn what_never_holds_together_is_told() {
             &["customer.tester || orders.count > 5", "!customer.tester", "orders.count <= 5"],
             &["customer.tester || orders.count > 5", "!customer.tester", "orders.count <= 5"],
         ),
+        (&["now.getHours() > 22", "now.getHours() < 23"], &["now.getHours() > 22", "now.getHours() < 23"]),
+        (
+            &["days_since(orders.last_at) > 60", "days_since(orders.last_at) < 61"],
+            &["days_since(orders.last_at) > 60", "days_since(orders.last_at) < 61"],
+        ),
         (&["customer.country in []"], &["customer.country in []"]),
     ] {
         let parts = parts.iter().map(|part| (*part).to_owned()).collect();
@@ -128,7 +133,8 @@ fn very_many_alternatives_take_no_time() {
     let whole = Predicate::all(lines.iter().map(|line| compiled(line)).collect());
     let begun = std::time::Instant::now();
     assert!(foregone(&whole).len() <= 10);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    // Without a bound it would not end in a year; with one, the busiest machine is done long before this.
+    assert!(begun.elapsed() < std::time::Duration::from_mins(2), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -247,6 +247,59 @@ fn what_is_likely_not_meant_is_a_warning() {
 }
 
 #[test]
+fn numbers_that_something_never_is_are_told_with_what_to_write() {
+    expect(&[
+        ("now.getMonth() == 12", "never-true", "now.getMonth() == 12", "from 0 (January) to 11 (December)"),
+        ("12 == now.getMonth()", "never-true", "12 == now.getMonth()", "December is `11`"),
+        ("now.getMonth() >= 12", "never-true", "now.getMonth() >= 12", "December is `11`"),
+        ("now.getMonth() < 12", "always-true", "now.getMonth() < 12", "always true"),
+        ("now.getMonth() in [10, 11, 12]", "never-true", "12", "December is `11`"),
+        ("customer.birthday.getMonth() == -1", "never-true", "customer.birthday.getMonth() == -1", "from 0 to 11"),
+        ("now.getDayOfWeek() == 7", "never-true", "now.getDayOfWeek() == 7", "Sunday is `0`"),
+        ("now.getDate() == 0", "never-true", "now.getDate() == 0", "the first day is `1`"),
+        ("now.getDate() > 31", "never-true", "now.getDate() > 31", "from 1 to 31"),
+        ("now.getDayOfMonth() == 31", "never-true", "now.getDayOfMonth() == 31", "write `getDate()`"),
+        ("now.getDayOfYear() > 365", "never-true", "now.getDayOfYear() > 365", "from 0 to 365"),
+        ("now.getHours() == 24", "never-true", "now.getHours() == 24", "midnight is `0`"),
+        ("now.getHours() == 8.5", "never-true", "now.getHours() == 8.5", "`8` or `9`"),
+        ("now.getMinutes() == 60", "never-true", "now.getMinutes() == 60", "the full hour is `0`"),
+        ("now.getSeconds() == 60", "never-true", "now.getSeconds() == 60", "the full minute is `0`"),
+        ("now.getMilliseconds() > 999", "never-true", "now.getMilliseconds() > 999", "from 0 to 999"),
+        ("now.getFullYear() == 2026.5", "never-true", "now.getFullYear() == 2026.5", "a whole number"),
+        (
+            "days_since(orders.last_at) == 60.5",
+            "never-true",
+            "days_since(orders.last_at) == 60.5",
+            "write a whole number, such as `60` or `61`",
+        ),
+        ("days_until(customer.birthday) == -0.5", "never-true", "days_until(customer.birthday) == -0.5", "`-1` or `0`"),
+        ("days_until(orders.last_at) > 60", "never-true", "days_until(orders.last_at) > 60", "days_since(...)"),
+        ("days_since(orders.last_at) < 0", "never-true", "days_since(orders.last_at) < 0", "write `== 0`"),
+        ("orders.count < 0", "never-true", "orders.count < 0", "write `== 0` if that is meant"),
+        ("orders.count <= -1", "never-true", "orders.count <= -1", "a number from 0"),
+        ("now.getHours() > 23", "never-true", "now.getHours() > 23", "write `== 23` if that is meant"),
+        ("now.getHours() < 24 && orders.count > 1", "always-true", "now.getHours() < 24", "leave it out"),
+        ("size(customer.tags) == -1", "never-true", "size(customer.tags) == -1", "a number from 0"),
+        // Who has no orders is not matched by the opposite, which so is not always true.
+        ("!(days_since(orders.last_at) == 60.5)", "never-true", "days_since(orders.last_at) == 60.5", "this part"),
+        ("!(now.getMonth() == 12)", "always-true", "!(now.getMonth() == 12)", "always true"),
+    ]);
+    for source in [
+        "now.getMonth() == 11 || now.getMonth() == 0",
+        "now.getDayOfWeek() in [0, 6]",
+        "now.getDate() == 31 && now.getHours() >= 23",
+        "days_since(orders.last_at) > 60.5",
+        "days_since(orders.last_at) <= 0",
+        "days_until(customer.birthday) < 0",
+        "customer.birthday.getMonth() < 12",
+        "days_since(customer.created_at) < 0",
+        "orders.revenue < 0",
+    ] {
+        assert!(problems(source).is_empty(), "{source}: {:?}", problems(source));
+    }
+}
+
+#[test]
 fn what_is_too_long_or_too_deep_is_refused_and_never_overflows() {
     let long = format!("customer.plan == '{}'", "x".repeat(5000));
     assert_eq!(problems(&long)[0].code, "too-long");

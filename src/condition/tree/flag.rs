@@ -3,11 +3,12 @@
 use super::super::source::Comparison;
 use super::super::{Facts, Path};
 use super::leaf::OrderField;
+use super::limits::{self, Limited};
 use super::{
     Change, Day, Items, Kind, Leaf, Length, Moment, Motion, Moving, Num, Ordered, Seen, Segment, Sent, Term, Text,
     Walk, at_entry, both, change_of, conjunction, disjunction, negated, order, property, walk_both,
 };
-use crate::domain::{Number, Value, ValueType};
+use crate::domain::{Value, ValueType};
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -339,29 +340,11 @@ impl Kind for Flag {
 impl Compared {
     /// Whether the comparison comes out the same for everyone, from what its sides can be at all.
     pub(in super::super) fn foregone(&self, comparison: Comparison) -> Option<bool> {
-        let Self::Numbers(terms) = self else { return None };
-        let (count, bound, comparison) = match &**terms {
-            (Term::Own(count), Term::Constant(bound)) => (count, *bound, comparison),
-            (Term::Constant(bound), Term::Own(count)) => (count, *bound, comparison.mirrored()),
-            _ => return None,
-        };
-        let below = bound < Number::ZERO;
-        let fraction = bound.to_i64().is_none();
-        match comparison {
-            _ if !count.is_count() => None,
-            // Of what may be missing nothing is always true.
-            Comparison::AtLeast | Comparison::Greater | Comparison::NotEqual
-                if matches!(count, Num::Size(_) | Num::Characters(_)) =>
-            {
-                None
-            }
-            Comparison::AtLeast if bound <= Number::ZERO => Some(true),
-            Comparison::Greater if below => Some(true),
-            Comparison::Less if bound <= Number::ZERO => Some(false),
-            Comparison::AtMost if below => Some(false),
-            Comparison::Equal if below || fraction => Some(false),
-            Comparison::NotEqual if below || fraction => Some(true),
-            _ => None,
-        }
+        self.limited(comparison)?.value()
+    }
+
+    /// The limits of what is compared with a constant.
+    pub(in super::super) fn limited(&self, comparison: Comparison) -> Option<Limited> {
+        if let Self::Numbers(terms) = self { limits::limited(comparison, terms) } else { None }
     }
 }

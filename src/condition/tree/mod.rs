@@ -5,6 +5,7 @@
 mod clock;
 mod flag;
 mod leaf;
+mod limits;
 mod motion;
 mod named;
 mod number;
@@ -13,6 +14,7 @@ mod time;
 
 pub(super) use flag::{Asked, Clause, Compared, Flag, Membership, TextTest};
 pub(super) use leaf::{EventRole, Leaf, OrderField};
+pub(super) use limits::{NumberLimits, is_never};
 pub(super) use motion::{LOOKS_AT_ALL, Motion, Moving, Seen, conjunction, disjunction, look_ahead, negated};
 pub(super) use named::{Segment, Sent};
 pub(super) use number::{Anchor, CalendarPart, Count, Days, Num};

@@ -277,13 +277,6 @@ fn ceiling(micro: i128) -> i128 {
     micro.saturating_add(Number::ONE.micro() - 1) / Number::ONE.micro()
 }
 
-impl Num {
-    /// Whether it can be known only as a whole number that is not negative.
-    pub(in super::super) const fn is_count(&self) -> bool {
-        matches!(self, Self::Orders(OrderField::Count) | Self::Count(_) | Self::Size(_) | Self::Characters(_))
-    }
-}
-
 impl Term<Num> {
     /// How the value compares with a constant, where that can be told with less than the value; `None` elsewhere.
     #[inline]

@@ -127,6 +127,18 @@ pub(in crate::engine) fn due_on(rule: &Rule, customer: &Customer, zone: &TimeZon
     due
 }
 
+/// What of a rule's date fell due by then starts nothing any more: it was past when the rule went live, at `live`, when the
+/// customer came or when the date was set, or it was judged. For a customer who has not been looked at since, as a look at
+/// `now` would have it.
+#[must_use]
+pub fn past_until(rule: &Rule, customer: &Customer, zone: &TimeZone, (live, now): (Time, Time)) -> Time {
+    let course = Course::of(rule, customer, zone);
+    match customer.watch.anchors.get(&rule.id) {
+        Some(anchor) if course.is_some_and(|course| course.is_as(anchor)) => anchor.since.max(live),
+        _ => now.max(live).max(customer.arrived_at),
+    }
+}
+
 impl<'a> Round<'a> {
     /// Looks at the date of each rule that counts from one.
     pub(super) fn take_dates(&mut self) {
@@ -134,10 +146,7 @@ impl<'a> Round<'a> {
         for (place, rule) in self.rules() {
             let Some(course) = Course::of(rule, self.customer, self.zone) else { continue };
             let Some(live) = self.live(rule) else { continue };
-            let since = match self.customer.watch.anchors.get(&rule.id) {
-                Some(anchor) if course.is_as(anchor) => anchor.since.max(live),
-                _ => self.now().max(live).max(self.customer.arrived_at),
-            };
+            let since = past_until(rule, self.customer, self.zone, (live, self.now()));
             // What went on before the rule came to count hours from the instant counts them from it, too.
             let goes_on = |one: &&mut Active| one.rule == rule.id && course.is_of(one);
             self.watch.active.iter_mut().filter(goes_on).for_each(|one| course.settle(one));

@@ -16,6 +16,30 @@ const UNDER_WAY: Span = Span::minutes(1);
 /// much; a robot does, or an id that many share.
 pub(super) const MOST_WAITING: usize = 1_000;
 
+/// Why an event starts nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Past {
+    /// It happened before the rule went live.
+    BeforeLive,
+    /// It happened before the customer was known here.
+    BeforeArrival,
+    /// It became known too long after it happened.
+    Late,
+}
+
+/// Why an event starts no rule that went live at `live`, if it does not: it was past for the rule or for us when it came.
+/// The customer arrived at `arrived`; `within` is how late it may come.
+#[must_use]
+pub fn past(event: &Event, live: Time, arrived: Time, within: Span) -> Option<Past> {
+    if event.at <= live {
+        Some(Past::BeforeLive)
+    } else if event.at <= arrived.minus(UNDER_WAY) {
+        Some(Past::BeforeArrival)
+    } else {
+        (event.received_at.since(event.at) > within).then_some(Past::Late)
+    }
+}
+
 impl<'a> Round<'a> {
     /// Judges the events that wait; those that some rule is still to judge go on waiting.
     pub(super) fn take_events(&mut self) {
@@ -66,12 +90,10 @@ impl<'a> Round<'a> {
         waiting
     }
 
-    /// Whether the event may start the rule: neither was past for the other, or for us, when it came.
+    /// Whether the event may start the rule.
     fn counts(&self, event: &Event, rule: &Rule) -> bool {
-        let late = event.received_at.since(event.at);
-        self.live(rule).is_some_and(|live: Time| event.at > live)
-            && event.at > self.customer.arrived_at.minus(UNDER_WAY)
-            && late <= self.looking.policy.misfire.within
+        let (arrived, within) = (self.customer.arrived_at, self.looking.policy.misfire.within);
+        self.live(rule).is_some_and(|live| past(event, live, arrived, within).is_none())
     }
 
     fn is_news(&self, rule: &Rule, occurrence: &str) -> bool {

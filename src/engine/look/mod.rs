@@ -11,7 +11,9 @@ mod wake;
 mod tests;
 
 pub(super) use dates::due_on;
+pub use dates::past_until;
 pub(super) use endings::has_moved;
+pub use events::{Past, past};
 pub use wake::after_tick;
 
 use super::enroll::{Case, Start};

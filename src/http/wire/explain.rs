@@ -1,6 +1,6 @@
 //! `explain`: why a customer gets something, or why not, and when next.
 
-use super::{ActiveView, RuleDecision};
+use super::{ActiveView, RuleDecision, When};
 use crate::domain::{Reason, State, Time};
 use serde::{Deserialize, Serialize};
 
@@ -13,9 +13,9 @@ pub struct ExplainRequest {
     /// Only this rule.
     #[serde(default)]
     pub rule: Option<String>,
-    /// The instant; now when not given.
+    /// The instant, of a day its start; now when not given.
     #[serde(default)]
-    pub at: Option<Time>,
+    pub at: Option<When>,
 }
 
 /// Why one customer gets something, or why not.

@@ -10,6 +10,7 @@ mod plan;
 mod rules;
 mod simulate;
 mod status;
+mod when;
 
 pub use customers::{
     ActiveView, ConsentView, CustomerDetail, CustomerLine, CustomerQuery, EnrollmentView, EventView, GoalView,
@@ -23,15 +24,16 @@ pub use explain::{
 pub use import::{ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest, RefusedRow};
 pub use infer::InferReport;
 pub use plan::{
-    BrakeView, ChangeKind, ChannelCounts, Compared, LiveCounts, PlanFile, PlanFiles, PlanReport, PlanRequest,
+    BrakeView, Caveat, ChangeKind, ChannelCounts, Compared, LiveCounts, PlanFile, PlanFiles, PlanReport, PlanRequest,
     RuleChange, RulePlan, UnderWay,
 };
 pub use rules::{RuleResumed, RuleStanding, RuleView, TickView};
-pub use simulate::{Bound, BrakedDay, DeliveriesOfDay, SimulateReport, SimulateRequest};
+pub use simulate::{BrakedDay, DeliveriesOfDay, SimulateReport, SimulateRequest};
 pub use status::{
     BackupStatus, LaneView, NextTick, Paused, Readiness, ReloadBy, ReloadReport, ReloadStatus, RulesStatus, Status,
     StoreStatus, take_a_restart,
 };
+pub use when::{NotAWhen, When};
 
 use serde::{Deserialize, Serialize};
 

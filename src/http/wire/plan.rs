@@ -1,5 +1,6 @@
 //! `plan`: whom each rule would reach.
 
+use super::When;
 use crate::domain::{Reason, Span, Time};
 use crate::http::Problem;
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,9 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRequest {
-    /// The instant at which the triggers fire; now when not given.
+    /// The instant at which the triggers fire, of a day its start; now when not given.
     #[serde(default)]
-    pub at: Option<Time>,
+    pub at: Option<When>,
     /// Only this rule.
     #[serde(default)]
     pub rule: Option<String>,
@@ -135,6 +136,18 @@ pub struct LiveCounts {
     pub deliveries: ChannelCounts,
 }
 
+/// What is to be known of how figures were come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Caveat {
+    /// The rule, or its trigger, is not live yet: it is counted as if it had been all along, and starts nothing that is past
+    /// when it goes live.
+    NotLive,
+    /// Of the past, a crossing is told by comparing with the day before: one that was taken back within the day is not seen,
+    /// and one that an import made is.
+    DayBefore,
+}
+
 /// Enrollments of a rule that go on, and what becomes of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnderWay {
@@ -212,6 +225,9 @@ pub struct RulePlan {
     /// The brake, if there is one.
     #[serde(default)]
     pub brake: Option<BrakeView>,
+    /// What is to be known of how these figures were come by, if there is something. Absent for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caveat: Option<Caveat>,
     /// How it differs from the live rule, where other files are planned with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<RuleChange>,

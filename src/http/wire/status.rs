@@ -177,7 +177,7 @@ impl ReloadStatus {
         }
         let errors = if self.errors == 1 { "1 error".to_owned() } else { format!("{} errors", self.errors) };
         let why = match (self.problems.iter().find(|problem| problem.is_error()), &self.message) {
-            (Some(first), _) => format!("; the first at {}: {}", first.place(), first.message),
+            (Some(first), _) => format!("; the first at {}: {}{}", first.place(), first.message, first.other_places()),
             (None, Some(message)) => format!(": {message}"),
             (None, None) => String::new(),
         };

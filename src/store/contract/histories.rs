@@ -55,6 +55,8 @@ pub(super) async fn a_history_tells_what_held_then_and_what_came_after(store: &d
         let made: Vec<Time> = seen.enrollments.iter().map(|it: &Enrollment| it.entered_at).collect();
         assert_eq!(made, [2, 5].into_iter().filter(|at| *at <= n).map(day).collect::<Vec<_>>());
         assert_eq!(seen.deliveries.iter().map(|it| it.created_at).collect::<Vec<_>>(), made);
+        let remembered = seen.stored.customer.memory.get("win-back").map(|memory| memory.enrolled_at);
+        assert_eq!(remembered, made.last().copied(), "day {n}: the last of then, not of now");
     }
 }
 

@@ -292,8 +292,10 @@ pub(super) async fn when_a_rule_sent_something_is_remembered_with_the_record(sto
     assert_eq!(sent_at("a").await, Some(Some(day(5))), "the latest stands");
     sent(4, 4, true).await;
     assert_eq!(sent_at("b").await, None, "no memory is made by it");
-    let past = store.customer("a", &backtest(4)).await.unwrap().unwrap().customer;
-    assert_eq!(past.memory["win-back"].sent_at, None);
+    for (then, last) in [(2, None), (3, Some(day(3))), (4, Some(day(4)))] {
+        let past = store.customer("a", &backtest(then)).await.unwrap().unwrap().customer;
+        assert_eq!(past.memory["win-back"].sent_at, last, "what was sent by day {then}");
+    }
     // Also for whom the customer was merged into, and of a change without an instant nothing is remembered.
     ingest(store, vec![merge("a", "b", 6)]).await;
     sent(5, 7, true).await;

@@ -35,14 +35,16 @@ impl Person {
         self.events.values().cloned().collect()
     }
 
-    fn as_seen(&self, view: &View) -> Customer {
+    fn as_seen(&self, view: &View, deliveries: &BTreeMap<DeliveryId, Delivery>) -> Customer {
         let mut customer = self.remembered();
         let mut rows: Vec<_> = self.rows.iter().map(|(_, row)| row).collect();
         rows.sort_by_key(|row| row.effective_at);
         rows.retain(|row| !view.backtest || row.effective_at <= view.now);
         derive::fold(&mut customer, rows);
         customer.activity = derive::totals(self.events.values(), &view.interest, view.now);
-        derive::forget_later(&mut customer, view);
+        let own = self.enrollments.iter().flat_map(|enrollment| &enrollment.deliveries);
+        let sent = derive::last_sent(own.filter_map(|id| deliveries.get(id)), view);
+        derive::forget_later(&mut customer, view, &self.enrollments, &sent);
         customer
     }
 
@@ -118,7 +120,7 @@ impl Model {
     pub(super) fn customer(&self, number: CustomerNumber, view: &View) -> Option<StoredCustomer> {
         let number = self.survivor(number);
         let person = self.people.get(&number)?;
-        Some(StoredCustomer { number, version: person.version, customer: person.as_seen(view) })
+        Some(StoredCustomer { number, version: person.version, customer: person.as_seen(view, &self.deliveries) })
     }
 
     /// One customer with their past.

@@ -39,15 +39,15 @@ impl Glass {
         if derive::needs_rows(&customer, view) {
             derive::fold(&mut customer, &rows);
         }
-        derive::forget_later(&mut customer, view);
-        let enrolled = logs.enrollments(reader, ALL)?.into_iter();
+        let enrolled = logs.enrollments(reader, ALL)?;
         let mut enrollments: Vec<Enrollment> =
-            enrolled.filter_map(|enrollment| derive::enrolled_by(enrollment, view.now)).collect();
+            enrolled.iter().filter_map(|enrollment| derive::enrolled_by(enrollment.clone(), view.now)).collect();
         enrollments.sort_by_key(|enrollment| enrollment.entered_at);
         let mut deliveries = Vec::new();
         for id in enrollments.iter().flat_map(|enrollment| &enrollment.deliveries) {
             deliveries.extend(outbox::one(reader, *id)?.filter(|delivery| delivery.created_at <= view.now));
         }
+        derive::forget_later(&mut customer, view, &enrolled, &derive::last_sent(&deliveries, view));
         let stored = StoredCustomer { number, version, customer };
         Ok(History { stored, rows: later, events, enrollments, deliveries })
     }

@@ -501,8 +501,9 @@ impl Work<'_, '_> {
     /// The journal knows by both ids what the one customer of them has withdrawn.
     pub(super) fn keep_withdrawals(&mut self, customer: &Customer, ids: [&str; 2]) {
         for id in ids {
-            let withdrawn = withdrawn(customer, id, &self.shared.delivery_key);
-            withdrawn.into_iter().for_each(|record| self.draft.journal(record));
+            for record in withdrawn(customer, id, &self.shared.delivery_key) {
+                self.draft.journal(record);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use super::draft::{Change, Draft, Was};
 use super::fault::Fault;
 use super::keys;
 use super::logs::Logs;
+use super::outbox;
 use super::queue::BACKGROUND_ROWS;
 use super::reader::Reader;
 use super::rows;
@@ -11,6 +12,7 @@ use super::shared::Shared;
 use super::totals::{self, Wanted};
 use crate::domain::{Customer, CustomerNumber, Enrollment, Event, Time};
 use crate::store::{CustomerWork, StoredCustomer, Urgency, View, derive};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A reader's view, with the fingerprint of its interest.
@@ -54,7 +56,14 @@ impl Glass {
             let rows = Logs::of(number, &customer).profile_rows(reader, now)?;
             derive::fold(&mut customer, &rows);
         }
-        derive::forget_later(&mut customer, view);
+        let (mut enrollments, mut deliveries) = (Vec::new(), Vec::new());
+        if derive::needs_enrollments(&customer, view) {
+            enrollments = Logs::of(number, &customer).enrollments(reader, usize::MAX)?;
+            for id in enrollments.iter().flat_map(|enrollment| &enrollment.deliveries) {
+                deliveries.extend(outbox::one(reader, *id)?);
+            }
+        }
+        derive::forget_later(&mut customer, view, &enrollments, &derive::last_sent(&deliveries, view));
         Ok(StoredCustomer { number, version, customer })
     }
 
@@ -63,10 +72,11 @@ impl Glass {
         let Some(row) = reader.get(&keys::customer(number))? else { return Ok(Glance::AskFurther) };
         let (version, mut customer): (u64, Customer) = rows::read_versioned(&row)?;
         let view = &self.view;
-        if self.needs_log(&customer) || derive::needs_rows(&customer, view) {
+        let is_all = !derive::needs_rows(&customer, view) && !derive::needs_enrollments(&customer, view);
+        if self.needs_log(&customer) || !is_all {
             return Ok(Glance::AskFurther);
         }
-        derive::forget_later(&mut customer, view);
+        derive::forget_later(&mut customer, view, [], &BTreeMap::new());
         Ok(Glance::Found(Box::new(StoredCustomer { number, version, customer })))
     }
 

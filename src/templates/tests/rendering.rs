@@ -193,13 +193,13 @@ fn the_shipped_win_back_mail_is_sound_and_reads_well() {
     let world = World::new();
     assert_eq!(world.problems(text), Vec::<String>::new());
     let rendered = world.render(text);
-    assert_eq!(rendered.subject, "Ana, your table is still here");
+    assert_eq!(rendered.subject, "Ana, we miss you");
     assert!(rendered.text.starts_with("Dear Ana,\n\nit has been a while"), "{}", rendered.text);
     assert!(rendered.text.contains("You have come to us 4 times."));
     assert!(rendered.text.contains("See what is new: https://amani.example/new?a=1&b=2\n"));
     let mut stranger = World::new();
     stranger.customer = Customer::new("c1", Time(0));
     let rendered = stranger.render(text);
-    assert_eq!(rendered.subject, "Hello, your table is still here");
+    assert_eq!(rendered.subject, "Hello, we miss you");
     assert!(rendered.text.starts_with("Hello,\n\n") && !rendered.text.contains("times"));
 }

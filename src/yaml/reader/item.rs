@@ -107,7 +107,12 @@ impl<'r> Item<'r> {
                 );
                 None
             }
-            Kind::Text(text) => Some(text),
+            Kind::Text(text) => {
+                // Elsewhere a text may well have a line that begins with a dash.
+                let joined = if self.key.is_none() { self.joined() } else { Vec::new() };
+                self.tell_joined(&joined);
+                joined.is_empty().then_some(text.as_str())
+            }
             Kind::Bool(_) | Kind::Number(_) => {
                 self.wrong("a text", Some(format!("put it in quotes: \"{}\"", self.written())))
             }

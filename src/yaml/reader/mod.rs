@@ -1,6 +1,7 @@
 //! Reads a document into typed values and collects everything that is wrong on the way.
 
 mod item;
+mod joined;
 mod map;
 mod meant;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod broken;
 mod editors;
+mod projects;
 mod storms;
 mod watching;
 

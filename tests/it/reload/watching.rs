@@ -3,6 +3,9 @@
 use super::{Shop, note};
 use crate::project::skipped;
 use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -33,6 +36,36 @@ fn a_rule_whose_file_is_gone_for_a_moment_keeps_its_deliveries_and_one_that_stay
     let all = shop.project.json_until(&DELIVERIES, |all| count(all, "queued") == 0);
     assert!(count(&all, "cancelled") >= 20, "{all:#}");
     assert_eq!(all[0]["reason"], "rule_removed");
+    daemon.stop();
+}
+
+#[test]
+fn a_project_that_is_mounted_behind_a_link_is_taken_in_when_the_link_is_another() {
+    let shop = Shop::new();
+    let folder = shop.project.path();
+    let files = ["retaind.yaml", "schema.yaml", "rules", "templates"];
+    fs::create_dir(folder.join("..1")).expect("a folder");
+    for file in files {
+        fs::rename(folder.join(file), folder.join("..1").join(file)).expect("it can be moved");
+        symlink(Path::new("..data").join(file), folder.join(file)).expect("a link");
+    }
+    symlink("..1", folder.join("..data")).expect("a link");
+    let daemon = shop.project.start();
+    shop.takes(1);
+    fs::create_dir(folder.join("..2")).expect("a folder");
+    for file in ["retaind.yaml", "schema.yaml", "rules/note.yaml", "rules/hello.yaml", "templates/hello/en.md"] {
+        let (from, to) = (folder.join("..1").join(file), folder.join("..2").join(file));
+        fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+        fs::copy(from, to).expect("a copy");
+    }
+    fs::write(folder.join("..2/rules/note.yaml"), note(2)).expect("another rule");
+    symlink("..2", folder.join("..new")).expect("a link");
+    fs::rename(folder.join("..new"), folder.join("..data")).expect("the link is put in place");
+    shop.takes(2);
+    assert_eq!(shop.project.json(&["status"])["last_reload"]["by"], "watch");
+    // What lies behind the new link is watched as what lay behind the old.
+    fs::write(folder.join("..2/rules/note.yaml"), note(3)).expect("another rule");
+    shop.takes(3);
     daemon.stop();
 }
 

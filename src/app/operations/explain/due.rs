@@ -54,6 +54,10 @@ enum Why {
 /// Looks from one instant at which the trigger fires to the next.
 pub(super) async fn next(subject: &Subject<'_>, rule: &Rule) -> Result<Next> {
     let mut ahead = Ahead::new(subject, rule);
+    let waiting = subject.waiting(rule).await?;
+    if !waiting.is_empty() {
+        ahead.customer.to_mut().watch.pending.extend(waiting);
+    }
     let mut after = subject.at().minus(Span(1));
     let horizon = subject.at().plus(HORIZON);
     for _ in 0..MOST {
@@ -144,17 +148,20 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    /// An event that has happened and whose delay is not over.
+    /// An event whose delay is not over, and by which nothing began.
     fn waiting_event(&self, delay: Span, once_per: Option<&Text>, after: Time) -> Option<Candidate> {
         let waits = self.customer.watch.pending.iter().filter(|one| match &one.waiting {
             Some(waiting) => waiting.contains(&self.rule.id),
-            None => matches!(&self.rule.trigger, Trigger::Event { name, .. } if *name == one.event.name),
+            // Nobody has looked at it yet.
+            None => self.subject.may_start(self.rule, &one.event),
         });
         let due = waits.map(|one| (one.event.at.plus(delay), one)).filter(|(due, _)| *due > after);
-        let (at, one) = due.min_by_key(|(due, _)| *due)?;
-        let value = once_per.and_then(|property| one.event.properties.get(property)).map(ToString::to_string);
-        let occurrence = value.filter(|value| !value.is_empty()).map_or_else(|| one.id.clone(), Into::into);
-        Some(Candidate { at, occurrence, cause: Why::Event(one.event.clone()) })
+        let candidates = due.map(|(at, one)| {
+            let value = once_per.and_then(|property| one.event.properties.get(property)).map(ToString::to_string);
+            let occurrence = value.filter(|value| !value.is_empty()).map_or_else(|| one.id.clone(), Into::into);
+            Candidate { at, occurrence, cause: Why::Event(one.event.clone()) }
+        });
+        candidates.filter(|candidate| !self.is_known(&candidate.occurrence)).min_by_key(|candidate| candidate.at)
     }
 
     /// A day on which steps fall due, of a date that nothing began for.
@@ -206,7 +213,7 @@ impl<'a> Ahead<'a> {
 
     fn judge(&self, candidate: &Candidate) -> Decided {
         let core = self.subject.core;
-        let paused = core.pauses.rule(&self.rule.id);
+        let paused = self.subject.paused.get(&self.rule.id).copied();
         let firing = Firing { rule: self.rule, occurrence: &candidate.occurrence, paused };
         let (policy, key) = (&self.subject.world.policy, core.store.delivery_key());
         let moment = Moment { at: candidate.at, tick: None, policy, key: &key };

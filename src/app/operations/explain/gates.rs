@@ -58,19 +58,18 @@ impl Subject<'_> {
 }
 
 fn paused(subject: &Subject<'_>, rule: &Rule) -> Option<GateView> {
-    let pauses = &subject.core.pauses;
     let state = subject.states.get(&rule.id);
     let since = state.and_then(|state| state.paused_at);
     let when = since.map(|since| format!(" since {}", subject.instant(since))).unwrap_or_default();
     let on = format!("goes on with `retaind rules resume {}`", rule.id);
-    let gate = match pauses.rule(&rule.id) {
+    let gate = match subject.paused.get(&rule.id).copied() {
         Some(Reason::Brake) => closed("brake", Reason::Brake, format!("stopped by the brake{when}; {on}")),
         Some(reason) => closed("paused", reason, format!("paused{when}; {on}")),
-        None if pauses.all() => {
+        None if subject.all_paused => {
             let detail = "all sending is paused, so what falls due waits; goes on with `retaind resume`";
             return Some(closed("paused", Reason::Paused, detail));
         }
-        None if pauses.stops(rule.class) => {
+        None if subject.stops(rule.class) => {
             let detail = "marketing is paused since a backup was restored, so what falls due waits; goes on with \
                           `retaind resume`";
             return Some(closed("paused", Reason::Paused, detail));

@@ -1,7 +1,7 @@
 //! What happened to a customer.
 
 use super::subject::Subject;
-use crate::domain::{Delivery, Enrollment, Event, State, Time};
+use crate::domain::{Delivery, Enrollment, Event, Reason, State, Time};
 use crate::http::{HistoryView, PastDelivery, PastEnrollment};
 
 /// The longest history.
@@ -9,7 +9,7 @@ const MOST: usize = 20;
 
 /// Deliveries, enrollments and events up to the instant, newest first.
 pub(super) fn history(subject: &Subject<'_>) -> Vec<HistoryView> {
-    let deliveries = subject.deliveries.values().map(delivery);
+    let deliveries = subject.deliveries.values().map(|one| delivery(subject, one));
     let mut all: Vec<HistoryView> = deliveries
         .chain(subject.events.iter().map(|event| told(subject, event)))
         .chain(subject.enrollments.iter().flat_map(|one| enrollment(subject, one)))
@@ -20,23 +20,28 @@ pub(super) fn history(subject: &Subject<'_>) -> Vec<HistoryView> {
     all
 }
 
-fn delivery(delivery: &Delivery) -> HistoryView {
+/// How a delivery stood at the instant: when, its state, and why it is not sent. Of one that fell due, or was tried, later
+/// it was not known what becomes of it.
+fn stood(subject: &Subject<'_>, delivery: &Delivery) -> (Time, State, Option<Reason>) {
+    let last = delivery.sent_at.or(delivery.attempted_at).unwrap_or(delivery.created_at);
+    let waited = last > subject.at() || delivery.sent_at.is_none() && delivery.due_at > subject.at();
+    if subject.view.backtest && waited {
+        return (delivery.created_at, State::Queued, None);
+    }
+    (last, delivery.state, delivery.reason.filter(|_| delivery.state != State::Sent))
+}
+
+fn delivery(subject: &Subject<'_>, delivery: &Delivery) -> HistoryView {
     let (rule, step) = (delivery.rule.to_string(), delivery.step.to_string());
     let name = if rule == step { rule.clone() } else { format!("{rule}/{step}") };
-    let why = delivery.reason.filter(|_| delivery.state != State::Sent);
-    let why = why.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let (at, state, reason) = stood(subject, delivery);
+    let why = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     HistoryView {
-        at: happened(delivery),
-        text: format!("{name} {}{why}", delivery.state),
+        at,
+        text: format!("{name} {state}{why}"),
         event: None,
         enrollment: None,
-        delivery: Some(PastDelivery {
-            rule,
-            step,
-            channel: delivery.payload.channel().to_owned(),
-            state: delivery.state,
-            reason: delivery.reason,
-        }),
+        delivery: Some(PastDelivery { rule, step, channel: delivery.payload.channel().to_owned(), state, reason }),
     }
 }
 
@@ -58,10 +63,6 @@ fn enrollment(subject: &Subject<'_>, one: &Enrollment) -> Vec<HistoryView> {
         enrollment: Some(PastEnrollment { rule: one.rule.to_string(), occurrence: one.occurrence.to_string(), ended }),
     });
     told.collect()
-}
-
-fn happened(delivery: &Delivery) -> Time {
-    delivery.sent_at.or(delivery.attempted_at).unwrap_or(delivery.created_at)
 }
 
 fn told(subject: &Subject<'_>, event: &Event) -> HistoryView {

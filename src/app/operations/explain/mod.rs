@@ -7,11 +7,12 @@ mod sentences;
 mod subject;
 
 use super::customers::{goes_on, hold_if_paused, standing_of};
-use super::failure;
 use super::plan::no_rule;
+use super::then::Then;
+use super::{failure, start_of};
 use crate::app::shared::Shared;
 use crate::condition::{Explanation, Facts};
-use crate::domain::{Active, Customer, Entry, Reason, Span, Text, nearest, normalized_address};
+use crate::domain::{Active, Customer, Entry, Reason, Text, nearest, normalized_address};
 use crate::http::{
     ActiveView, ConditionView, ExplainReport, ExplainRequest, Failure, Result, RuleDecision, RuleExplanation,
 };
@@ -26,16 +27,15 @@ const SEARCHED: usize = 20_000;
 pub(super) async fn explain(core: &Shared, request: ExplainRequest) -> Result<ExplainReport> {
     let world = core.world.load_full();
     let now = core.clock.now();
-    let at = request.at.unwrap_or(now);
+    let then = Then::of(request.at.map(|at| start_of(at, &world.zone)), now);
     let rules = match &request.rule {
         None => world.rules.rules.clone(),
         Some(name) => vec![world.rules.get(name).cloned().ok_or_else(|| no_rule(&world, name))?],
     };
-    let backtest = at < now.minus(Span::minutes(1));
-    let view = View { interest: Arc::clone(&world.interest), now: at, backtest };
+    let view = View { interest: Arc::clone(&world.interest), now: then.at, backtest: then.is_past };
     let found = core.store.customer(&request.customer, &view).await.map_err(failure)?;
     let Some(stored) = found else { return Err(no_customer(core, &request.customer, &view).await?) };
-    let subject = Subject::read(core, world, stored, view).await?;
+    let subject = Subject::read(core, world, stored, (then, view)).await?;
     let mut explained = Vec::with_capacity(rules.len());
     for rule in &rules {
         explained.push(of_rule(&subject, rule).await?);
@@ -43,9 +43,9 @@ pub(super) async fn explain(core: &Shared, request: ExplainRequest) -> Result<Ex
     Ok(ExplainReport {
         customer: subject.stored.customer.id.to_string(),
         name: name(&subject.stored.customer),
-        at,
-        sending_paused: core.pauses.all(),
-        marketing_paused: core.pauses.marketing(),
+        at: then.at,
+        sending_paused: subject.all_paused,
+        marketing_paused: subject.marketing_paused,
         zone: subject.zone.iana_name().unwrap_or("UTC").to_owned(),
         rules: explained,
         history: history::history(&subject),
@@ -100,7 +100,7 @@ async fn of_rule(subject: &Subject<'_>, rule: &Arc<Rule>) -> Result<RuleExplanat
     if past.is_some() {
         (standing.decision, standing.reasons) = (RuleDecision::NoMatch, Vec::new());
     }
-    hold_if_paused(subject.core, rule.class, &mut standing);
+    hold_if_paused(subject.stops(rule.class), &mut standing);
     let entry = subject.entry(rule, &cause);
     let facts = subject.facts(&entry);
     let condition = view_of(rule.when.explain(&facts));

@@ -2,15 +2,16 @@
 
 use crate::app::operations::failure;
 use crate::app::operations::plan::{Judge, Judged, Seen, occurrence};
+use crate::app::operations::then::{Then, live};
 use crate::app::shared::Shared;
 use crate::calendar;
 use crate::condition::{Facts, Truth};
 use crate::delivery::World;
 use crate::domain::{
-    Active, Customer, Delivery, DeliveryId, Enrollment, Entry, Event, Reason, RuleState, Span, Suppression, Text, Time,
-    normalized_address,
+    Active, Class, Customer, Delivery, DeliveryId, Enrollment, Entry, Event, Pending, Reason, RuleState, Span,
+    Suppression, Text, Time, normalized_address,
 };
-use crate::engine::{self, Day};
+use crate::engine::{self, Day, Past};
 use crate::http::Result;
 use crate::rules::{Direction, Rule, Segment, Trigger};
 use crate::store::{StoredCustomer, View};
@@ -35,6 +36,16 @@ pub(super) struct Subject<'a> {
     pub(super) stored: StoredCustomer,
     pub(super) zone: TimeZone,
     pub(super) view: View,
+    /// What the clock shows.
+    now: Time,
+    /// Whether a person has stopped all sending.
+    pub(super) all_paused: bool,
+    /// Whether marketing is stopped.
+    pub(super) marketing_paused: bool,
+    /// Why rules are paused, of those that are.
+    pub(super) paused: BTreeMap<Text, Reason>,
+    /// When rules went live, of those that have.
+    live: BTreeMap<Text, Time>,
     /// By rule.
     pub(super) states: BTreeMap<Text, RuleState>,
     /// Of the address, if it is suppressed at the instant.
@@ -68,7 +79,7 @@ impl<'a> Subject<'a> {
         core: &'a Shared,
         world: Arc<World>,
         stored: StoredCustomer,
-        view: View,
+        (then, view): (Then, View),
     ) -> Result<Subject<'a>> {
         let store = core.store.as_ref();
         let mut suppression = None;
@@ -89,21 +100,45 @@ impl<'a> Subject<'a> {
         if zone.iana_name().is_none() {
             zone = calendar::zone(&world.zone_name).unwrap_or(zone);
         }
-        let states = store.rule_states().await.map_err(failure)?.into_iter().collect();
+        let states: BTreeMap<Text, RuleState> = store.rule_states().await.map_err(failure)?.into_iter().collect();
+        let rules = &world.rules.rules;
+        let (paused, live) = (then.paused(core, rules, &states), live(rules, &states));
+        let (now, all_paused) = (core.clock.now(), then.stops_all(core));
+        let marketing_paused = then.stops_marketing(core);
         let suppression = suppression.filter(|suppression| !view.backtest || suppression.at <= view.now);
-        Ok(Self { core, world, stored, zone, view, states, suppression, enrollments, deliveries, events })
+        Ok(Self {
+            core,
+            world,
+            stored,
+            zone,
+            view,
+            now,
+            all_paused,
+            marketing_paused,
+            paused,
+            live,
+            states,
+            suppression,
+            enrollments,
+            deliveries,
+            events,
+        })
     }
 
     pub(super) fn at(&self) -> Time {
         self.view.now
     }
 
+    /// Whether all sending, or that of a class, is paused.
+    pub(super) fn stops(&self, class: Class) -> bool {
+        self.all_paused || class == Class::Marketing && self.marketing_paused
+    }
+
     /// What is paused that holds the rule, if it is not the rule's own pause.
     pub(super) fn stopped(&self, rule: &Rule, reasons: &[Reason]) -> Option<&'static str> {
-        let pauses = &self.core.pauses;
         let is_stopped =
-            reasons.contains(&Reason::Paused) && pauses.stops(rule.class) && pauses.rule(&rule.id).is_none();
-        is_stopped.then(|| if pauses.all() { "all sending" } else { "marketing" })
+            reasons.contains(&Reason::Paused) && self.stops(rule.class) && !self.paused.contains_key(&rule.id);
+        is_stopped.then_some(if self.all_paused { "all sending" } else { "marketing" })
     }
 
     pub(super) fn facts<'f>(&'f self, entry: &'f Entry) -> Facts<'f> {
@@ -144,6 +179,30 @@ impl<'a> Subject<'a> {
         Ok(None)
     }
 
+    /// Events that have happened and whose delay is not over at a past instant: what waited then is not kept any more.
+    pub(super) async fn waiting(&self, rule: &Rule) -> Result<Vec<Pending>> {
+        let Trigger::Event { name, delay, .. } = &rule.trigger else { return Ok(Vec::new()) };
+        if !self.view.backtest {
+            return Ok(Vec::new());
+        }
+        let (from, mut before, mut found) = (self.at().minus(*delay), self.at().plus(Span(1)), Vec::new());
+        for _ in 0..SEARCHED / READ {
+            let store = &self.core.store;
+            let page = store.events(self.stored.number, Some(before), READ).await.map_err(failure)?;
+            let is_last = page.len() < READ;
+            before = page.last().map_or(before, |event| event.at);
+            let waits = page.into_iter().filter(|event| event.name == *name && event.at > from);
+            found.extend(waits.map(|event| {
+                let fingerprint = event.fingerprint(&self.stored.customer.id);
+                Pending { waiting: Some([rule.id.clone()].into()), ..Pending::new(&event, &fingerprint) }
+            }));
+            if is_last || before <= from {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     async fn border(&self, rule: &Rule, name: &str, direction: Direction) -> Result<Cause> {
         let before = View { now: self.at().minus(Span::days(1)), backtest: true, ..self.view.clone() };
         let found = self.core.store.customer(&self.stored.customer.id, &before).await.map_err(failure)?;
@@ -181,10 +240,8 @@ impl<'a> Subject<'a> {
             }
             (Cause::Day { .. }, _) if !self.view.backtest => {
                 let customer = &self.stored.customer;
-                let now = self.core.clock.now();
-                let live = self.states.get(&rule.id).and_then(|state| state.live_since).unwrap_or(now);
-                let anchor = customer.watch.anchors.get(&rule.id);
-                let since = anchor.map_or(now.max(customer.arrived_at), |anchor| anchor.since).max(live);
+                let live = self.live.get(&rule.id).copied().unwrap_or(self.now);
+                let since = engine::past_until(rule, customer, &self.zone, (live, self.now));
                 let today = calendar::day_of(&self.zone, self.at());
                 let comes = |at: &Time| calendar::day_of(&self.zone, *at) == today && *at > since;
                 let days = engine::days_due(rule, customer, &self.zone, self.at());
@@ -201,24 +258,31 @@ impl<'a> Subject<'a> {
             return is_over.then(|| "more than a day before".to_owned());
         }
         let customer = &self.stored.customer;
-        let Some(live) = self.states.get(&rule.id).and_then(|state| state.live_since) else {
+        let Some(live) = self.live.get(&rule.id).copied() else {
             return Some("and the rule is not live yet".to_owned());
         };
-        if event.at <= live {
-            return Some(format!("before the rule went live, {}", self.instant(live)));
-        }
-        if event.at <= customer.arrived_at.minus(Span::minutes(1)) {
-            return Some(format!("before the customer was known here, {}", self.instant(customer.arrived_at)));
-        }
-        let (late, within) = (event.received_at.since(event.at), self.world.policy.misfire.within);
-        if late > within {
-            return Some(format!("and became known more than {within} later"));
+        let (arrived, within) = (customer.arrived_at, self.world.policy.misfire.within);
+        match engine::past(event, live, arrived, within) {
+            Some(Past::BeforeLive) => return Some(format!("before the rule went live, {}", self.instant(live))),
+            Some(Past::BeforeArrival) => {
+                return Some(format!("before the customer was known here, {}", self.instant(arrived)));
+            }
+            Some(Past::Late) => return Some(format!("and became known more than {within} later")),
+            None => {}
         }
         let waits = customer.watch.pending.iter().any(|one| {
             let is_for = one.waiting.as_ref().is_none_or(|waiting| waiting.contains(&rule.id));
             is_for && one.event.at == event.at && one.event.name == event.name
         });
         (!waits).then(|| "and was judged when it came".to_owned())
+    }
+
+    /// Whether an event is one that may start the rule when its time has come.
+    pub(super) fn may_start(&self, rule: &Rule, event: &Event) -> bool {
+        let (arrived, within) = (self.stored.customer.arrived_at, self.world.policy.misfire.within);
+        let live = self.live.get(&rule.id);
+        matches!(&rule.trigger, Trigger::Event { name, .. } if *name == event.name)
+            && live.is_some_and(|live| engine::past(event, *live, arrived, within).is_none())
     }
 
     pub(super) fn segment(&self, name: &str) -> Option<&Segment> {
@@ -242,7 +306,9 @@ impl<'a> Subject<'a> {
         let judge = Judge {
             world: Arc::clone(&self.world),
             watched: Vec::new(),
-            pauses: Arc::clone(&self.core.pauses),
+            paused: self.paused.clone(),
+            live: BTreeMap::new(),
+            now: self.now,
             rules: vec![Arc::clone(rule)],
             suppressed: address.into_iter().collect(),
             key: self.core.store.delivery_key(),

@@ -27,11 +27,11 @@ pub(super) fn of_segments(before: &[Segment], after: &[Segment]) -> SegmentChang
         .collect()
 }
 
-/// How a rule differs, and the lines that tell it.
+/// How a rule differs, and the lines that tell it; `beside` are those of what it takes from other files.
 pub(super) fn of_rule(
     before: Option<&Rule>,
     after: Option<&Rule>,
-    segments: &SegmentChanges,
+    (segments, beside): (&SegmentChanges, Vec<String>),
 ) -> (ChangeKind, Vec<String>) {
     match (before, after) {
         (None, None) => (ChangeKind::Unchanged, Vec::new()),
@@ -48,6 +48,7 @@ pub(super) fn of_rule(
                     lines.push(format!("~ the segment `{name}` means something else"));
                 }
             }
+            lines.extend(beside);
             let kind = if lines.is_empty() { ChangeKind::Unchanged } else { ChangeKind::Changed };
             (kind, lines)
         }

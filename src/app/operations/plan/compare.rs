@@ -1,5 +1,6 @@
 //! Rules that are not in use yet, beside the live ones.
 
+use super::beside;
 use super::changes::{self, SegmentChanges};
 use super::{Scope, Watched, judged, no_rule};
 use crate::app::operations::failure;
@@ -35,18 +36,19 @@ pub(super) async fn plan(
     let mut told = live_plans.into_iter().map(|plan| (plan.rule.clone(), counts(plan))).collect();
     let watched = watched(&before, &after);
     let cancelled = cancelled(core, &watched).await?;
-    let mut plans = judged(core, &Arc::new(world), (after.clone(), watched), scope).await?;
+    let world = Arc::new(world);
+    let mut plans = judged(core, &world, (after.clone(), watched), scope).await?;
     add_gone(&mut plans, &before, &after);
     for plan in &mut plans {
         if let Some(under_way) = &mut plan.under_way {
             under_way.deliveries_cancelled = cancelled.get(plan.rule.as_str()).copied().unwrap_or(0);
         }
-        plan.change = Some(change(&plan.rule, (&before, &after), &segments, &mut told));
+        plan.change = Some(change(&plan.rule, (&before, &after), (&segments, live, &world), &mut told));
     }
     let segments = segments.into_iter().filter(|(_, kind)| *kind != ChangeKind::Unchanged).collect();
     let compared = Some(Compared { segments, rebuilt, diagnostics });
-    let (sending_paused, marketing_paused) = (core.pauses.all(), core.pauses.marketing());
-    Ok(PlanReport { at: scope.at, sending_paused, marketing_paused, rules: plans, compared })
+    let (sending_paused, marketing_paused) = (scope.then.stops_all(core), scope.then.stops_marketing(core));
+    Ok(PlanReport { at: scope.then.at, sending_paused, marketing_paused, rules: plans, compared })
 }
 
 /// Compiles the files, off the threads that answer others.
@@ -67,7 +69,7 @@ async fn compile(core: &Shared, live: &Arc<World>, files: PlanFiles) -> Result<C
 
 /// The live world with other rules, and whether the totals of customers have to be made anew for them.
 fn world_with(live: &World, compiled: Compiled) -> (World, bool) {
-    let Compiled { rules, schema, .. } = compiled;
+    let Compiled { rules, schema, templates, payloads, .. } = compiled;
     let mut wanted = rules.interest.clone();
     wanted.purchase = schema.purchase.clone();
     let covered = live.interest.covers(&wanted);
@@ -79,8 +81,8 @@ fn world_with(live: &World, compiled: Compiled) -> (World, bool) {
     let world = World {
         rules,
         interest: Arc::new(wanted),
-        templates: live.templates.clone(),
-        payloads: BTreeMap::new(),
+        templates: templates.unwrap_or_else(|| live.templates.clone()),
+        payloads,
         schema,
         words: live.words.clone(),
         business: live.business.clone(),
@@ -131,11 +133,12 @@ fn add_gone(plans: &mut Vec<RulePlan>, before: &[Arc<Rule>], after: &[Arc<Rule>]
 fn change(
     id: &str,
     (before, after): (&[Arc<Rule>], &[Arc<Rule>]),
-    segments: &SegmentChanges,
+    (segments, live, new): (&SegmentChanges, &World, &World),
     told: &mut BTreeMap<String, LiveCounts>,
 ) -> RuleChange {
     let (before, after) = (find(before, id), find(after, id));
-    let (kind, lines) = changes::of_rule(before.map(AsRef::as_ref), after.map(AsRef::as_ref), segments);
+    let beside = before.and(after).map(|rule| beside::differences(rule, live, new)).unwrap_or_default();
+    let (kind, lines) = changes::of_rule(before.map(AsRef::as_ref), after.map(AsRef::as_ref), (segments, beside));
     RuleChange { kind, lines, live: told.remove(id) }
 }
 

@@ -1,5 +1,6 @@
 //! `plan`: whom each rule would reach if its trigger fired at an instant. Changes nothing.
 
+mod beside;
 mod changes;
 mod compare;
 mod reach;
@@ -7,23 +8,24 @@ mod under_way;
 
 pub(super) use reach::{Seen, occurrence};
 
-use super::failure;
+use super::then::{Then, live};
+use super::{failure, start_of};
 use crate::app::pages::judge_all;
 use crate::app::shared::Shared;
 use crate::app::zones::Zones;
 use crate::calendar;
 use crate::condition::{Facts, Missing, Truth};
-use crate::delivery::{Pauses, World};
+use crate::delivery::World;
 use crate::domain::{
     Class, Customer, Delivery, DeliveryKey, Payload, Reason, RuleState, Span, State, Text, Time, normalized_address,
 };
 use crate::engine::{self, Decided, Firing, Moment, Verdict};
-use crate::http::{BrakeView, Failure, PlanReport, PlanRequest, Result, RulePlan, UnderWay};
+use crate::http::{BrakeView, Caveat, Failure, PlanReport, PlanRequest, Result, RulePlan, UnderWay};
 use crate::rules::{Action, Rule, Trigger, TriggerZone};
 use crate::store::{StoredCustomer, View};
 use futures_util::{Stream, StreamExt};
 use jiff::tz::TimeZone;
-use reach::{Local, Wanted, judge_seen};
+use reach::{Local, News, Wanted, judge_seen};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::HashSet;
@@ -34,13 +36,18 @@ pub(super) use under_way::Watched;
 /// Everything that a page is judged with.
 pub(super) struct Judge {
     pub(super) world: Arc<World>,
-    pub(super) pauses: Arc<Pauses>,
+    /// Why rules are paused, of those that are.
+    pub(super) paused: BTreeMap<Text, Reason>,
+    /// When rules went live, if what was past then is to start nothing; where a rule is absent that does not matter.
+    pub(super) live: BTreeMap<Text, Time>,
     pub(super) rules: Vec<Arc<Rule>>,
     /// Those whose enrollments are looked at: first the rules, in their order, then such as are gone; or none at all.
     pub(super) watched: Vec<Watched>,
     pub(super) suppressed: HashSet<String>,
     pub(super) key: DeliveryKey,
     pub(super) at: Time,
+    /// What the clock shows.
+    pub(super) now: Time,
     /// Whether `at` is past, so that when a customer arrived does not matter.
     pub(super) backtest: bool,
     pub(super) named: bool,
@@ -71,7 +78,7 @@ struct Reached {
 
 pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanReport> {
     let world = core.world.load_full();
-    let scope = Scope::of(core, &request);
+    let scope = Scope::of(core, &world, &request);
     if let Some(files) = request.files {
         return compare::plan(core, &world, files, (request.rule.as_deref(), scope)).await;
     }
@@ -83,23 +90,23 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
     };
     let watched = rules.iter().map(Watched::live).collect();
     let rules = judged(core, &world, (rules, watched), scope).await?;
-    let (sending_paused, marketing_paused) = (core.pauses.all(), core.pauses.marketing());
-    Ok(PlanReport { at: scope.at, sending_paused, marketing_paused, rules, compared: None })
+    let (sending_paused, marketing_paused) = (scope.then.stops_all(core), scope.then.stops_marketing(core));
+    Ok(PlanReport { at: scope.then.at, sending_paused, marketing_paused, rules, compared: None })
 }
 
 /// For when, and with how much detail.
 #[derive(Clone, Copy)]
 struct Scope {
-    at: Time,
-    backtest: bool,
+    then: Then,
+    now: Time,
     named: bool,
 }
 
 impl Scope {
-    fn of(core: &Shared, request: &PlanRequest) -> Self {
+    fn of(core: &Shared, world: &World, request: &PlanRequest) -> Self {
         let now = core.clock.now();
-        let at = request.at.unwrap_or(now);
-        Self { at, backtest: at < now.minus(Span::minutes(1)), named: request.customers }
+        let at = request.at.map(|at| start_of(at, &world.zone));
+        Self { then: Then::of(at, now), now, named: request.customers }
     }
 }
 
@@ -110,9 +117,13 @@ async fn judged(
     (rules, watched): (Vec<Arc<Rule>>, Vec<Watched>),
     scope: Scope,
 ) -> Result<Vec<RulePlan>> {
-    let Scope { at, backtest, named } = scope;
+    let Scope { then: Then { at, is_past: backtest }, now, named } = scope;
+    let states: BTreeMap<Text, RuleState> = core.store.rule_states().await.map_err(failure)?.into_iter().collect();
+    let live = if backtest { BTreeMap::new() } else { live(&rules, &states) };
     let judge = Judge {
-        pauses: Arc::clone(&core.pauses),
+        paused: scope.then.paused(core, &rules, &states),
+        live: live.clone(),
+        now,
         suppressed: suppressed(core, at, backtest).await?,
         key: core.store.delivery_key(),
         named,
@@ -124,7 +135,7 @@ async fn judged(
     };
     let view = View { interest: Arc::clone(&world.interest), now: at, backtest };
     let mut totals = judge.empty();
-    let wanted = Wanted::by(&rules);
+    let wanted = Wanted::by(&rules, scope.then);
     let store = Arc::clone(&core.store);
     let mut pages: Pin<Box<dyn Stream<Item = _> + Send>> = if wanted.is_nothing() {
         let page = move |customers: &mut dyn Iterator<Item = StoredCustomer>| judge.page(customers.map(Seen::now));
@@ -138,8 +149,8 @@ async fn judged(
         }
     }
     let customers = core.store.stats().await.map_err(failure)?.customers;
-    let states: BTreeMap<Text, RuleState> = core.store.rule_states().await.map_err(failure)?.into_iter().collect();
     for (rule, judged) in rules.iter().zip(&mut totals) {
+        judged.plan.caveat = caveat(rule, live.contains_key(&rule.id), backtest);
         let mut state = states.get(&rule.id).cloned().unwrap_or_default();
         if state.trigger != rule.trigger.text() {
             // It goes live anew.
@@ -153,6 +164,15 @@ async fn judged(
         }
     }
     Ok(totals.into_iter().map(Judged::told).collect())
+}
+
+/// What is to be known of how a rule's figures were come by.
+fn caveat(rule: &Rule, is_live: bool, backtest: bool) -> Option<Caveat> {
+    match (&rule.trigger, backtest) {
+        (Trigger::Crossing { .. }, true) => Some(Caveat::DayBefore),
+        (Trigger::Schedule { .. }, _) | (_, true) => None,
+        (_, false) => (!is_live).then_some(Caveat::NotLive),
+    }
 }
 
 /// The brake, and whether it would go off. In a backtest, when a rule went live is ignored, and with it the default brake,
@@ -263,7 +283,7 @@ fn add_plan(total: &mut RulePlan, part: RulePlan) {
 
 impl Judge {
     pub(super) fn page(&self, customers: impl Iterator<Item = Seen>) -> Vec<Judged> {
-        let paused: Vec<_> = self.rules.iter().map(|rule| self.pauses.rule(&rule.id)).collect();
+        let paused: Vec<_> = self.rules.iter().map(|rule| self.paused.get(&rule.id).copied()).collect();
         let fixed: Vec<_> = self.rules.iter().map(|rule| self.fixed_occurrence(rule)).collect();
         let mut plans = self.empty();
         let mut zones = Zones::new(&self.world, self.at);
@@ -288,7 +308,11 @@ impl Judge {
                     }
                     continue;
                 }
-                let here = Local { at: self.at, occurrence: fixed.as_deref().unwrap_or(&local.occurrence) };
+                let here = Local {
+                    at: self.at,
+                    occurrence: fixed.as_deref().unwrap_or(&local.occurrence),
+                    news: self.news(rule),
+                };
                 let decided = self.decide(&seen, (&customer, &local.zone), (rule, *paused), &here);
                 for slot in &decided.slots {
                     customer.to_mut().reserve(*slot);
@@ -373,6 +397,12 @@ impl Judge {
         }
     }
 
+    /// What was past when the rule went live, where that matters.
+    fn news(&self, rule: &Rule) -> Option<News> {
+        let live = *self.live.get(&rule.id)?;
+        Some(News { live, within: self.world.policy.misfire.within, now: self.now })
+    }
+
     /// The occurrence, where it is the same for all customers.
     fn fixed_occurrence(&self, rule: &Rule) -> Option<String> {
         let Trigger::Schedule { zone, .. } = &rule.trigger else { return None };
@@ -396,8 +426,7 @@ impl Judge {
             let firing = Firing { rule, occurrence: &fires.occurrence, paused };
             let moment = Moment { at: fires.at, tick: None, policy: &self.world.policy, key: &self.key };
             let mut one = engine::decide_cause(seen.stored.number, (customer, zone), &firing, fires.cause, &moment);
-            let is_schedule = matches!(rule.trigger, Trigger::Schedule { .. });
-            if one.verdicts.iter().any(holds) && !is_schedule && seen.has_begun(rule, &fires.occurrence) {
+            if fires.has_begun && one.verdicts.iter().any(holds) {
                 one = Decided { verdicts: vec![Verdict::Held(Reason::AgainAfter)], ..Decided::default() };
             }
             if all.verdicts.is_empty() {

@@ -1,9 +1,11 @@
 //! Whom a rule's trigger means at an instant, and the customers with what is needed to tell.
 
+use crate::app::operations::then::Then;
 use crate::app::pages::{AT_ONCE, PAGE};
+use crate::calendar;
 use crate::condition::{Facts, Truth};
-use crate::domain::{Customer, CustomerNumber, Event, Span, Text, Time};
-use crate::engine::{self, Cause};
+use crate::domain::{Customer, CustomerNumber, Enrollment, Event, Span, Text, Time};
+use crate::engine::{self, Cause, Day};
 use crate::rules::{Direction, Rule, RuleSet, Segment, Trigger};
 use crate::store::{Result, Store, StoreError, StoredCustomer, View};
 use futures_util::{Stream, StreamExt, stream};
@@ -17,6 +19,9 @@ const BACK: Span = Span::days(1);
 /// Events of a customer's that are read at a time.
 const READ: usize = 100;
 
+/// Enrollments of a customer's that are read of the past: the latest, those that began later among them.
+const RECALLED: usize = 10_000;
+
 /// A customer, and what of them an instant alone does not tell.
 pub(in crate::app::operations) struct Seen {
     pub(super) stored: StoredCustomer,
@@ -26,14 +31,16 @@ pub(in crate::app::operations) struct Seen {
     events: Vec<Event>,
     /// Whether the border that the rule asks for is crossed, where that is known.
     crossed: Option<bool>,
-    /// What began by then, as rules and occurrences, of those who had such events.
-    begun: Vec<(Text, Text)>,
+    /// What began by then, of those who had such events, and of all where that is past.
+    begun: Vec<Enrollment>,
+    /// Whether it is past: then how often a border was crossed is not known, nor what goes on.
+    is_past: bool,
 }
 
 impl Seen {
     /// For rules that ask for neither.
     pub(in crate::app::operations) const fn now(stored: StoredCustomer) -> Self {
-        Self { stored, earlier: None, events: Vec::new(), crossed: None, begun: Vec::new() }
+        Self { stored, earlier: None, events: Vec::new(), crossed: None, begun: Vec::new(), is_past: false }
     }
 
     /// With these events, newest first.
@@ -47,12 +54,20 @@ impl Seen {
     }
 
     /// Whether the rule has begun for the occurrence, as far as that is kept with the customer or was read.
-    pub(super) fn has_begun(&self, rule: &Rule, occurrence: &str) -> bool {
+    fn has_begun(&self, rule: &Rule, occurrence: &str) -> bool {
         let customer = &self.stored.customer;
         let is_it = |id: &Text, other: &Text| *id == rule.id && other == occurrence;
         customer.watch.active.iter().any(|active| is_it(&active.rule, &active.occurrence))
             || customer.memory.get(&rule.id).is_some_and(|memory| memory.occurrence == occurrence)
-            || self.begun.iter().any(|(id, other)| is_it(id, other))
+            || self.begun.iter().any(|one| is_it(&one.rule, &one.occurrence))
+    }
+
+    /// Whether it has begun for a crossing that would be this one.
+    fn has_crossed(&self, rule: &Rule, occurrence: &str, at: Time) -> bool {
+        if !self.is_past {
+            return self.has_begun(rule, occurrence);
+        }
+        self.begun.iter().any(|one| one.rule == rule.id && one.entered_at > at.minus(BACK))
     }
 
     /// Why the rule fires for the customer, each with its occurrence; nothing if its trigger does not mean them.
@@ -60,17 +75,21 @@ impl Seen {
         let customer = &self.stored.customer;
         match &rule.trigger {
             Trigger::Schedule { .. } => {
-                vec![Fires { occurrence: local.occurrence.into(), cause: Cause::Other, at: local.at }]
+                let occurrence = local.occurrence.into();
+                vec![Fires { occurrence, cause: Cause::Other, at: local.at, has_begun: false }]
             }
-            Trigger::Event { name, .. } => self.event(rule, name, zone, local.at).into_iter().collect(),
+            Trigger::Event { name, .. } => self.event(rule, name, zone, local).into_iter().collect(),
             Trigger::Date { .. } => {
                 let days = engine::days_due(rule, customer, zone, local.at).into_iter();
-                days.map(|day| Fires {
-                    occurrence: day.occurrence().into(),
-                    cause: Cause::Day(day),
-                    at: local.at.max(day.last()),
-                })
-                .collect()
+                let fires = days.map(|day| {
+                    let occurrence: Text = day.occurrence().into();
+                    let has_begun = self.has_begun(rule, &occurrence);
+                    (Fires { occurrence, cause: Cause::Day(day), at: local.at.max(day.last()), has_begun }, day)
+                });
+                let is_news = |(fires, day): &(Fires<'_>, Day)| {
+                    fires.has_begun || local.news.is_none_or(|news| news.comes(rule, (customer, zone), day, local.at))
+                };
+                fires.filter(is_news).map(|(fires, _)| fires).collect()
             }
             Trigger::Crossing { segment, direction } => {
                 let segment = set.segments.iter().find(|known| known.name == *segment);
@@ -79,7 +98,11 @@ impl Seen {
                 let wanted = *direction == Direction::Enters;
                 // What was noticed already is the last that was counted.
                 let next = kept.map_or(1, |kept| kept.crossings.saturating_add(u64::from(kept.inside != wanted)));
-                let fires = |_| Fires { occurrence: next.to_string().into(), cause: Cause::Other, at: local.at };
+                let fires = |_| {
+                    let occurrence: Text = next.to_string().into();
+                    let has_begun = self.has_crossed(rule, &occurrence, local.at);
+                    Fires { occurrence, cause: Cause::Other, at: local.at, has_begun }
+                };
                 crossed.map(fires).into_iter().collect()
             }
         }
@@ -92,8 +115,10 @@ impl Seen {
     }
 
     /// The latest of the events for which the condition holds, such as nothing has begun by before others, or the latest at all.
-    fn event(&self, rule: &Rule, name: &str, zone: &TimeZone, at: Time) -> Option<Fires<'_>> {
-        let mut events = self.events.iter().filter(|event| event.name == name);
+    fn event(&self, rule: &Rule, name: &str, zone: &TimeZone, local: &Local<'_>) -> Option<Fires<'_>> {
+        let (at, arrived) = (local.at, self.stored.customer.arrived_at);
+        let starts = |event: &&Event| local.news.is_none_or(|news| news.starts(event, arrived));
+        let mut events = self.events.iter().filter(|event| event.name == name).filter(starts);
         let holds = |event: &&Event| {
             let entry = crate::domain::Entry { event: Some((*event).clone()), ..Default::default() };
             let facts = Facts { customer: &self.stored.customer, now: at, zone, entry: Some(&entry) };
@@ -104,8 +129,8 @@ impl Seen {
         let is_news = |event: &&Event| !self.has_begun(rule, &occurrence(event));
         let mut holding = events.clone().filter(holds);
         let event = holding.clone().find(is_news).or_else(|| holding.next()).or_else(|| events.next())?;
-        let occurrence = occurrence(event).into();
-        Some(Fires { occurrence, cause: Cause::Event(event), at })
+        let has_begun = !is_news(&event);
+        Some(Fires { occurrence: occurrence(event).into(), cause: Cause::Event(event), at, has_begun })
     }
 
     fn crosses(&self, segment: &Segment, direction: Direction, zone: &TimeZone, at: Time) -> bool {
@@ -147,6 +172,33 @@ pub(in crate::app::operations) fn occurrence(event: &Event, once_per: Option<&Te
 pub(super) struct Local<'a> {
     pub(super) at: Time,
     pub(super) occurrence: &'a str,
+    /// Where it matters what was past when the rule went live.
+    pub(super) news: Option<News>,
+}
+
+/// By what it goes whether something was past for a rule, and so starts nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct News {
+    /// When the rule went live.
+    pub(super) live: Time,
+    /// How late an event may become known.
+    pub(super) within: Span,
+    /// What the clock shows.
+    pub(super) now: Time,
+}
+
+impl News {
+    /// Whether an event may start the rule for a customer who arrived then.
+    fn starts(self, event: &Event, arrived: Time) -> bool {
+        engine::past(event, self.live, arrived, self.within).is_none()
+    }
+
+    /// Whether something of a day that falls due on the local day of an instant may start the rule.
+    fn comes(self, rule: &Rule, (customer, zone): (&Customer, &TimeZone), day: &Day, at: Time) -> bool {
+        let past = engine::past_until(rule, customer, zone, (self.live, self.now));
+        let today = calendar::day_of(zone, at);
+        day.instants(rule, zone).iter().any(|due| *due > past && calendar::day_of(zone, *due) == today)
+    }
 }
 
 /// A rule that fires.
@@ -155,6 +207,8 @@ pub(super) struct Fires<'a> {
     pub(super) cause: Cause<'a>,
     /// When it is judged.
     pub(super) at: Time,
+    /// Whether it has fired for that already.
+    pub(super) has_begun: bool,
 }
 
 /// What the triggers of some rules ask for beside the customers as they are.
@@ -163,16 +217,21 @@ pub(super) struct Wanted {
     crossings: bool,
     /// Names of events.
     events: Vec<Text>,
+    /// Enrollments of everybody: of the past, what has begun is not kept with the customer.
+    enrollments: bool,
 }
 
 impl Wanted {
-    pub(super) fn by(rules: &[Arc<Rule>]) -> Self {
+    pub(super) fn by(rules: &[Arc<Rule>], then: Then) -> Self {
         let mut wanted = Self::default();
         for rule in rules {
             match &rule.trigger {
                 Trigger::Event { name, .. } => wanted.events.push(name.clone()),
-                Trigger::Crossing { .. } => wanted.crossings = true,
-                Trigger::Schedule { .. } | Trigger::Date { .. } => {}
+                Trigger::Crossing { .. } => {
+                    (wanted.crossings, wanted.enrollments) = (true, wanted.enrollments || then.is_past);
+                }
+                Trigger::Date { .. } => wanted.enrollments |= then.is_past,
+                Trigger::Schedule { .. } => {}
             }
         }
         wanted
@@ -229,12 +288,13 @@ async fn read(
     for stored in customers {
         let events = latest(store, &stored, view, wanted).await?;
         let mut begun = Vec::new();
-        if !events.is_empty() {
-            let mut enrollments = store.enrollments(stored.number, READ).await?;
-            enrollments.retain(|one| one.entered_at <= view.now);
-            begun.extend(enrollments.into_iter().map(|one| (one.rule, one.occurrence)));
+        if wanted.enrollments || !events.is_empty() {
+            let most = if view.backtest { RECALLED } else { READ };
+            begun = store.enrollments(stored.number, most).await?;
+            begun.retain(|one| one.entered_at <= view.now);
         }
-        seen.push(Seen { earlier: earlier.remove(&stored.number), events, begun, ..Seen::now(stored) });
+        let (earlier, is_past) = (earlier.remove(&stored.number), view.backtest);
+        seen.push(Seen { earlier, events, begun, is_past, ..Seen::now(stored) });
     }
     Ok(seen)
 }

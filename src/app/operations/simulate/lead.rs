@@ -102,7 +102,8 @@ impl Course {
 
     fn lead(&self, history: History, terms: &Terms<'_>, counts: &mut Counts) {
         let begin = self.stretch.begin();
-        let observer = &mut |happened: Happened<'_>, scene: &Scene<'_>| self.note(happened, scene, counts);
+        let mut rules = Vec::new();
+        let observer = &mut |happened: Happened<'_>, scene: &Scene<'_>| self.note(happened, scene, counts, &mut rules);
         let History { stored: StoredCustomer { number, mut customer, .. }, rows, mut events, enrollments, deliveries } =
             history;
         if !self.stretch.is_backtest() {
@@ -175,12 +176,12 @@ impl Course {
     }
 
     /// Counts what goes out, and what the brake counts.
-    fn note(&self, happened: Happened<'_>, scene: &Scene<'_>, counts: &mut Counts) {
+    fn note(&self, happened: Happened<'_>, scene: &Scene<'_>, counts: &mut Counts, of_life: &mut Vec<usize>) {
         match happened {
             Happened::Sent(delivery) if scene.now >= self.stretch.from => {
                 let Some(rule) = self.place(delivery) else { return };
                 let (day, channel) = (calendar::day_of(&self.world.zone, scene.now), delivery.payload.channel());
-                *counts.sent.entry(Sent { day, rule, channel }).or_default() += 1;
+                counts.goes_out(Sent { day, rule, channel }, of_life);
             }
             Happened::Asked(delivery) if delivery.state == State::Queued => {
                 let Some(place) = self.place(delivery) else { return };

@@ -9,12 +9,12 @@ mod brake;
 mod counts;
 mod lead;
 
-use super::failure;
 use super::plan::{no_rule, suppressed};
+use super::{failure, start_of};
 use crate::app::shared::Shared;
 use crate::calendar;
 use crate::domain::{CustomerNumber, RuleState, Span, Text, Time};
-use crate::http::{Bound, DeliveriesOfDay, Failure, FailureKind, Result, SimulateReport, SimulateRequest};
+use crate::http::{DeliveriesOfDay, Failure, FailureKind, Result, SimulateReport, SimulateRequest, When};
 use crate::store::{History, Store, StoreError, View};
 use counts::Counts;
 use futures_util::{StreamExt, stream};
@@ -44,13 +44,10 @@ struct Stretch {
 
 impl Stretch {
     fn of(request: &SimulateRequest, zone: &TimeZone, now: Time) -> Result<Self> {
-        let from = match request.from {
-            Bound::At(time) => time,
-            Bound::Day(day) => calendar::day_start(zone, day),
-        };
+        let from = start_of(request.from, zone);
         let to = match request.to {
-            Bound::At(time) => time,
-            Bound::Day(day) => calendar::day_start(zone, calendar::days_after(day, 1)).minus(Span(1)),
+            When::At(time) => time,
+            When::Day(day) => calendar::day_start(zone, calendar::days_after(day, 1)).minus(Span(1)),
         };
         let wrong = |message: String| Failure::new(FailureKind::Invalid, message);
         if to < from {
@@ -108,6 +105,7 @@ pub(super) async fn simulate(core: &Shared, request: SimulateRequest) -> Result<
     let mut brakes = brake::days(&world, &all, states, customers, stretch);
     brakes.retain(|braked| request.rule.as_ref().is_none_or(|rule| *rule == braked.rule));
     let days = told(&all, &world, request.rule.as_deref());
+    let only = request.rule.as_ref().and_then(|name| world.rules.rules.iter().position(|rule| rule.id == **name));
     Ok(SimulateReport {
         from: stretch.from,
         to: stretch.to,
@@ -119,6 +117,7 @@ pub(super) async fn simulate(core: &Shared, request: SimulateRequest) -> Result<
         sending_paused: core.pauses.all(),
         marketing_paused: core.pauses.marketing(),
         customers: all.customers,
+        reached: all.reached(only),
     })
 }
 

@@ -138,7 +138,7 @@ async fn what_was_answered_before_the_end_of_a_backup_is_in_it_and_nothing_is_to
     let stats = copy.stats().await.unwrap();
     assert_eq!(stats.customers, summary.customers);
     assert!(stats.customers >= last && stats.customers <= 3000 + answered.len() as u64 + 4);
-    let (mut whole, mut missing) = (0, Vec::new());
+    let (mut whole, mut missing) = (0_u64, Vec::new());
     for id in &answered {
         let Some(seen) = copy.customer(id, &view(3)).await.unwrap() else {
             missing.push(id);
@@ -154,7 +154,7 @@ async fn what_was_answered_before_the_end_of_a_backup_is_in_it_and_nothing_is_to
         }
         assert_eq!(made.len(), seen.customer.memory.len());
     }
-    assert!(whole as u64 >= last.saturating_sub(3000));
+    assert!(whole >= last.saturating_sub(3000));
     // Of each writer those are missing that came last, and no other.
     for writer in 0..4 {
         let numbers = |ids: &[&String]| -> Vec<usize> {

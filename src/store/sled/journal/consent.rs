@@ -35,9 +35,10 @@ impl Told {
             }
             for id in &self.ids {
                 let (customer, name, at) = (key.hash_of_customer(id), name.clone(), now.at);
-                records.push(match now.granted {
-                    true => Record::Granted { customer, name, at },
-                    false => Record::Withdrawn { customer, name, at },
+                records.push(if now.granted {
+                    Record::Granted { customer, name, at }
+                } else {
+                    Record::Withdrawn { customer, name, at }
                 });
             }
         }

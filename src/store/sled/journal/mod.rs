@@ -85,7 +85,9 @@ impl Journal {
             return Ok(());
         }
         let mut lines = String::new();
-        records.into_iter().for_each(|record| Entry { round, record }.write(&mut lines));
+        for record in records {
+            Entry { round, record }.write(&mut lines);
+        }
         let file = match &mut self.file {
             Some(file) => file,
             None => self.file.insert(Open::at(&self.path).map_err(|error| fault(&self.path, &error))?),

@@ -57,7 +57,6 @@ pub(in crate::store::sled) struct Entry {
 impl Entry {
     /// Adds its line: round, instant (`-` if it has none), word, hash, for some a name as JSON, and the CRC-32 of all that.
     pub(super) fn write(&self, text: &mut String) {
-        let begin = text.len();
         let (word, at, hash, name) = match &self.record {
             Record::Withdrawn { customer, name, at } => ("withdrawn", Some(at), customer, Some(name)),
             Record::Granted { customer, name, at } => ("granted", Some(at), customer, Some(name)),
@@ -67,9 +66,9 @@ impl Entry {
         };
         let at = at.map_or_else(|| "-".to_owned(), |at| at.0.to_string());
         let name = name.map_or_else(String::new, |name| format!(" {}", serde_json::Value::from(name.as_str())));
-        text.push_str(&format!("{} {at} {word} {hash}{name}", self.round));
-        let code = crc(&text.as_bytes()[begin..]);
-        text.push_str(&format!(" {code:08x}\n"));
+        let said = format!("{} {at} {word} {hash}{name}", self.round);
+        let code = crc(said.as_bytes());
+        text.extend([said, format!(" {code:08x}\n")]);
     }
 
     /// Reads a line; `None` for one that is not as it was written.

@@ -16,7 +16,7 @@ use super::journal::{self, Entry};
 use super::keys;
 use super::live::Counts;
 use super::lock::FolderLock;
-use super::open::{Bytes, OpenMode, SledSettings, open_sled, prepare_folder};
+use super::open::{Bytes, OpenMode, Refusal, SledSettings, open_sled, prepare_folder};
 use super::reader::Reader;
 use super::{SledStore, aside, rows};
 use crate::domain::{DeliveryKey, Time};
@@ -193,7 +193,7 @@ fn make(request: &RestoreRequest, inside: &Path) -> Result<Made> {
 
 /// Rounds go on behind those of the journal: what it says is told from what is in a backup by them.
 fn set_round(inside: &Path, request: &RestoreRequest, last: u64) -> std::result::Result<(), Fault> {
-    let db = open_sled(inside, request.settings).map_err(|refusal| refusal.into_fault())?;
+    let db = open_sled(inside, request.settings).map_err(Refusal::into_fault)?;
     let mut counts = Counts::load(Reader::new(&db))?;
     counts.round = counts.round.max(last);
     db.insert(Counts::key(), rows::write(&counts)?)?;

@@ -131,7 +131,7 @@ async fn consents(store: &SledStore, wanted: &Arc<Wanted>, now: Time, done: &mut
         }
     }
     for (number, told) in told {
-        let row = store.read(move |_, reader| Ok(reader.get(&keys::customer(number))?)).await?;
+        let row = store.read(move |_, reader| reader.get(&keys::customer(number))).await?;
         let Some(row) = row else { continue };
         let (_, customer): (u64, Customer) = rows::read_versioned(&row).map_err(|fault| store.shared.error(fault))?;
         let arrivals = said_again(&customer, told, now, done);

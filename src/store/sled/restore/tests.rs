@@ -148,6 +148,9 @@ async fn a_store_restored_elsewhere_takes_its_journal_along_if_it_is_named() {
     store.close().await.unwrap();
     let other = place.parent.path().join("other");
     let mut request = request(&place.file, &other, day(10));
+    request.journal = Some(place.parent.path().to_owned());
+    let refused = Restoring::begin(request.clone()).unwrap_err();
+    assert!(matches!(refused, crate::store::StoreError::Journal(_)), "{refused}");
     request.journal = Some(journal::folder_of(&place.store));
     let restoring = Restoring::begin(request).unwrap();
     assert_eq!(restoring.reapply().await.unwrap().withdrawn, 1);
