@@ -6,7 +6,7 @@ use super::project::{self, Loaded, Project};
 use super::shared::{DaemonParts, Replan, Shared};
 use super::ticks::{Planner, Progress, TickRunner};
 use super::watch::{self as watcher, Bell};
-use super::{build, follow, live, reload, supervisor};
+use super::{build, follow, live, nightly, reload, supervisor};
 use crate::channels::webhook::{Poster, PosterSettings};
 use crate::clock::Clock;
 use crate::delivery::{Pauses, Worker};
@@ -70,8 +70,9 @@ pub(crate) async fn start(
         senders: Arc::new(Senders::new(&keys, rate)),
         reloading: tokio::sync::Mutex::default(),
         follow: watch::Sender::new(project.settings.reload.watch),
+        nightly: watch::Sender::new(project.settings.backup.clone()),
+        backup_failed: std::sync::Mutex::default(),
         last_reload: std::sync::Mutex::default(),
-        last_backup: std::sync::Mutex::default(),
         told: std::sync::Mutex::default(),
         metrics,
     };
@@ -93,6 +94,7 @@ pub(crate) async fn start(
         let (worker, stopped) = (worker.clone(), stopped.clone());
         tokio::spawn(async move { worker.run(stopped, DRAIN).await })
     };
+    tokio::spawn(nightly::run(Arc::clone(&core), stopped.clone()));
     let watching = tokio::spawn(watcher::run(Arc::clone(&core), stopped.clone()));
     let ticking = tokio::spawn(tick_loop(Arc::clone(&core), worker, stopped));
     Ok(Daemon { core, stop, working, ticking, watching, following: None })

@@ -6,6 +6,7 @@
 //! reload swaps everything or nothing; the store is closed last.
 //! Deliberately not here: deciding, sending, keeping, parsing; and how a person sees any of it.
 
+mod backup_file;
 mod build;
 
 mod daemon;
@@ -14,11 +15,13 @@ mod follow;
 mod init;
 mod intake;
 mod live;
+mod nightly;
 mod operations;
 mod pages;
 mod project;
 mod proposal;
 mod reload;
+mod restore;
 mod run;
 mod shared;
 mod supervisor;
@@ -31,10 +34,13 @@ mod zones;
 pub(crate) mod tests;
 
 pub use crate::store::sled::OpenMode as StoreMode;
+pub use backup_file::BackupFile;
 pub use build::world;
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
 pub use init::{InitError, InitRequest, Playbook, init, playbooks};
 pub use project::{Loaded, Project, Seen, Tested, load, test, test_problems};
+
+pub use restore::{BackupContents, RestoreReport, restore, verify_backup};
 
 use crate::channels::webhook::WebhookError;
 use crate::clock::{Clock, SystemClock};

@@ -5,7 +5,7 @@ use super::project::{self, Loaded, Seen};
 use super::shared::{DaemonParts, Shared};
 use super::supervisor::Reloading;
 use super::{build, live, operations};
-use crate::config::{Admin, Settings, StoreSettings};
+use crate::config::{Admin, BackupSettings, Settings, StoreSettings};
 use crate::delivery::World;
 use crate::domain::{CustomerNumber, Diagnostic, Text};
 use crate::http::{
@@ -100,6 +100,7 @@ struct New {
     world: World,
     keys: (Vec<SecretString>, KeyRate),
     watch: bool,
+    backup: Option<BackupSettings>,
     /// Names of settings that come into use with a restart only.
     restart: Vec<String>,
 }
@@ -218,7 +219,9 @@ fn compiled(loaded: &Loaded, old: &World, fixed: &Fixed) -> Result<New> {
     }
     let built = build::world(project).and_then(|world| build::write_keys(project).map(|keys| (world, keys)));
     let (world, keys) = built.map_err(|error| Failure::from_error(FailureKind::Settings, error.as_ref()))?;
-    Ok(New { world, keys, watch: project.settings.reload.watch, restart: fixed.changed(&project.settings) })
+    let Settings { reload, backup, .. } = &project.settings;
+    let restart = fixed.changed(&project.settings);
+    Ok(New { world, keys, watch: reload.watch, backup: backup.clone(), restart })
 }
 
 /// What is about to come into use: the rules are live in the store.
@@ -315,7 +318,7 @@ async fn take(
     loaded: &Loaded,
     ready: Ready,
 ) -> (ReloadReport, crate::store::Result<()>) {
-    let Ready { new: New { world, keys: (keys, rate), watch, restart }, live } = ready;
+    let Ready { new: New { world, keys: (keys, rate), watch, backup, restart }, live } = ready;
     let old = core.world.load_full();
     let names = |world: &World| -> BTreeSet<Text> { world.rules.rules.iter().map(|rule| rule.id.clone()).collect() };
     let (before, after) = (names(&old), names(&world));
@@ -335,6 +338,11 @@ async fn take(
     daemon.bell.world_changed();
     daemon.senders.replace(&keys, rate);
     daemon.follow.send_if_modified(|follow| std::mem::replace(follow, watch) != watch);
+    daemon.nightly.send_if_modified(|wanted| {
+        let changed = *wanted != backup;
+        *wanted = backup;
+        changed
+    });
     daemon.replan.ask();
     let cancelled = cancel_removed(core, &removed).await;
     daemon.worker.wake();

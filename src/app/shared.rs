@@ -5,10 +5,11 @@ use super::reload::{Fixed, Memory};
 use super::ticks::Planner;
 use super::watch::Bell;
 use crate::clock::Clock;
+use crate::config::BackupSettings;
 use crate::delivery::{Pauses, Worker, World};
-use crate::domain::{Diagnostic, Reason, Time};
+use crate::domain::{Class, Diagnostic, Reason, Time};
 use crate::engine;
-use crate::http::{BackupStatus, Failure, FailureKind, ReloadStatus, Senders};
+use crate::http::{Failure, FailureKind, ReloadStatus, Senders};
 use crate::store::{Result, Store};
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ use tokio::sync::{Notify, watch};
 
 /// Name of the store's flag that stops all sending.
 const PAUSED: &str = "paused";
+/// Name of the flag that stops all marketing; its value says why.
+pub(super) const MARKETING_PAUSED: &str = "paused-marketing";
 
 /// Store, rules, clock and what is paused; of a daemon, or of one command without one.
 pub(crate) struct Shared {
@@ -51,9 +54,11 @@ pub(crate) struct DaemonParts {
     pub(crate) reloading: tokio::sync::Mutex<Memory>,
     /// Whether the files are to be watched.
     pub(crate) follow: watch::Sender<bool>,
+    /// Nightly backups, as the settings want them.
+    pub(crate) nightly: watch::Sender<Option<BackupSettings>>,
+    /// Why the last one came to nothing, if so.
+    pub(crate) backup_failed: Mutex<Option<(Time, String)>>,
     pub(crate) last_reload: Mutex<Option<ReloadStatus>>,
-    /// What the last backup came to; nothing before the first one, and where none are made.
-    pub(crate) last_backup: Mutex<Option<BackupStatus>>,
     /// What gauges have told of rules and lanes.
     pub(crate) told: Mutex<Told>,
     /// Renders the metrics.
@@ -93,17 +98,23 @@ impl Shared {
     /// Reads from the store what is paused.
     pub(crate) async fn load_pauses(&self) -> Result<()> {
         self.pauses.set_all(self.store.flag(PAUSED).await?.is_some());
+        self.pauses.set_marketing(self.store.flag(MARKETING_PAUSED).await?.is_some());
         for (rule, state) in self.store.rule_states().await? {
             self.pauses.set_rule(&rule, state.paused);
         }
         Ok(())
     }
 
-    /// Stops or starts all sending, durably. Answers whether it was stopped before.
+    /// Stops or starts all sending, durably; to start it also ends the pause of marketing. Answers whether anything was
+    /// stopped before.
     pub(crate) async fn set_paused(&self, paused: bool) -> Result<bool> {
-        let before = self.pauses.all();
+        let before = if paused { self.pauses.all() } else { self.pauses.stops(Class::Marketing) };
         self.store.set_flag(PAUSED, paused.then_some("by a person")).await?;
         self.pauses.set_all(paused);
+        if !paused {
+            self.store.set_flag(MARKETING_PAUSED, None).await?;
+            self.pauses.set_marketing(false);
+        }
         self.wake();
         Ok(before)
     }
@@ -212,9 +223,5 @@ impl DaemonParts {
 
     pub(crate) fn last_reload(&self) -> Option<ReloadStatus> {
         self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn last_backup(&self) -> Option<BackupStatus> {
-        self.last_backup.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -4,8 +4,8 @@ use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
 use super::{
-    Context, check, completions, customers, deliveries, demo, emit, explain, import, init, man, plan, reload, rules,
-    run, schema, sending, simulate, status, test, version,
+    Context, backup, check, completions, customers, deliveries, demo, emit, explain, import, init, man, plan, reload,
+    restore, rules, run, schema, sending, simulate, status, test, version,
 };
 use crate::domain::Time;
 use crate::http::{NotAWhen, When};
@@ -68,6 +68,8 @@ pub(super) enum Command {
     Suppressions(suppressions::SuppressionsArgs),
     Rules(rules::RulesArgs),
     Schema(schema::SchemaArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Demo(demo::DemoArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -94,6 +96,8 @@ impl Command {
             Self::Suppressions(args) => suppressions::run(args, context).await,
             Self::Rules(args) => rules::run(args, context).await,
             Self::Schema(args) => schema::run(args, context).await,
+            Self::Backup(args) => backup::run(args, context).await,
+            Self::Restore(args) => restore::run(args, context).await,
             Self::Demo(args) => demo::run(args, context).await,
             Self::Completions(args) => completions::run(&args, context),
             Self::Man(args) => man::run(&args, context),

@@ -1,6 +1,6 @@
 //! What the command line needs from the program that it is the face of.
 
-use crate::app::{DemoReport, DemoRequest, Tested};
+use crate::app::{BackupContents, DemoReport, DemoRequest, RestoreReport, Tested};
 use crate::domain::{Diagnostic, Schema};
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
 use crate::rules::RuleSet;
@@ -32,6 +32,12 @@ pub trait Composition: Send + Sync {
 
     /// Is the daemon, until it is told to stop (SIGTERM, SIGINT) and has drained.
     async fn run(&self, settings: &Path) -> Result<(), Refusal>;
+
+    /// Reads a backup as a whole, and answers what it holds.
+    async fn verify_backup(&self, file: &Path) -> Result<BackupContents, Refusal>;
+
+    /// Makes the store of those settings from a backup, with the journal in that folder or the one beside the store.
+    async fn restore(&self, settings: &Path, file: &Path, journal: Option<&Path>) -> Result<RestoreReport, Refusal>;
 
     /// The whole of it on made-up customers, in the folder of the request.
     async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal>;

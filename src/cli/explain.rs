@@ -5,7 +5,7 @@ use super::admin::Admin;
 use super::args::{OutputArgs, when};
 use super::composition::StoreAccess;
 use super::error::Error;
-use super::sending::SENDING_PAUSED;
+use super::sending::paused;
 use super::table::visible;
 use crate::calendar;
 use crate::domain::Time;
@@ -55,7 +55,8 @@ pub(super) fn shown(report: &ExplainReport, day: &str) -> String {
     let who =
         report.name.as_ref().map_or_else(|| report.customer.clone(), |name| format!("{name} ({})", report.customer));
     let when = calendar::instant_in_words(report.at, &clock.zone);
-    let mut lines: Vec<String> = report.sending_paused.then(|| SENDING_PAUSED.to_owned()).into_iter().collect();
+    let paused = paused(report.sending_paused, report.marketing_paused);
+    let mut lines: Vec<String> = paused.map(str::to_owned).into_iter().collect();
     if let [only] = report.rules.as_slice() {
         lines.push(format!("{who} · {} · {when}", only.rule));
         lines.extend(rule(only, &clock, day));

@@ -1,7 +1,7 @@
 //! The program itself, as the commands drive it.
 
 use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
-use crate::app::{self, Closer, DemoReport, DemoRequest, StartError, StoreMode, Tested};
+use crate::app::{self, BackupContents, Closer, DemoReport, DemoRequest, RestoreReport, StartError, StoreMode, Tested};
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
 use crate::rules::RuleSet;
 use async_trait::async_trait;
@@ -71,6 +71,14 @@ impl Composition for Live {
 
     async fn run(&self, settings: &Path) -> Result<(), Refusal> {
         app::run(settings).await.map_err(refusal)
+    }
+
+    async fn verify_backup(&self, file: &Path) -> Result<BackupContents, Refusal> {
+        app::verify_backup(file).await.map_err(refusal)
+    }
+
+    async fn restore(&self, settings: &Path, file: &Path, journal: Option<&Path>) -> Result<RestoreReport, Refusal> {
+        app::restore(settings, file, journal).await.map_err(refusal)
     }
 
     async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal> {

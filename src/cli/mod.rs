@@ -11,6 +11,7 @@
 mod admin;
 mod annotations;
 mod args;
+mod backup;
 mod chart;
 mod check;
 mod completions;
@@ -32,6 +33,7 @@ mod man;
 mod plan;
 mod problems;
 mod reload;
+mod restore;
 mod rules;
 mod run;
 mod schema;

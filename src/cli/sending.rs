@@ -10,8 +10,20 @@ use crate::http::Paused;
 use clap::Args;
 
 /// What an answer about the future says first as long as all sending is paused.
-pub(super) const SENDING_PAUSED: &str =
-    "ALL SENDING IS PAUSED: rules go on deciding, and nothing goes out until `retaind resume`";
+const SENDING_PAUSED: &str = "ALL SENDING IS PAUSED: rules go on deciding, and nothing goes out until `retaind resume`";
+
+/// The same as long as marketing is paused.
+const MARKETING_PAUSED: &str = "MARKETING IS PAUSED since a backup was restored: rules go on deciding, and \
+                                           nothing of class marketing goes out until `retaind resume`";
+
+/// What an answer about the future says first of what is paused.
+pub(super) fn paused(sending: bool, marketing: bool) -> Option<&'static str> {
+    match (sending, marketing) {
+        (true, _) => Some(SENDING_PAUSED),
+        (false, true) => Some(MARKETING_PAUSED),
+        (false, false) => None,
+    }
+}
 
 /// Stop all sending, over restarts too; what falls due meanwhile waits
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use super::args::{OutputArgs, when};
 use super::chart::Axis;
 use super::composition::StoreAccess;
 use super::error::Error;
-use super::sending::SENDING_PAUSED;
+use super::sending::paused;
 use super::table::{Column, plural, table, visible};
 use crate::calendar::{self, local};
 use crate::domain::Span;
@@ -130,7 +130,8 @@ fn heading(report: &SimulateReport) -> String {
     } else {
         shown_at(local(&zone, report.to))
     };
-    let paused = if report.sending_paused { format!("\n{SENDING_PAUSED}") } else { String::new() };
+    let paused = paused(report.sending_paused, report.marketing_paused);
+    let paused = paused.map_or_else(String::new, |paused| format!("\n{paused}"));
     format!(
         "NOTHING IS SENT\n{} to {to}, {}: {} to {} of {}{paused}",
         shown_at(from),

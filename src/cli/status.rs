@@ -32,13 +32,13 @@ pub(super) fn shown(status: &Status) -> String {
     let all = facts([
         ("daemon", Some(daemon(status))),
         ("settings", Some(status.settings.clone())),
-        ("sending", Some(if status.paused { "paused" } else { "on" }.into())),
+        ("sending", Some(sending(status))),
         ("rules", Some(rules(status))),
         ("next", next(&status.next_ticks)),
         ("last reload", status.last_reload.as_ref().map(reload)),
         ("store", Some(format!("{}, {}", status.store.path, plural(status.store.customers, "customer")))),
         ("disk", Some(disk(&status.store))),
-        ("last backup", status.last_backup.as_ref().map(backup)),
+        ("last backup", status.backup.as_ref().map(backup)),
         ("arrivals", status.recent.as_ref().map(arrivals)),
         ("sent", status.recent.as_ref().map(sent)),
         ("deliveries", Some(counts(status.deliveries.iter().filter(|(_, count)| **count > 0)))),
@@ -100,13 +100,6 @@ fn disk(store: &StoreStatus) -> String {
     format!("{} of store{free}{full}", size(store.disk_bytes))
 }
 
-fn backup(backup: &BackupStatus) -> String {
-    let at = backup.at.map_or_else(|| "none yet".into(), |at| at.to_string());
-    let file = backup.file.as_ref().map(|file| format!(", {file}")).unwrap_or_default();
-    let error = backup.error.as_ref().map(|error| format!("; the last one failed: {error}")).unwrap_or_default();
-    format!("{at}{file}{error}")
-}
-
 /// What arrived in the last minutes, and how many that is a second.
 fn arrivals(recent: &RecentStatus) -> String {
     let tenths = (recent.stored * 10).checked_div(recent.seconds).unwrap_or(0);
@@ -138,8 +131,26 @@ fn dead_letters(status: &Status) -> Option<String> {
     Some(format!("{count} (`retaind deliveries list --state failed` shows them)"))
 }
 
+/// What goes out.
+fn sending(status: &Status) -> String {
+    match (status.paused, &status.marketing_paused) {
+        (true, _) => "paused (`retaind resume` lets it go on)".into(),
+        (false, Some(why)) => format!("on, but marketing is paused: {} (`retaind resume` lets it go on)", visible(why)),
+        (false, None) => "on".into(),
+    }
+}
+
+/// The nightly backups.
+fn backup(backup: &BackupStatus) -> String {
+    let last = backup.last.map_or_else(|| "none yet".to_owned(), |at| format!("{at}, {}", size(backup.bytes)));
+    let next = backup.next.map_or_else(String::new, |at| format!("; next {at}"));
+    let failed =
+        backup.failed.as_ref().map_or_else(String::new, |why| format!("; THE LAST ONE FAILED: {}", visible(why)));
+    format!("{last} ({} kept in {}){next}{failed}", backup.kept, visible(&backup.folder))
+}
+
 /// Bytes in the largest unit that leaves a whole number before the point.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
     let power = (1..=units.len()).rev().find(|power| bytes >= 1 << (10 * power));
     match power {

@@ -52,6 +52,8 @@ pub struct Settings {
     pub policy: Policy,
     /// How changed files come into use.
     pub reload: Reload,
+    /// Nightly backups; `None` for none.
+    pub backup: Option<BackupSettings>,
     /// Names of all endpoints, those with a mistake among them, so that one mistake is not reported twice.
     endpoint_names: BTreeSet<String>,
 }
@@ -114,6 +116,17 @@ impl Default for Reload {
     fn default() -> Self {
         Self { watch: true }
     }
+}
+
+/// Nightly backups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupSettings {
+    /// Where they go.
+    pub folder: PathBuf,
+    /// When they are made, on the business's clock.
+    pub at: jiff::civil::Time,
+    /// How many are kept; at least one.
+    pub keep: u64,
 }
 
 /// Where the data is kept.

@@ -1,8 +1,11 @@
 //! `retaind.yaml`, from its first key to its last.
 
-use super::{Business, Email, Http, Mailbox, Reload, Settings, StoreSettings, endpoints, http, policy, secret};
+use super::{
+    BackupSettings, Business, Email, Http, Mailbox, Reload, Settings, StoreSettings, endpoints, http, policy, secret,
+};
 use crate::domain::{Class, Diagnostic, Purchase};
 use crate::yaml::{Item, Map, Reader, parse};
+use jiff::civil;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -36,6 +39,7 @@ impl Settings {
             http: Http::default_for(&store),
             policy: policy::Policy::default(),
             reload: Reload::default(),
+            backup: None,
             store,
             endpoint_names: std::collections::BTreeSet::new(),
         }
@@ -70,6 +74,7 @@ fn read(map: Map<'_>, base: &Path) -> Settings {
         settings.reload.watch = section.optional("watch").and_then(Item::bool).unwrap_or(true);
         section.close();
     }
+    settings.backup = section("backup").and_then(|section| backup(section, base));
     map.close();
     settings
 }
@@ -156,6 +161,20 @@ fn store(map: Map<'_>, base: &Path) -> StoreSettings {
     });
     map.close();
     StoreSettings { path: base.join(path), cache }
+}
+
+fn backup(map: Map<'_>, base: &Path) -> Option<BackupSettings> {
+    let folder = map.required("folder").and_then(Item::text);
+    let at = map.optional("at").map_or(Some(civil::Time::constant(3, 30, 0, 0)), Item::time_of_day);
+    let keep = map.optional("keep").map_or(Some(7), |item| {
+        let keep = item.whole()?;
+        if keep == 0 {
+            item.error_with_help("bad-value", "`keep` must be 1 or more", "leave `backup` out for no backups at all");
+        }
+        (keep > 0).then_some(keep)
+    });
+    map.close();
+    Some(BackupSettings { folder: base.join(folder?), at: at?, keep: keep? })
 }
 
 fn topics(item: Item<'_>) -> BTreeMap<String, String> {

@@ -6,7 +6,7 @@ use super::worker::Shared;
 use super::world::{Sender, World};
 use crate::channels::email::Mail;
 use crate::domain::{
-    Customer, Delivery, DeliveryId, Outcome, Payload, Reason, State, Suppression, Time, UncertainPolicy,
+    Customer, Delivery, DeliveryId, Outcome, Payload, Reason, Span, State, Suppression, Time, UncertainPolicy,
     normalized_address,
 };
 use crate::engine::{Gate, GateInput, gate, keeps_slot};
@@ -20,6 +20,9 @@ use tokio::sync::watch;
 /// What is said of a delivery that waits for a person because nobody knows whether it was accepted.
 const HELD_UNCERTAIN: &str =
     "perhaps accepted, nobody knows; `retaind deliveries retry` sends it again under the same id, `cancel` does not";
+
+/// As long as marketing is paused, its calls are put off by so much.
+const MARKETING_PAUSED: Span = Span::minutes(5);
 
 /// What is known of the customer at the moment of sending.
 struct Recipient {
@@ -135,6 +138,11 @@ async fn prepare(
 async fn webhook(shared: &Shared, world: &World, delivery: Delivery) -> Result<(), StoreError> {
     let Payload::Webhook { endpoint, body } = &delivery.payload else { return Ok(()) };
     let body = body.clone();
+    if shared.pauses.stops(delivery.class) {
+        // Its lane is that of other classes, too.
+        let later = shared.clock.now().plus(MARKETING_PAUSED);
+        return stopped(shared, delivery, Gate::Defer(later, Reason::Paused)).await;
+    }
     match pass_gates(shared, world, &delivery).await? {
         Passed::Yes(_) => {}
         Passed::Stopped(stop) => return stopped(shared, delivery, stop).await,

@@ -240,7 +240,10 @@ impl Worker {
         };
         // Service mail first: it is what people wait for.
         lanes.sort_by_key(|status| status.lane != Lane::Mail(Class::Service));
-        for status in lanes.into_iter().filter(|status| status.next_due <= now) {
+        let stopped = self.shared.pauses.marketing().then_some(Lane::Mail(Class::Marketing));
+        for status in
+            lanes.into_iter().filter(|status| status.next_due <= now && Some(&status.lane) != stopped.as_ref())
+        {
             self.fill_lane(&status.lane, now, tasks).await?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! What the worker knows of the project: swapped as a whole at a reload.
 
 use crate::channels::{email::Mailer, webhook};
-use crate::domain::{Interest, Policy, Reason, Schema, Text};
+use crate::domain::{Class, Interest, Policy, Reason, Schema, Text};
 use crate::rules::RuleSet;
 use crate::templates::{Business, Templates};
 use jiff::tz::TimeZone;
@@ -72,6 +72,7 @@ pub struct Pauses {
 #[derive(Debug, Default)]
 struct Inner {
     all: bool,
+    marketing: bool,
     rules: BTreeMap<String, Reason>,
 }
 
@@ -90,6 +91,21 @@ impl Pauses {
     /// Pauses or resumes all sending.
     pub fn set_all(&self, paused: bool) {
         self.inner.write().unwrap_or_else(PoisonError::into_inner).all = paused;
+    }
+
+    /// Whether marketing is paused, as it is after a restore, and all else is not.
+    pub fn marketing(&self) -> bool {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).marketing
+    }
+
+    /// Pauses or resumes marketing.
+    pub fn set_marketing(&self, paused: bool) {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner).marketing = paused;
+    }
+
+    /// Whether nothing of a class goes out.
+    pub fn stops(&self, class: Class) -> bool {
+        self.all() || class == Class::Marketing && self.marketing()
     }
 
     /// Why a rule is paused, if it is.

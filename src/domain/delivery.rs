@@ -84,15 +84,21 @@ impl DeliveryKey {
     /// HMAC-SHA256 over the four parts, each behind its length as eight bytes.
     #[must_use]
     pub fn delivery_id(&self, rule: &str, customer: &str, occurrence: &str, step: &str) -> DeliveryId {
+        let code = self.code(&[rule, customer, occurrence, step]);
+        let mut id = [0; 16];
+        id.copy_from_slice(&code[..16]);
+        DeliveryId(id)
+    }
+
+    /// HMAC-SHA256 over the parts, each behind its length as eight bytes.
+    pub(super) fn code(&self, parts: &[&str]) -> [u8; 32] {
         use hmac::Mac;
         let mut mac = self.keyed.clone();
-        for part in [rule, customer, occurrence, step] {
+        for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
-        let mut id = [0; 16];
-        id.copy_from_slice(&mac.finalize().into_bytes()[..16]);
-        DeliveryId(id)
+        mac.finalize().into_bytes().into()
     }
 }
 

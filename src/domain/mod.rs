@@ -13,6 +13,7 @@ mod customer;
 mod delivery;
 mod diagnostic;
 mod event;
+mod hashed;
 mod number;
 mod policy;
 mod schema;
@@ -32,6 +33,7 @@ pub use delivery::{
 };
 pub use diagnostic::{Diagnostic, LARGER_THAN_READ, NAME_NOT_UTF8, Place, Severity, nearest, readable};
 pub use event::{Event, message_fingerprint};
+pub use hashed::{KeyedHash, NotAKeyedHash};
 pub use number::{NotANumber, Number};
 pub use policy::{CapPeriod, Class, FrequencyCap, Misfire, MisfirePolicy, Policy, QuietHours, UncertainPolicy};
 pub use schema::{Attribute, BUILT_IN, Purchase, Schema};

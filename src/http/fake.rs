@@ -126,7 +126,13 @@ impl Operations for Fake {
             .files
             .is_some()
             .then(|| Compared { segments: [("vip".into(), ChangeKind::Changed)].into(), ..Compared::default() });
-        Ok(PlanReport { at: instant(request.at), sending_paused: false, rules: vec![plan], compared })
+        Ok(PlanReport {
+            at: instant(request.at),
+            sending_paused: false,
+            marketing_paused: false,
+            rules: vec![plan],
+            compared,
+        })
     }
 
     async fn explain(&self, request: ExplainRequest) -> Result<ExplainReport> {
@@ -177,6 +183,7 @@ impl Operations for Fake {
             name: Some("Zo\u{7}e B.".into()),
             at: instant(request.at),
             sending_paused: false,
+            marketing_paused: false,
             zone: "Africa/Nairobi".into(),
             rules: vec![RuleExplanation {
                 rule: request.rule.unwrap_or_else(|| "win-back".into()),
@@ -225,6 +232,7 @@ impl Operations for Fake {
             }],
             paused: Vec::new(),
             sending_paused: false,
+            marketing_paused: false,
             customers: 1000,
             reached: 90,
         })
@@ -301,6 +309,8 @@ impl Operations for Fake {
             started_at: Some(AT),
             settings: "retaind.yaml".into(),
             paused: self.paused.load(Ordering::SeqCst),
+            marketing_paused: None,
+            backup: None,
             readiness: self.readiness().await,
             store: StoreStatus {
                 path: "data".into(),
@@ -336,11 +346,6 @@ impl Operations for Fake {
                 latest_ms: 1250,
                 given_up: 0,
             }),
-            last_backup: Some(BackupStatus {
-                at: Some(AT),
-                file: Some("backups/retaind-1.backup".into()),
-                error: None,
-            }),
             attention: vec![Attention {
                 about: "rule".into(),
                 what: "the brake stopped win-back".into(),
@@ -360,6 +365,11 @@ impl Operations for Fake {
 
     async fn reload(&self) -> Result<ReloadReport> {
         Err(Failure::new(FailureKind::Rules, "the old rules stay in use").with(&[fault()]))
+    }
+
+    async fn backup(&self, mut into: BackupSink) -> Result<()> {
+        let written = tokio::task::spawn_blocking(move || into.write_all(b"a backup")).await;
+        written.expect("nothing panics").map_err(|error| Failure::from_error(FailureKind::Internal, &error))
     }
 
     async fn pause(&self) -> Result<Paused> {

@@ -13,6 +13,7 @@
 //! (`cli`), the pages that customers see.
 
 mod asked;
+mod backup;
 mod failure;
 mod gate;
 mod import;
@@ -31,7 +32,7 @@ mod tests;
 
 pub use failure::{Failure, FailureKind, OtherPlace, Problem};
 pub use listener::{AdminAddress, AdminListener, ListenError};
-pub use operations::{BlockingReader, Gone, ImportSink, ImportSource, Operations, Result};
+pub use operations::{BackupSink, BlockingReader, Gone, ImportSink, ImportSource, Operations, Result};
 pub use public::{
     Call, Intake, KeyRate, NotTaken, PublicLimits, PublicListenError, PublicListener, Senders, Verdict, VerdictResult,
     public_router,

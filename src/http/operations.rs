@@ -23,6 +23,9 @@ pub type Result<T> = std::result::Result<T, Failure>;
 /// The rows of an import, as they arrive.
 pub type ImportSource = Pin<Box<dyn AsyncRead + Send>>;
 
+/// Where a backup is written to; it may make the writer wait.
+pub type BackupSink = Box<dyn io::Write + Send>;
+
 /// An [`ImportSource`] for a thread outside the runtime (`spawn_blocking`), where parsers of files read.
 pub struct BlockingReader {
     source: ImportSource,
@@ -119,6 +122,9 @@ pub trait Operations: Send + Sync + 'static {
 
     /// Lets a rule go on, whether a person or the brake had paused it, and queues what was held for it.
     async fn resume_rule(&self, rule: &str) -> Result<RuleResumed>;
+
+    /// Writes a backup while the store is in use; see [`crate::http`] for what a failure half-way means to who reads it.
+    async fn backup(&self, into: BackupSink) -> Result<()>;
 
     /// All metrics in the Prometheus text form.
     async fn metrics(&self) -> String;

@@ -5,7 +5,7 @@ use super::wire::{
     CustomerQuery, DeliveryQuery, DeliverySelection, EmitRequest, ExplainRequest, PlanRequest, SimulateRequest,
     SuppressionQuery, SuppressionRequest,
 };
-use super::{Failure, FailureKind, Operations, gate, import, request};
+use super::{Failure, FailureKind, Operations, backup, gate, import, request};
 use crate::domain::DeliveryId;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -52,6 +52,7 @@ pub fn router(operations: Arc<dyn Operations>, access: Access) -> Router {
         .route("/v1/pause", post(pause))
         .route("/v1/resume", post(resume))
         .route("/v1/import/{kind}", post(import::import))
+        .route("/v1/backup", post(backup::backup))
         .route("/v1/customers", get(customers))
         .route("/v1/customers/{id}", get(customer))
         .route("/v1/deliveries", get(deliveries))

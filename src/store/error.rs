@@ -63,6 +63,26 @@ pub enum StoreError {
     /// The file system failed.
     #[error("the store could not be read or written")]
     Io(#[source] std::io::Error),
+    /// A backup could not be written to where it was to go.
+    #[error("the backup could not be written")]
+    Backup(#[source] std::io::Error),
+    /// A file is no backup that can be restored; nothing was changed.
+    #[error("the backup {path} cannot be used: {problem}")]
+    BadBackup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: super::sled::BackupProblem,
+    },
+    /// A store is there, where one was to be restored.
+    #[error(
+        "there is a store at {0}: name another folder in `store.path`, or move this one away, and leave what lies beside it \
+         (its journal) where it is"
+    )]
+    Occupied(PathBuf),
+    /// No journal can be written beside the store.
+    #[error("what customers withdraw could not be kept safe from the loss of the store")]
+    Journal(#[source] std::io::Error),
     /// `fdatasync` failed: nobody knows what is on the disk, so the process must end (exit 74).
     #[error("the disk refused to make the store durable; the process must be started again")]
     SyncFailed(#[source] std::io::Error),

@@ -266,6 +266,32 @@ pub struct Stats {
     pub writable: bool,
 }
 
+/// What is said in a backup of when and by what it was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackupStamp {
+    /// When it was begun.
+    pub made_at: Time,
+    /// The version of the program.
+    pub version: String,
+}
+
+/// What a backup holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackupSummary {
+    /// When it was begun.
+    pub made_at: Time,
+    /// The version of the program that made it.
+    pub version: String,
+    /// Customers in it, those who were merged into others not counted.
+    pub customers: u64,
+    /// Rows that were read.
+    pub rows: u64,
+    /// Rounds of the committer behind them.
+    pub rounds: u64,
+    /// The file's length.
+    pub bytes: u64,
+}
+
 /// What is done with customers while they are read; it must not wait for anything.
 pub type CustomerWork = Box<dyn FnOnce(&mut dyn Iterator<Item = StoredCustomer>) + Send>;
 
@@ -489,6 +515,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Counts.
     async fn stats(&self) -> Result<Stats>;
+
+    /// Writes a copy of everything while the store is in use: all that was answered before the call's answer is in it, and
+    /// nothing is there by half. `into` may make the call wait for as long as it likes, but one that is slower than what is
+    /// stored meanwhile is given up. [`StoreError::Backup`] where `into` fails.
+    async fn backup(&self, _: BackupStamp, _: Box<dyn std::io::Write + Send>) -> Result<BackupSummary> {
+        Err(StoreError::Backup(std::io::Error::other("a store of this kind has none")))
+    }
 
     /// Makes everything durable and lets the files go. Later calls answer [`StoreError::Closed`].
     async fn close(&self) -> Result<()>;

@@ -49,6 +49,7 @@ metrics! {
     STARTED_AT = "retaind_started_at_seconds", Gauge, "Unix time at which the daemon began its work.";
     READY = "retaind_ready", Gauge, "1 while it does its work.";
     PAUSED = "retaind_paused", Gauge, "1 while all sending is stopped by a person.";
+    MARKETING_PAUSED = "retaind_marketing_paused", Gauge, "1 while all marketing is stopped since a restore.";
     ARRIVALS = "retaind_arrivals_total", Counter, "What arrived, by `kind` and `result` (stored, duplicate, refused).";
     CALLS = "retaind_calls_total", Counter, "Calls at the public listener, by `kind` and `status` (of HTTP).";
     CALL_SECONDS = "retaind_call_seconds", Seconds, "Time of a call that was taken, until what it brought is durable.";
@@ -59,6 +60,8 @@ metrics! {
     DISK_BYTES = "retaind_disk_bytes", Gauge, "Bytes of the store's disk in all.";
     COMMIT_SECONDS = "retaind_commit_seconds", Seconds, "Time of a round of the store: from its beginning until it is durable.";
     COMMIT_FAILURES = "retaind_commit_failures_total", Counter, "Rounds of the store that could not be made durable.";
+    BACKUPS = "retaind_backups_total", Counter, "Nightly backups, by `result` (ok, failed).";
+    BACKUP_BYTES = "retaind_backup_bytes", Gauge, "Bytes of the newest nightly backup.";
     RULES = "retaind_rules", Gauge, "Rules in use, by `state` (live, paused, braked).";
     RULE_BRAKED = "retaind_rule_braked", Gauge, "1 while the brake has stopped the `rule`.";
     RELOADS = "retaind_reloads_total", Counter, "Reloads, by `result` (ok, refused).";

@@ -1,6 +1,6 @@
 """What the tests under kills share: ports, waiting, and the judgement of what a daemon lists and the sinks wrote down. The
 folder WORK holds project/ and the ledgers. Who must hear of what is counted by expect.py and waits.py."""
-import argparse, base64, collections, json, pathlib, secrets, socket, subprocess, sys, time
+import argparse, base64, collections, json, os, pathlib, secrets, socket, subprocess, sys, time
 
 FINAL = {"sent", "held"}
 
@@ -23,7 +23,7 @@ def wait_until(test, what, seconds=60):
 
 
 def daemon_listens(project):
-    return connects(str(project / "data" / "admin.sock"), socket.AF_UNIX)
+    return connects(str(project / os.environ.get("DAEMON_STORE", "data") / "admin.sock"), socket.AF_UNIX)
 
 
 def settled(args, expected, key):

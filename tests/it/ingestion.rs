@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 /// `base64("first-key:")`, `base64("second-key:")`
-const FIRST: &str = "Zmlyc3Qta2V5Og==";
+pub(crate) const FIRST: &str = "Zmlyc3Qta2V5Og==";
 const SECOND: &str = "c2Vjb25kLWtleTo=";
 
 fn shop() -> Project {
@@ -23,7 +23,7 @@ fn shop() -> Project {
 
 /// Where the daemon takes events, by what it says in its log since it started last.
 #[track_caller]
-fn address(daemon: &Daemon) -> SocketAddr {
+pub(crate) fn address(daemon: &Daemon) -> SocketAddr {
     let end = Instant::now() + LIMIT;
     loop {
         let log = daemon.log();
@@ -36,7 +36,7 @@ fn address(daemon: &Daemon) -> SocketAddr {
 }
 
 /// The status and the body of what is answered to a call.
-fn call(address: SocketAddr, key: &str, what: &str, body: &Value) -> (u16, Value) {
+pub(crate) fn call(address: SocketAddr, key: &str, what: &str, body: &Value) -> (u16, Value) {
     let body = body.to_string();
     let request = format!(
         "POST /v1/{what} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Basic {key}\r\n\

@@ -1,6 +1,7 @@
 //! Proof from outside: the shape of the sources, and the built binary on files, sockets and signals.
 
 mod architecture;
+mod backups;
 mod bad;
 mod beginnings;
 mod cdnow;

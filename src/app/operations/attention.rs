@@ -28,6 +28,13 @@ pub(super) fn attention(status: &Status, now: Time) -> Vec<Attention> {
     if status.paused {
         found.push(say("sending", "all sending is paused", "retaind resume"));
     }
+    if let Some(why) = &status.marketing_paused {
+        found.push(say(
+            "sending",
+            format!("marketing is paused: {why}"),
+            "retaind deliveries list --state held, then retaind resume",
+        ));
+    }
     for rule in &status.rules.braked {
         let what = format!("the brake stopped {rule}: it would have sent far more than it usually does");
         found.push(say("rule", what, format!("retaind plan --rule {rule}, then retaind rules resume {rule}")));
@@ -118,11 +125,11 @@ fn of_arrivals(status: &Status) -> Option<Attention> {
 }
 
 fn of_backup(status: &Status, now: Time) -> Option<Attention> {
-    let backup = status.last_backup.as_ref()?;
-    if let Some(message) = &backup.error {
+    let backup = status.backup.as_ref()?;
+    if let Some(message) = &backup.failed {
         return Some(say("backup", format!("the last backup failed: {message}"), "retaind backup FILE"));
     }
-    let is_old = backup.at.is_none_or(|at| now.since(at) > BACKUP);
+    let is_old = backup.last.is_none_or(|at| now.since(at) > BACKUP);
     is_old.then(|| say("backup", "there was no backup since yesterday", "retaind backup FILE"))
 }
 
@@ -145,6 +152,7 @@ mod tests {
             started_at: Some(NOW),
             settings: "retaind.yaml".into(),
             paused: false,
+            marketing_paused: None,
             readiness: Readiness { ready: true, reasons: Vec::new() },
             store: StoreStatus {
                 path: "data".into(),
@@ -162,7 +170,7 @@ mod tests {
             late: Some(Late { tick_seconds: 30, look_seconds: 2 }),
             recent: Some(RecentStatus { seconds: 250, stored: 1000, refused: 3, ..RecentStatus::default() }),
             last_reload: Some(reload(true, &[])),
-            last_backup: Some(BackupStatus { at: Some(NOW.minus(Span::hours(25))), file: None, error: None }),
+            backup: Some(BackupStatus { last: Some(NOW.minus(Span::hours(25))), ..BackupStatus::default() }),
             attention: Vec::new(),
         }
     }
@@ -207,7 +215,7 @@ mod tests {
     #[test]
     fn where_all_is_well_nothing_is_said() {
         assert_eq!(about(&well()), [""; 0]);
-        let no_daemon_parts = Status { late: None, recent: None, last_reload: None, last_backup: None, ..well() };
+        let no_daemon_parts = Status { late: None, recent: None, last_reload: None, backup: None, ..well() };
         assert_eq!(about(&no_daemon_parts), [""; 0]);
     }
 
@@ -223,6 +231,7 @@ mod tests {
         assert!(said(|status| status.store.writable = false).contains("takes nothing any more"));
         assert!(said(|status| status.store.disk_free_bytes = Some(1 << 30)).contains("1 % is free"));
         assert_eq!(said(|status| status.paused = true), "all sending is paused");
+        assert_eq!(said(|status| status.marketing_paused = Some("restored".into())), "marketing is paused: restored");
         assert!(said(|status| status.last_reload = Some(reload(false, &[]))).contains("refused, 1 error"));
         assert!(said(|status| status.last_reload = Some(reload(true, &["store.path"]))).contains("takes a restart"));
         assert!(said(|status| status.lanes = vec![lane(0, Some("refused"))]).contains("cannot be reached: refused"));
@@ -241,11 +250,15 @@ mod tests {
 
     #[test]
     fn backups_that_fail_or_stay_away_are_named() {
-        let backup = |at, error: Option<&str>| BackupStatus { at, file: None, error: error.map(str::to_owned) };
+        let backup = |at, error: Option<&str>| BackupStatus {
+            last: at,
+            failed: error.map(str::to_owned),
+            ..BackupStatus::default()
+        };
         let old = Some(NOW.minus(Span::hours(27)));
-        assert!(said(|status| status.last_backup = Some(backup(old, None))).contains("since yesterday"));
-        assert!(said(|status| status.last_backup = Some(backup(None, None))).contains("since yesterday"));
-        assert!(said(|status| status.last_backup = Some(backup(Some(NOW), Some("no room")))).contains("no room"));
+        assert!(said(|status| status.backup = Some(backup(old, None))).contains("since yesterday"));
+        assert!(said(|status| status.backup = Some(backup(None, None))).contains("since yesterday"));
+        assert!(said(|status| status.backup = Some(backup(Some(NOW), Some("no room")))).contains("no room"));
     }
 
     #[test]

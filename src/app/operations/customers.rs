@@ -5,7 +5,7 @@ use super::then::Then;
 use super::{failure, page_size};
 use crate::app::shared::Shared;
 use crate::delivery::World;
-use crate::domain::{Active, CustomerNumber, Reason, Time, normalized_address};
+use crate::domain::{Active, Class, CustomerNumber, Reason, Time, normalized_address};
 use crate::engine;
 use crate::http::{
     ActiveView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryView, Failure, FailureKind, GoalView, Page,
@@ -93,14 +93,15 @@ fn standing(core: &Shared, stored: StoredCustomer, is_suppressed: bool) -> Vec<S
     };
     let mut standing: Vec<_> = judge.page(std::iter::once(Seen::now(stored))).iter().map(standing_of).collect();
     for one in &mut standing {
-        hold_if_paused(core.pauses.all(), one);
+        let class = core.world.load().rules.get(&one.rule).map_or(Class::Service, |rule| rule.class);
+        hold_if_paused(core.pauses.stops(class), one);
     }
     standing
 }
 
-/// As long as all sending is paused nothing goes out of what a rule decides.
-pub(super) fn hold_if_paused(all_paused: bool, standing: &mut StandingView) {
-    if standing.decision == RuleDecision::Fire && all_paused {
+/// As long as all sending, or that of its class, is paused, nothing goes out of what a rule decides.
+pub(super) fn hold_if_paused(paused: bool, standing: &mut StandingView) {
+    if standing.decision == RuleDecision::Fire && paused {
         standing.decision = RuleDecision::Hold;
         standing.reasons.insert(0, Reason::Paused);
     }

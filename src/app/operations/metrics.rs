@@ -1,6 +1,7 @@
 //! `/metrics`: what is read at the scrape, beside what is counted as it happens.
 
 use super::{rules, status};
+use crate::app::nightly;
 use crate::app::shared::Shared;
 use crate::domain::{Class, Lane, Span, State, Time};
 use crate::http::RuleStanding;
@@ -29,6 +30,7 @@ pub(crate) struct Told {
 /// The metrics, with the gauges read now.
 pub(super) async fn metrics(core: &Shared) -> String {
     set(names::PAUSED, core.pauses.all());
+    set(names::MARKETING_PAUSED, core.pauses.marketing());
     set(names::READY, status::readiness(core).ready);
     match core.store.stats().await {
         Ok(stats) => set_store(&stats),
@@ -36,6 +38,8 @@ pub(super) async fn metrics(core: &Shared) -> String {
         Err(_) => set(names::STORE_WRITABLE, false),
     }
     set_daemon(core);
+    // Sets the gauges of the backups that are there.
+    nightly::status(core).await;
     set_process();
     set_rules(core).await;
     set_lags(core).await;
@@ -62,16 +66,13 @@ fn set_store(stats: &Stats) {
     }
 }
 
-/// When it began, what its last reload and its last backup came to.
+/// When it began, what its last reload came to.
 fn set_daemon(core: &Shared) {
     let Some(daemon) = &core.daemon else { return };
     metrics::gauge!(names::STARTED_AT).set(unix(daemon.started_at));
     let reload = daemon.last_reload();
     set(names::LAST_RELOAD_OK, reload.as_ref().is_none_or(|reload| reload.ok));
     metrics::gauge!(names::LAST_RELOAD_AT).set(unix(reload.map_or(daemon.started_at, |reload| reload.at)));
-    if let Some(at) = daemon.last_backup().and_then(|backup| backup.at) {
-        metrics::gauge!(names::LAST_BACKUP_AT).set(unix(at));
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]

@@ -1,6 +1,7 @@
 //! The operations that the admin interface and the command line share.
 
 mod attention;
+mod backup;
 mod customers;
 mod deliveries;
 mod emit;
@@ -19,7 +20,7 @@ use super::shared::Shared;
 use crate::calendar;
 use crate::domain::{DeliveryId, Suppression, Time};
 use crate::http::{
-    Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
+    BackupSink, Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
     DeliveryView, EmitRequest, Emitted, EventPlan, ExplainReport, ExplainRequest, Failure, FailureKind, ImportReport,
     ImportRequest, ImportSink, ImportSource, InferReport, Operations, Page, Paused, PlanReport, PlanRequest, Readiness,
     ReloadBy, ReloadReport, Result, RuleResumed, RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded,
@@ -30,6 +31,7 @@ use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 
+pub(super) use backup::backup;
 pub(super) use deliveries::cancel_removed;
 
 /// Most rows of one page of a list.
@@ -145,6 +147,10 @@ impl Operations for Ops {
     async fn resume_rule(&self, rule: &str) -> Result<RuleResumed> {
         self.0.sound_rules()?;
         rules::resume(&self.0, rule).await
+    }
+
+    async fn backup(&self, into: BackupSink) -> Result<()> {
+        backup(&self.0, into).await.map(drop)
     }
 
     async fn metrics(&self) -> String {

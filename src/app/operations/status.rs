@@ -2,7 +2,8 @@
 
 use super::attention::attention;
 use super::{failure, rules};
-use crate::app::shared::{DaemonParts, Shared};
+use crate::app::nightly;
+use crate::app::shared::{DaemonParts, MARKETING_PAUSED, Shared};
 use crate::domain::{Span, State, Time};
 use crate::http::{
     LaneView, Late, NextTick, Paused, Readiness, RecentStatus, Result, RuleStanding, RuleView, RulesStatus, Status,
@@ -34,6 +35,8 @@ pub(super) async fn status(core: &Shared) -> Result<Status> {
         started_at: daemon.map(|daemon| daemon.started_at),
         settings: core.settings_file.display().to_string(),
         paused: core.pauses.all(),
+        marketing_paused: core.store.flag(MARKETING_PAUSED).await.map_err(failure)?,
+        backup: nightly::status(core).await,
         readiness: readiness(core),
         store: store(core, &counts),
         deliveries: counts.deliveries.into_iter().collect(),
@@ -44,7 +47,6 @@ pub(super) async fn status(core: &Shared) -> Result<Status> {
         late: late(core, now).await?,
         recent: daemon.and_then(|daemon| daemon.metrics.as_ref()).map(|metrics| recent(metrics.recent())),
         last_reload: daemon.and_then(DaemonParts::last_reload),
-        last_backup: daemon.and_then(DaemonParts::last_backup),
         attention: Vec::new(),
     };
     status.attention = attention(&status, now);

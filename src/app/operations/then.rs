@@ -26,6 +26,11 @@ impl Then {
         !self.is_past && core.pauses.all()
     }
 
+    /// Whether marketing is stopped since a restore; of the past it is not known.
+    pub(super) fn stops_marketing(self, core: &Shared) -> bool {
+        !self.is_past && core.pauses.marketing()
+    }
+
     /// Why rules are paused, of those that are. A pause that is over by now is not known any more.
     pub(super) fn paused(
         self,

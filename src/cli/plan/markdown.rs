@@ -1,7 +1,7 @@
 //! A plan as a comment on a pull request.
 
 use super::shown::{figures, groups, remarks, segments};
-use crate::cli::sending::SENDING_PAUSED;
+use crate::cli::sending::paused;
 use crate::cli::table::{counts, plural, visible};
 use crate::http::{PlanReport, RulePlan};
 
@@ -21,8 +21,8 @@ pub(super) fn markdown(report: &PlanReport) -> String {
         format!("If every trigger fired at {}.", report.at),
         String::new(),
     ];
-    if report.sending_paused {
-        lines.extend([escaped(SENDING_PAUSED), String::new()]);
+    if let Some(paused) = paused(report.sending_paused, report.marketing_paused) {
+        lines.extend([escaped(paused), String::new()]);
     }
     lines.extend([
         format!("| rule |{change} customers | matched | unknown | enroll | holdout | e-mails | webhooks | held |"),

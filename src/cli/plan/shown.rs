@@ -1,6 +1,6 @@
 //! A plan for a person.
 
-use crate::cli::sending::SENDING_PAUSED;
+use crate::cli::sending::paused;
 use crate::cli::table::{Column, counts, plural, table, visible};
 use crate::domain::Reason;
 use crate::http::{BrakeView, Caveat, ChangeKind, PlanReport, RulePlan, UnderWay};
@@ -23,8 +23,8 @@ pub(super) fn shown(report: &PlanReport) -> String {
         row
     });
     let mut heading = format!("NOTHING IS SENT\nif every trigger fired at {}", report.at);
-    if report.sending_paused {
-        heading = format!("{heading}\n{SENDING_PAUSED}");
+    if let Some(paused) = paused(report.sending_paused, report.marketing_paused) {
+        heading = format!("{heading}\n{paused}");
     }
     let mut sections = vec![heading, table(&columns, rows)];
     for plan in &report.rules {

@@ -86,6 +86,7 @@ quiet_hours: {from: "20:00", to: "08:00"}
 misfire: {policy: all, within: 1h}
 uncertain: hold
 reload: {watch: false}
+backup: {folder: backups, at: "03:30", keep: 7}
 "#];
 
 const TESTS: [&str; 1] = [r#"

@@ -195,6 +195,19 @@ impl Composition for Shop {
         self.admin(settings).map(drop)
     }
 
+    async fn verify_backup(&self, file: &Path) -> Result<crate::app::BackupContents, Refusal> {
+        crate::cli::Live.verify_backup(file).await
+    }
+
+    async fn restore(
+        &self,
+        settings: &Path,
+        file: &Path,
+        journal: Option<&Path>,
+    ) -> Result<crate::app::RestoreReport, Refusal> {
+        crate::cli::Live.restore(settings, file, journal).await
+    }
+
     async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal> {
         let mail = MailReport {
             to: "zoe@example.com".into(),

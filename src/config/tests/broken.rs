@@ -212,6 +212,13 @@ pub(super) const SETTINGS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "backup: {folder: b, at: \"3:30\", keep: 0}\n",
+        &[
+            "retaind.yaml:1:25: error[bad-value]: `3:30` is no time of the day; help: write it like \"09:00\"",
+            "retaind.yaml:1:39: error[bad-value]: `keep` must be 1 or more; help: leave `backup` out for no backups at all",
+        ],
+    ),
+    (
         "quiet_hours: {from: \"20:00\"}\n",
         &["retaind.yaml:1:15: error[missing-key]: the key `to` is missing; help: add `to: ENDPOINT`"],
     ),

@@ -1,7 +1,8 @@
 mod broken;
 
 use super::{
-    Admin, Http, Mailbox, Rate, Secret, Settings, Tls, Transport, read_schema, read_settings, schema_of_no_file,
+    Admin, BackupSettings, Http, Mailbox, Rate, Secret, Settings, Tls, Transport, read_schema, read_settings,
+    schema_of_no_file,
 };
 use crate::domain::{
     Attribute, CapPeriod, Class, Diagnostic, FrequencyCap, Misfire, MisfirePolicy, Policy, Purchase, QuietHours,
@@ -63,6 +64,9 @@ fn what_the_settings_do_not_say_has_the_documented_default() {
     );
     assert_eq!(settings.business.locale, "en");
     assert!(settings.reload.watch);
+    assert_eq!(settings.backup, None);
+    let backup = good("backup: {folder: b}\n").backup.unwrap();
+    assert_eq!((backup.at, backup.keep), (jiff::civil::time(3, 30, 0, 0), 7));
 }
 
 const EVERYTHING: &str = r#"
@@ -107,6 +111,7 @@ quiet_hours: {from: "21:30", to: "07:00"}
 misfire: {policy: all, within: 2d}
 uncertain: hold
 reload: {watch: false}
+backup: {folder: /mnt/backups, at: "04:05", keep: 30}
 "#;
 
 #[test]
@@ -134,6 +139,8 @@ fn every_key_of_the_settings_is_read() {
     };
     assert_eq!(settings.policy, policy);
     assert!(!settings.reload.watch);
+    let at = jiff::civil::time(4, 5, 0, 0);
+    assert_eq!(settings.backup, Some(BackupSettings { folder: "/mnt/backups".into(), at, keep: 30 }));
 }
 
 #[test]

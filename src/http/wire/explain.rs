@@ -30,6 +30,9 @@ pub struct ExplainReport {
     /// Whether a person has paused all sending: who is decided about is enrolled, and nothing goes out. Absent for no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sending_paused: bool,
+    /// Whether marketing is paused, since a backup was restored. Absent for no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub marketing_paused: bool,
     /// The IANA name of the zone on whose clock days and times are told: the customer's, or the business's.
     pub zone: String,
     /// By rule, in the order of (priority descending, name).

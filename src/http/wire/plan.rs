@@ -60,6 +60,9 @@ pub struct PlanReport {
     /// Whether a person has paused all sending: who is decided about is enrolled, and nothing goes out. Absent for no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sending_paused: bool,
+    /// Whether marketing is paused, since a backup was restored. Absent for no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub marketing_paused: bool,
     /// By rule, in the order of (priority descending, name).
     pub rules: Vec<RulePlan>,
     /// What else files that are not in use yet change; `None` without such.

@@ -37,6 +37,9 @@ pub struct SimulateReport {
     /// Whether a person has paused all sending, so that nothing of it goes out as things are. Absent for no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sending_paused: bool,
+    /// Whether marketing is paused, since a backup was restored. Absent for no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub marketing_paused: bool,
     /// Customers whose lives were led.
     pub customers: u64,
     /// Customers to whom anything would go out.

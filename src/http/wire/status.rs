@@ -23,6 +23,12 @@ pub struct Status {
     pub settings: String,
     /// Whether all sending is stopped by a person.
     pub paused: bool,
+    /// Why all marketing is stopped, if it is: a backup was restored.
+    #[serde(default)]
+    pub marketing_paused: Option<String>,
+    /// The nightly backups, if the settings want them and a daemon makes them.
+    #[serde(default)]
+    pub backup: Option<BackupStatus>,
     /// Whether it does its work, and if not, why.
     pub readiness: Readiness,
     /// The store.
@@ -46,9 +52,6 @@ pub struct Status {
     pub recent: Option<RecentStatus>,
     /// The last reload, if there was one.
     pub last_reload: Option<ReloadStatus>,
-    /// The last backup, where they are made.
-    #[serde(default)]
-    pub last_backup: Option<BackupStatus>,
     /// What needs somebody's attention, the most pressing first. If there is nothing, all is well.
     #[serde(default)]
     pub attention: Vec<Attention>,
@@ -96,15 +99,21 @@ pub struct RecentStatus {
     pub given_up: u64,
 }
 
-/// What the last backup came to.
+/// The nightly backups.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupStatus {
-    /// When the last one succeeded, if one did.
-    pub at: Option<Time>,
-    /// Its file.
-    pub file: Option<String>,
-    /// Why the last one failed, if it did.
-    pub error: Option<String>,
+    /// Their folder.
+    pub folder: String,
+    /// When the newest was begun.
+    pub last: Option<Time>,
+    /// Its length.
+    pub bytes: u64,
+    /// How many are kept.
+    pub kept: u64,
+    /// When the next is made.
+    pub next: Option<Time>,
+    /// Why the last one came to nothing, if so.
+    pub failed: Option<String>,
 }
 
 /// The store in numbers.

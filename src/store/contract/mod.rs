@@ -29,7 +29,8 @@ fn memory() -> Subject {
 
 fn sled() -> Subject {
     let folder = tempfile::tempdir().unwrap();
-    let store = SledStore::open(folder.path(), OpenMode::Create).unwrap();
+    // Its journal lies beside it, and goes with the folder.
+    let store = SledStore::open(&folder.path().join("store"), OpenMode::Create).unwrap();
     Subject { store: Box::new(store), _folder: Some(folder) }
 }
 

@@ -6,6 +6,7 @@
 use super::disk::Disk;
 use super::draft::{Change, Origin, Was};
 use super::fault::Fault;
+use super::journal::{Journal, Record};
 use super::live::{Counts, Effect};
 use super::queue::Job;
 use super::reader::Reader;
@@ -30,7 +31,8 @@ const REMEMBERED: usize = 64;
 /// Works until the queue is closed, then lets the files go.
 pub(super) fn run(shared: &Arc<Shared>, disk: Disk) {
     let round = lock(&shared.live).counts.round;
-    let mut committer = Committer { shared, disk, round, recent: Recent::new(round), unfinished: Vec::new() };
+    let journal = Journal::new(&shared.journal, &shared.delivery_key);
+    let mut committer = Committer { shared, disk, journal, round, recent: Recent::new(round), unfinished: Vec::new() };
     while let Some(jobs) = shared.queue.next_round(TRY_AGAIN) {
         let done = catch_unwind(AssertUnwindSafe(|| committer.turn(jobs)));
         if done.is_err() {
@@ -43,6 +45,7 @@ pub(super) fn run(shared: &Arc<Shared>, disk: Disk) {
 struct Committer<'s> {
     shared: &'s Shared,
     disk: Disk,
+    journal: Journal,
     /// The last round that was begun.
     round: u64,
     recent: Recent,
@@ -106,10 +109,16 @@ impl Committer<'_> {
         Ok(())
     }
 
-    fn write(&mut self, round: Round) -> Result<(), Failure> {
+    fn write(&mut self, mut round: Round) -> Result<(), Failure> {
         let progress = &self.shared.progress;
         let (counts, rows) = self.rows(&round).map_err(|fault| Failure { fault, begun: false })?;
         self.disk.check_room(round.size).map_err(|fault| Failure { fault, begun: false })?;
+        // First: what the store has and the journal lacks would be a duplicate when it is told again, and be lost. What only
+        // the journal has nobody was answered for, and the sender tells it again.
+        let journal = std::mem::take(&mut round.journal);
+        self.journal
+            .append(round.number, journal)
+            .map_err(|fault| Failure { begun: matches!(fault, Fault::SyncFailed(_)), fault })?;
         lock(&self.shared.live).begin(&round.effects);
         self.round = round.number;
         *lock(&progress.in_flight) = rows.iter().map(|(key, _)| key.clone()).collect();
@@ -121,6 +130,7 @@ impl Committer<'_> {
         applied.map_err(|fault| Failure { fault, begun: true })?;
         progress.applied.store(round.number, Ordering::SeqCst);
         self.flush().map_err(|fault| Failure { fault, begun: true })?;
+        self.shared.taps.hand_over(round.number, &self.unfinished);
         self.unfinished.clear();
         lock(&self.shared.live).publish(counts, round.effects);
         progress.settled.send_replace(round.number);
@@ -254,6 +264,7 @@ struct Round {
     number: u64,
     rows: HashMap<IVec, Option<IVec>>,
     effects: Vec<Effect>,
+    journal: Vec<Record>,
     size: u64,
 }
 
@@ -277,6 +288,7 @@ impl Round {
         self.size += change.size();
         self.rows.extend(change.rows.iter().cloned());
         self.effects.extend(change.effects.iter().cloned());
+        self.journal.extend(change.journal.iter().cloned());
         Ok(())
     }
 

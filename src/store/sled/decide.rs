@@ -3,6 +3,7 @@
 use super::dirty::set_wake;
 use super::draft::{Change, Draft, Was};
 use super::fault::Fault;
+use super::journal::Record;
 use super::keys::{self, DueKey, Kind};
 use super::live::Effect;
 use super::logs::Logs;
@@ -206,7 +207,7 @@ pub(super) fn set_rule_states(mut draft: Draft<'_>, states: &[(Text, RuleState)]
 }
 
 /// Writes a suppression if there is none of that address; answers whether it was new.
-pub(super) fn suppress(draft: &mut Draft<'_>, suppression: &Suppression) -> Result<bool, Fault> {
+pub(super) fn suppress(shared: &Shared, draft: &mut Draft<'_>, suppression: &Suppression) -> Result<bool, Fault> {
     let key = keys::suppression(&suppression.address);
     if draft.get(&key)?.is_some() {
         return Ok(false);
@@ -214,25 +215,54 @@ pub(super) fn suppress(draft: &mut Draft<'_>, suppression: &Suppression) -> Resu
     draft.rely(key.clone(), Was::Absent);
     let normal = Suppression { address: normalized_address(&suppression.address), ..suppression.clone() };
     draft.put(key, rows::write(&normal)?);
+    let hashed = keys::hashed_suppression(shared.delivery_key.hash_of_address(&normal.address));
+    if draft.get(&hashed)?.is_some() {
+        draft.remove(hashed);
+    }
+    let address = shared.delivery_key.hash_of_address(&normal.address);
+    draft.journal(Record::Suppressed { address, at: normal.at });
     Ok(true)
 }
 
+/// A suppression, also of an address of which only the hash is known.
+pub(super) fn suppression(shared: &Shared, reader: Reader<'_>, address: &str) -> Result<Option<Suppression>, Fault> {
+    if let Some(row) = reader.get(&keys::suppression(address))? {
+        return rows::read(&row).map(Some);
+    }
+    let hash = shared.delivery_key.hash_of_address(address);
+    let Some(row) = reader.get(&keys::hashed_suppression(hash))? else { return Ok(None) };
+    let address = normalized_address(address);
+    Ok(Some(Suppression { address, reason: "journal".into(), at: rows::read(&row)? }))
+}
+
 /// Prepares suppressions; answers how many are new.
-pub(super) fn suppress_all(mut draft: Draft<'_>, suppressions: &[Suppression]) -> Result<(Change, u64), Fault> {
+pub(super) fn suppress_all(
+    shared: &Shared,
+    mut draft: Draft<'_>,
+    suppressions: &[Suppression],
+) -> Result<(Change, u64), Fault> {
     let mut new = 0;
     for suppression in suppressions {
-        new += u64::from(suppress(&mut draft, suppression)?);
+        new += u64::from(suppress(shared, &mut draft, suppression)?);
     }
     Ok((draft.finish(), new))
 }
 
 /// Prepares a suppression's end; answers whether there was one.
-pub(super) fn unsuppress(mut draft: Draft<'_>, address: &str) -> Result<(Change, bool), Fault> {
+pub(super) fn unsuppress(shared: &Shared, mut draft: Draft<'_>, address: &str) -> Result<(Change, bool), Fault> {
     let key = keys::suppression(address);
-    let present = draft.get(&key)?.is_some();
-    draft.rely(key.clone(), if present { Was::Present } else { Was::Absent });
+    let hash = shared.delivery_key.hash_of_address(address);
+    let mut present = false;
+    for key in [key, keys::hashed_suppression(hash)] {
+        let is_there = draft.get(&key)?.is_some();
+        draft.rely(key.clone(), if is_there { Was::Present } else { Was::Absent });
+        if is_there {
+            draft.remove(key);
+        }
+        present |= is_there;
+    }
     if present {
-        draft.remove(key);
+        draft.journal(Record::Unsuppressed { address: hash });
     }
     Ok((draft.finish(), present))
 }

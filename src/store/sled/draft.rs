@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use super::fetch::Fetched;
+use super::journal::Record;
 use super::keys;
 use super::live::Effect;
 use super::lock;
@@ -48,6 +49,8 @@ pub(super) struct Change {
     pub(super) rows: Vec<(IVec, Option<IVec>)>,
     /// What follows in memory.
     pub(super) effects: Vec<Effect>,
+    /// What the journal is to say.
+    pub(super) journal: Vec<Record>,
 }
 
 impl Change {
@@ -198,6 +201,7 @@ pub(super) struct Draft<'t> {
     leaning_on: HashSet<IVec>,
     rows: BTreeMap<IVec, Option<IVec>>,
     effects: Vec<Effect>,
+    journal: Vec<Record>,
 }
 
 impl<'t> Draft<'t> {
@@ -212,6 +216,7 @@ impl<'t> Draft<'t> {
             leaning_on: HashSet::default(),
             rows: BTreeMap::new(),
             effects: Vec::new(),
+            journal: Vec::new(),
         }
     }
 
@@ -302,6 +307,11 @@ impl<'t> Draft<'t> {
         self.effects.push(effect);
     }
 
+    /// The journal is to say it, durably, before the commit is made.
+    pub(super) fn journal(&mut self, record: Record) {
+        self.journal.push(record);
+    }
+
     /// How many rows there are so far.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
@@ -319,6 +329,7 @@ impl<'t> Draft<'t> {
             reads: reads.collect(),
             rows: self.rows.into_iter().collect(),
             effects: self.effects,
+            journal: self.journal,
         }
     }
 }

@@ -8,6 +8,7 @@ use super::dirty;
 use super::draft::{Change, Draft, Origin, Was};
 use super::fault::Fault;
 use super::fetch::Fetched;
+use super::journal::{Told, withdrawn};
 use super::keys::{self, Kind};
 use super::live::Effect;
 use super::logs::Logs;
@@ -265,6 +266,8 @@ pub(super) struct Known {
     /// Whether there are profile rows, as far as known.
     pub(super) has_rows: Option<bool>,
     pub(super) changed: bool,
+    /// What arrivals have told of consent.
+    pub(super) told: Option<Told>,
 }
 
 impl Known {
@@ -333,7 +336,7 @@ impl Work<'_, '_> {
             if let Some(row) = self.draft.get(&key)? {
                 let (version, customer) = rows::read_versioned(&row)?;
                 self.draft.rely(key, Was::Version(version));
-                let known = Known { number, customer, version, has_rows: None, changed: false };
+                let known = Known { number, customer, version, has_rows: None, changed: false, told: None };
                 self.customers.insert(number, known);
                 return Ok(number);
             }
@@ -364,7 +367,9 @@ impl Work<'_, '_> {
         self.draft.effect(Effect::Arrived(number.0));
         let mut customer = Customer::new(id, arrived_at);
         customer.activity.fingerprint = self.wanted.fingerprint;
-        Ok(Known { number, customer, version: 0, has_rows: Some(false), changed: true })
+        let mut known = Known { number, customer, version: 0, has_rows: Some(false), changed: true, told: None };
+        self.object(&mut known, id, arrived_at)?;
+        Ok(known)
     }
 
     fn profile(
@@ -385,6 +390,9 @@ impl Work<'_, '_> {
         if let Some(seen) = seen {
             self.draft.rely(seen.clone(), Was::Absent);
             self.draft.put(seen, rows::write(&known.number)?);
+        }
+        if !row.consent.is_empty() {
+            known.told.get_or_insert_with(|| Told::of(&known.customer)).under(id);
         }
         let mut row = row.clone();
         if !dated {
@@ -466,6 +474,39 @@ impl Work<'_, '_> {
         Ok(Verdict::Stored)
     }
 
+    /// Takes in what somebody with that id, which is new here, withdrew before the store was lost or they were erased.
+    pub(super) fn object(&mut self, known: &mut Known, id: &str, now: Time) -> Result<(), Fault> {
+        if !lock(&self.shared.live).objections {
+            return Ok(());
+        }
+        let hash = self.shared.delivery_key.hash_of_customer(id);
+        for (key, at) in self.draft.prefix(&keys::objections(hash))? {
+            let Some(name) = keys::objected(&key) else { continue };
+            let row = ProfileRow {
+                effective_at: rows::read(&at)?,
+                attributes: [].into(),
+                consent: [(name.into(), false)].into(),
+                source: "journal".into(),
+                received_at: now,
+            };
+            let version = self.shared.next_version();
+            self.draft.put(keys::profile(known.number, row.effective_at, version), rows::write(&row)?);
+            self.draft.remove(key);
+            known.has_rows = Some(true);
+            self.fold_profile(known)?;
+        }
+        Ok(())
+    }
+
+    /// The journal knows by both ids what the one customer of them has withdrawn.
+    pub(super) fn keep_withdrawals(&mut self, customer: &Customer, ids: [&str; 2]) {
+        for id in ids {
+            for record in withdrawn(customer, id, &self.shared.delivery_key) {
+                self.draft.journal(record);
+            }
+        }
+    }
+
     pub(super) fn mark(&mut self, known: &mut Known, received_at: Time) {
         if derive::note(&mut known.customer.watch, self.marking) {
             dirty::wake_by(&mut self.draft, known.number, &mut known.customer, received_at);
@@ -476,6 +517,8 @@ impl Work<'_, '_> {
         for known in self.customers.into_values().filter(|known| known.changed) {
             let row = rows::write_versioned(known.version, &known.customer)?;
             self.draft.put(keys::customer(known.number), row);
+            let told = known.told.map(|told| told.records(&known.customer, &self.shared.delivery_key));
+            told.into_iter().flatten().for_each(|record| self.draft.journal(record));
         }
         Ok(self.draft.finish())
     }

@@ -3,7 +3,9 @@
 //! A key is a kind byte and parts. Numbers are big-endian, instants shifted so that bytes sort as they do. A text that
 //! is not the last part stands behind its length, so that no id can be the prefix of another.
 
-use crate::domain::{Class, CustomerNumber, Delivery, DeliveryId, Lane, Planned, State, Time, normalized_address};
+use crate::domain::{
+    Class, CustomerNumber, Delivery, DeliveryId, KeyedHash, Lane, Planned, State, Time, normalized_address,
+};
 use crate::store::derive::finished_at;
 
 /// What a row is.
@@ -52,6 +54,10 @@ pub(super) enum Kind {
     Suppression = b's',
     /// Name → flag.
     Flag = b'f',
+    /// Hash of an address that is known by nothing else → since when it is suppressed.
+    HashedSuppression = b'k',
+    /// Hash of an id that is known by nothing else, class or topic → when consent to it was withdrawn.
+    Objection = b'j',
 }
 
 impl Kind {
@@ -232,6 +238,28 @@ pub(super) fn enrollment(number: CustomerNumber, rule: &str, occurrence: &str) -
 /// A suppressed address, in whatever form it is given.
 pub(super) fn suppression(address: &str) -> Vec<u8> {
     Kind::Suppression.with(normalized_address(address).as_bytes())
+}
+
+/// A suppressed address of which only the hash is known.
+pub(super) fn hashed_suppression(address: KeyedHash) -> Vec<u8> {
+    Kind::HashedSuppression.with(&address.0)
+}
+
+/// All that a customer withdrew of whom only the hash of an id is known.
+pub(super) fn objections(customer: KeyedHash) -> Vec<u8> {
+    Kind::Objection.with(&customer.0)
+}
+
+/// One of them.
+pub(super) fn objection(customer: KeyedHash, name: &str) -> Vec<u8> {
+    let mut key = objections(customer);
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+/// The class or topic of one.
+pub(super) fn objected(key: &[u8]) -> Option<String> {
+    String::from_utf8(key.get(17..)?.to_vec()).ok()
 }
 
 /// A flag.

@@ -67,6 +67,7 @@ impl Counts {
             | Effect::Waits(_)
             | Effect::WaitsNoMore(_)
             | Effect::Wakes { .. }
+            | Effect::Objected
             | Effect::LookedAt(_) => {}
         }
     }
@@ -108,6 +109,8 @@ pub(super) enum Effect {
         /// What it is.
         to: Option<Time>,
     },
+    /// Somebody withdrew consent of whom only the hash of an id is known.
+    Objected,
     /// A decision set the wake of a customer, or the customer was merged into another, so a lease ends.
     LookedAt(CustomerNumber),
 }
@@ -137,6 +140,8 @@ pub(super) struct Live {
     pub(super) due: DueIndex,
     /// Which customers are to be looked at.
     pub(super) wakes: WakeIndex,
+    /// Whether there may be withdrawals of those of whom only the hash of an id is known.
+    pub(super) objections: bool,
 }
 
 impl Live {
@@ -158,6 +163,7 @@ impl Live {
             from = keys::after_prefix(&keys::due_group(&first.group));
             live.due.found(first);
         }
+        live.objections = reader.prefix(&Kind::Objection.all()).next().transpose()?.is_some();
         live.wakes = reader.first_wake()?.map(WakeIndex::starting).unwrap_or_default();
         Ok(live)
     }
@@ -185,6 +191,7 @@ impl Live {
                 Effect::WaitsNoMore(key) => self.due.remove(&key),
                 Effect::Wakes { number, from, to } => self.wakes.change(number, from, to),
                 Effect::LookedAt(number) => self.wakes.release(number),
+                Effect::Objected => self.objections = true,
                 Effect::Arrived(_) | Effect::Absorbed | Effect::Moved { .. } => {}
             }
         }

@@ -30,18 +30,21 @@ impl Work<'_, '_> {
             }
             (Some(mut known), None) => {
                 self.name(into, known.number)?;
+                self.object(&mut known, into, received_at)?;
                 known.customer.id = into.into();
                 known
             }
             (None, stays) => {
-                let known = stays.map_or_else(|| self.newcomer(into, received_at), Ok)?;
+                let mut known = stays.map_or_else(|| self.newcomer(into, received_at), Ok)?;
                 self.name(from, known.number)?;
+                self.object(&mut known, from, received_at)?;
                 known
             }
         };
         // Also where only a name was added: whoever builds upon this commit by that name relies on the record.
         known.version = self.shared.next_version();
         known.changed = true;
+        self.keep_withdrawals(&known.customer, [from, into]);
         self.mark(&mut known, received_at);
         self.customers.insert(known.number, known);
         Ok(Verdict::Stored)

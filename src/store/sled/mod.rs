@@ -8,9 +8,10 @@
 //! under which numbers its customer's stand; leases, and the earliest of what waits, are in memory only, the rest of what
 //! waits is read when its turn comes; a damaged store is set aside and named, and no other one is begun in its place
 //! before a person has seen it.
-//! Deliberately not here: copies for backup and moving a store to another format.
+//! Deliberately not here: moving a store to another format.
 
 mod aside;
+mod backup;
 mod committer;
 mod decide;
 mod dirty;
@@ -21,6 +22,7 @@ mod fault;
 mod fetch;
 mod histories;
 mod ingest;
+mod journal;
 mod keys;
 mod leases;
 mod live;
@@ -33,6 +35,7 @@ mod outbox;
 mod queue;
 mod read;
 mod reader;
+mod restore;
 mod rounds;
 mod rows;
 mod shared;
@@ -43,12 +46,14 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use backup::BackupProblem;
 pub use open::{Cache, OpenMode, SledSettings};
+pub use restore::{Reapplied, RestoreRequest, Restoring};
 pub use rounds::RoundEnded;
 
 use super::{
-    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Overdue, Result,
-    Stats, Store, StoreError, StoredCustomer, Urgency, Verdict, View,
+    BackupStamp, BackupSummary, CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus,
+    Marking, Overdue, Result, Stats, Store, StoreError, StoredCustomer, Urgency, Verdict, View,
 };
 use crate::domain::{
     Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
@@ -110,6 +115,14 @@ impl SledStore {
     ) -> Result<T> {
         self.shared.commit_anew(urgency, work).await.map_err(|fault| self.shared.error(fault))
     }
+}
+
+/// Reads a whole backup and answers what it holds.
+///
+/// # Errors
+/// [`StoreError::BadBackup`], which says what is wrong with it.
+pub fn verify_backup(file: &std::path::Path) -> Result<BackupSummary> {
+    backup::summary(file).map_err(|problem| StoreError::BadBackup { path: file.to_owned(), problem })
 }
 
 impl Drop for SledStore {
@@ -356,7 +369,7 @@ impl Store for SledStore {
 
     async fn suppression(&self, address: &str) -> Result<Option<Suppression>> {
         let key = keys::suppression(address);
-        self.glance(&key, |reader| reader.get(&key)?.map(|row| rows::read(&row)).transpose()).await
+        self.glance(&key, |reader| decide::suppression(&self.shared, reader, address)).await
     }
 
     async fn suppressions(&self, after: Option<&str>, limit: usize) -> Result<Vec<Suppression>> {
@@ -368,14 +381,16 @@ impl Store for SledStore {
         let mut total = 0;
         for some in suppressions.chunks(queue::BACKGROUND_ROWS) {
             let some: Arc<[_]> = some.into();
-            total += self.commit(Urgency::Interactive, move |_, draft| decide::suppress_all(draft, &some)).await?;
+            total += self
+                .commit(Urgency::Interactive, move |shared, draft| decide::suppress_all(shared, draft, &some))
+                .await?;
         }
         Ok(total)
     }
 
     async fn unsuppress(&self, address: &str) -> Result<bool> {
         let address = address.to_owned();
-        self.commit(Urgency::Interactive, move |_, draft| decide::unsuppress(draft, &address)).await
+        self.commit(Urgency::Interactive, move |shared, draft| decide::unsuppress(shared, draft, &address)).await
     }
 
     async fn flag(&self, name: &str) -> Result<Option<String>> {
@@ -398,6 +413,10 @@ impl Store for SledStore {
             Ok(Stats { customers: counts.customers, deliveries, disk_bytes, room: Some(room), writable })
         })
         .await
+    }
+
+    async fn backup(&self, stamp: BackupStamp, into: Box<dyn std::io::Write + Send>) -> Result<BackupSummary> {
+        self.shared.backup(stamp, into).await.map_err(|failure| failure.into_error(&self.shared))
     }
 
     async fn close(&self) -> Result<()> {

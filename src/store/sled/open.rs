@@ -1,8 +1,10 @@
 //! Opening a store: new, existing, in use, foreign, damaged.
 
+use super::backup::Taps;
 use super::committer;
 use super::disk::{self, Disk};
 use super::fault::Fault;
+use super::journal;
 use super::live::{Counts, Live};
 use super::lock::FolderLock;
 use super::queue::Queue;
@@ -21,7 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Format of the store as a whole; a higher one is refused.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 /// How long to wait for an earlier holder's last thread to let sled's file go.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
@@ -90,13 +92,19 @@ impl SledStore {
 
     /// As [`SledStore::open`], with settings.
     pub fn open_with(folder: &Path, mode: OpenMode, settings: SledSettings) -> Result<Self> {
+        Self::open_as(folder, &journal::folder_of(folder), mode, settings)
+    }
+
+    /// As [`SledStore::open_with`], with the journal of another folder.
+    pub(super) fn open_as(folder: &Path, journal: &Path, mode: OpenMode, settings: SledSettings) -> Result<Self> {
         prepare_folder(folder, mode)?;
         // Before the lock, whose file would be made where there is no store.
         if let Err(refusal @ (Refusal::Missing | Refusal::SetAside(_))) = check_files(folder, mode) {
             return Err(refusal.into_error(folder));
         }
         let lock = FolderLock::take(folder)?;
-        let opened = check_files(folder, mode).and_then(|()| open_shared(folder, mode, settings));
+        journal::check(journal).map_err(StoreError::Journal)?;
+        let opened = check_files(folder, mode).and_then(|()| open_shared(folder, journal, mode, settings));
         let shared = Arc::new(match opened {
             Ok(shared) => shared,
             Err(Refusal::Fault(Fault::Damaged(detail))) => return Err(damaged(folder, mode, detail, &lock)),
@@ -133,7 +141,7 @@ fn damaged(folder: &Path, mode: OpenMode, detail: String, lock: &FolderLock) -> 
     }
 }
 
-fn prepare_folder(folder: &Path, mode: OpenMode) -> Result<()> {
+pub(super) fn prepare_folder(folder: &Path, mode: OpenMode) -> Result<()> {
     match (std::fs::metadata(folder), mode) {
         (Ok(found), _) => check_owner(folder, &found)?,
         (Err(error), OpenMode::Create) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -171,7 +179,7 @@ fn check_files(folder: &Path, mode: OpenMode) -> std::result::Result<(), Refusal
 }
 
 /// Why a store is not opened.
-enum Refusal {
+pub(super) enum Refusal {
     Fault(Fault),
     Missing,
     SetAside(PathBuf),
@@ -185,7 +193,16 @@ impl From<Fault> for Refusal {
 }
 
 impl Refusal {
-    fn into_error(self, folder: &Path) -> StoreError {
+    /// As a fault, for what is known to be there.
+    pub(super) fn into_fault(self) -> Fault {
+        match self {
+            Self::Fault(fault) => fault,
+            Self::Missing | Self::SetAside(_) | Self::Newer(_) => Fault::Damaged("it is not what it was".into()),
+        }
+    }
+
+    /// As the outside sees it.
+    pub(super) fn into_error(self, folder: &Path) -> StoreError {
         match self {
             Self::Fault(fault) => fault.into_error(folder),
             Self::Missing => StoreError::Missing(folder.to_owned()),
@@ -195,7 +212,12 @@ impl Refusal {
     }
 }
 
-fn open_shared(folder: &Path, mode: OpenMode, settings: SledSettings) -> std::result::Result<Shared, Refusal> {
+fn open_shared(
+    folder: &Path,
+    journal: &Path,
+    mode: OpenMode,
+    settings: SledSettings,
+) -> std::result::Result<Shared, Refusal> {
     let db = open_sled(folder, settings)?;
     let (delivery_key, live) = guarded(|| {
         let reader = Reader::new(&db);
@@ -217,7 +239,7 @@ fn open_shared(folder: &Path, mode: OpenMode, settings: SledSettings) -> std::re
         let key = key.ok_or_else(|| Fault::Damaged("the key of its delivery ids is gone".into()))?;
         Ok((DeliveryKey::new(rows::read::<Bytes>(&key)?.0), live))
     })?;
-    Ok(shared(folder, settings, Opened { db, delivery_key, live }))
+    Ok(shared((folder, journal), settings, Opened { db, delivery_key, live }))
 }
 
 struct Opened {
@@ -226,11 +248,13 @@ struct Opened {
     live: Live,
 }
 
-fn shared(folder: &Path, settings: SledSettings, opened: Opened) -> Shared {
+fn shared((folder, journal): (&Path, &Path), settings: SledSettings, opened: Opened) -> Shared {
     let counts = &opened.live.counts;
     Shared {
         folder: folder.to_owned(),
+        journal: journal.to_owned(),
         settings,
+        taps: Taps::default(),
         queue: Queue::new(),
         progress: Progress {
             started: AtomicU64::new(counts.round),
@@ -251,9 +275,10 @@ fn shared(folder: &Path, settings: SledSettings, opened: Opened) -> Shared {
     }
 }
 
+/// The secret of delivery ids, as stored.
 #[derive(minicbor::Encode, minicbor::Decode)]
 #[cbor(transparent)]
-struct Bytes(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]);
+pub(super) struct Bytes(#[cbor(n(0), with = "minicbor::bytes")] pub(super) [u8; 32]);
 
 fn check_format(found: u32) -> std::result::Result<(), Refusal> {
     if found > FORMAT { Err(Refusal::Newer(found)) } else { Ok(()) }
@@ -279,7 +304,8 @@ fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, Refusal>) -> std::re
         .unwrap_or_else(|_| Err(Fault::Damaged("reading it failed in an unforeseen way".into()).into()))
 }
 
-fn open_sled(folder: &Path, settings: SledSettings) -> std::result::Result<::sled::Db, Refusal> {
+/// Opens sled, which makes what is missing.
+pub(super) fn open_sled(folder: &Path, settings: SledSettings) -> std::result::Result<::sled::Db, Refusal> {
     let since = Instant::now();
     loop {
         let config =
@@ -308,18 +334,14 @@ pub(super) fn again(shared: &Shared, unfinished: &committer::Rows) -> std::resul
     if closed.is_err() {
         tracing::debug!("sled did not close in good order");
     }
-    let as_fault = |refusal| match refusal {
-        Refusal::Fault(fault) => fault,
-        Refusal::Missing | Refusal::SetAside(_) | Refusal::Newer(_) => Fault::Damaged("it is not what it was".into()),
-    };
-    let opened = open_sled(&shared.folder, shared.settings).map_err(as_fault)?;
+    let opened = open_sled(&shared.folder, shared.settings).map_err(Refusal::into_fault)?;
     let mut disk = Disk::open(&shared.folder)?;
     let live = guarded(|| {
         committer::complete(&opened, unfinished)?;
         disk.sync()?;
         Ok(Live::load(Reader::new(&opened))?)
     });
-    *lock(&shared.live) = live.map_err(as_fault)?;
+    *lock(&shared.live) = live.map_err(Refusal::into_fault)?;
     *db = Some(opened);
     Ok(disk)
 }

@@ -136,7 +136,7 @@ pub(super) fn record(shared: &Shared, mut draft: Draft<'_>, changes: &[DeliveryC
         put_delivery(shared, &mut draft, Some(&old), new)?;
         remember(shared, &mut draft, change)?;
         if let Some(suppression) = &change.suppress {
-            suppress(&mut draft, suppression)?;
+            suppress(shared, &mut draft, suppression)?;
         }
     }
     Ok((draft.finish(), ()))

@@ -46,6 +46,10 @@ pub(super) struct Intake {
 pub(super) struct Shared {
     /// The store's folder.
     pub(super) folder: PathBuf,
+    /// The folder of its journal.
+    pub(super) journal: PathBuf,
+    /// Where rounds come out for backups.
+    pub(super) taps: super::backup::Taps,
     /// How it is kept.
     pub(super) settings: super::open::SledSettings,
     /// The tree, unless closed or being opened anew.
@@ -173,7 +177,7 @@ impl Shared {
     }
 
     /// Waits until all that a reader can have seen up to now is durable.
-    async fn settle(&self) -> Result<(), Fault> {
+    pub(super) async fn settle(&self) -> Result<(), Fault> {
         let seen = self.progress.started.load(Ordering::SeqCst);
         if *self.progress.settled.borrow() < seen {
             let mut settled = self.progress.settled.subscribe();

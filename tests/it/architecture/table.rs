@@ -124,6 +124,7 @@ pub(crate) const CRATE_HOMES: &[(&str, &str)] = &[
     ("comfy_table", "cli"),
     ("sd_notify", "app"),
     ("notify", "files"),
+    ("zstd", "store/sled"),
 ];
 
 /// Parts of rooms that only the named rooms may name, besides the room itself: others see the trait.

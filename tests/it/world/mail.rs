@@ -83,6 +83,11 @@ impl Mailbox {
         self.arrived.wait(1, |mail| mail.to == address)
     }
 
+    /// Waits for a message of that subject.
+    pub(crate) fn wait_for_subject(&self, subject: &str) -> Vec<Mail> {
+        self.arrived.wait(1, |mail| mail.headers.get("subject").is_some_and(|found| found == subject))
+    }
+
     /// From now on a message is taken in and its acceptance is not said.
     pub(crate) fn hold(&self) {
         locked(&self.gate.state).0 = true;

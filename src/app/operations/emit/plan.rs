@@ -35,6 +35,9 @@ pub(in crate::app::operations) async fn plan(core: &Shared, request: EmitRequest
     if core.pauses.all() {
         remarks.push("all sending is paused; what falls due waits".to_owned());
     }
+    if core.pauses.marketing() {
+        remarks.push("marketing is paused since a backup was restored; what falls due of it waits".to_owned());
+    }
     let new_customer = stored.is_none();
     Ok(EventPlan { event: event.name.into(), customer, at: event.at, stored: false, new_customer, rules, remarks })
 }

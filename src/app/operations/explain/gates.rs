@@ -75,6 +75,11 @@ fn paused(subject: &Subject<'_>, rule: &Rule) -> Option<GateView> {
             let detail = "all sending is paused, so what falls due waits; goes on with `retaind resume`";
             return Some(closed("paused", Reason::Paused, detail));
         }
+        None if subject.stops(rule.class) => {
+            let detail = "marketing is paused since a backup was restored, so what falls due waits; goes on with \
+                          `retaind resume`";
+            return Some(closed("paused", Reason::Paused, detail));
+        }
         None => return None,
     };
     Some(GateView { since, ..gate })

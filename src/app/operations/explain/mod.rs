@@ -58,6 +58,7 @@ pub(super) async fn explain(core: &Shared, request: ExplainRequest) -> Result<Ex
         name: name(&subject.stored.customer),
         at: then.at,
         sending_paused: subject.all_paused,
+        marketing_paused: subject.marketing_paused,
         zone: subject.zone.iana_name().unwrap_or("UTC").to_owned(),
         rules: explained,
         history: history::history(&subject),
@@ -119,7 +120,7 @@ async fn of_rule(
     if past.is_some() {
         (standing.decision, standing.reasons) = (RuleDecision::NoMatch, Vec::new());
     }
-    hold_if_paused(subject.all_paused, &mut standing);
+    hold_if_paused(subject.stops(rule.class), &mut standing);
     let entry = subject.entry(rule, &cause);
     let facts = subject.facts(&entry);
     let condition = view_of(rule.when.explain(&facts));

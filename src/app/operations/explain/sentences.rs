@@ -36,13 +36,15 @@ pub(super) fn verdict(subject: &Subject<'_>, judged: &Judged<'_>) -> String {
         RuleDecision::Hold if reasons == [Reason::NotWanted.word()] => {
             format!("NO: {holds}, but the `when` of no step does: {}.", uses_up(judged.rule))
         }
-        RuleDecision::Hold if subject.is_stopped(judged.rule, &judged.standing.reasons) => {
-            format!("NO: {holds}, but all sending is paused: {}.", reasons.join(", "))
+        RuleDecision::Hold => {
+            if let Some(what) = subject.stopped(judged.rule, &judged.standing.reasons) {
+                return format!("NO: {holds}, but {what} is paused: {}.", reasons.join(", "));
+            }
+            match &judged.unsent {
+                Some(unsent) => format!("NO: {unsent}."),
+                None => format!("NO: {holds}, but it is held: {}.", reasons.join(", ")),
+            }
         }
-        RuleDecision::Hold if judged.unsent.is_some() => {
-            format!("NO: {}.", judged.unsent.as_deref().unwrap_or_default())
-        }
-        RuleDecision::Hold => format!("NO: {holds}, but it is held: {}.", reasons.join(", ")),
         RuleDecision::NoMatch if judged.past.is_some() => {
             format!("NO: {holds}, but {}", judged.past.as_deref().unwrap_or_default())
         }

@@ -9,7 +9,7 @@ use crate::calendar;
 use crate::condition::{Facts, Truth};
 use crate::delivery::World;
 use crate::domain::{
-    Active, CapSlot, Customer, Delivery, DeliveryId, Enrollment, Entry, Event, Pending, Reason, RuleState, Span,
+    Active, CapSlot, Class, Customer, Delivery, DeliveryId, Enrollment, Entry, Event, Pending, Reason, RuleState, Span,
     Suppression, Text, Time, normalized_address,
 };
 use crate::engine::{self, Day, Past};
@@ -41,6 +41,8 @@ pub(super) struct Subject<'a> {
     pub(super) now: Time,
     /// Whether a person has stopped all sending.
     pub(super) all_paused: bool,
+    /// Whether marketing is stopped.
+    pub(super) marketing_paused: bool,
     /// Why rules are paused, of those that are.
     pub(super) paused: BTreeMap<Text, Reason>,
     /// When rules went live, of those that have.
@@ -105,6 +107,7 @@ impl<'a> Subject<'a> {
         let rules = &world.rules.rules;
         let (paused, live) = (then.paused(core, rules, &states), live(rules, &states));
         let (now, all_paused) = (core.clock.now(), then.stops_all(core));
+        let marketing_paused = then.stops_marketing(core);
         let suppression = suppression.filter(|suppression| !view.backtest || suppression.at <= view.now);
         Ok(Self {
             core,
@@ -114,6 +117,7 @@ impl<'a> Subject<'a> {
             view,
             now,
             all_paused,
+            marketing_paused,
             paused,
             live,
             states,
@@ -134,9 +138,16 @@ impl<'a> Subject<'a> {
         self.view.now
     }
 
-    /// Whether it is the pause of all sending that holds the rule, not one of its own.
-    pub(super) fn is_stopped(&self, rule: &Rule, reasons: &[Reason]) -> bool {
-        reasons.contains(&Reason::Paused) && self.all_paused && !self.paused.contains_key(&rule.id)
+    /// Whether all sending, or that of a class, is paused.
+    pub(super) fn stops(&self, class: Class) -> bool {
+        self.all_paused || class == Class::Marketing && self.marketing_paused
+    }
+
+    /// What is paused that holds the rule, if it is not the rule's own pause.
+    pub(super) fn stopped(&self, rule: &Rule, reasons: &[Reason]) -> Option<&'static str> {
+        let is_stopped =
+            reasons.contains(&Reason::Paused) && self.stops(rule.class) && !self.paused.contains_key(&rule.id);
+        is_stopped.then_some(if self.all_paused { "all sending" } else { "marketing" })
     }
 
     pub(super) fn facts<'f>(&'f self, entry: &'f Entry) -> Facts<'f> {

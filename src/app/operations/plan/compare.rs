@@ -48,7 +48,8 @@ pub(super) async fn plan(
     }
     let segments = segments.into_iter().filter(|(_, kind)| *kind != ChangeKind::Unchanged).collect();
     let compared = Some(Compared { segments, rebuilt, diagnostics });
-    Ok(PlanReport { at: scope.then.at, sending_paused: scope.then.stops_all(core), rules: plans, compared })
+    let (sending_paused, marketing_paused) = (scope.then.stops_all(core), scope.then.stops_marketing(core));
+    Ok(PlanReport { at: scope.then.at, sending_paused, marketing_paused, rules: plans, compared })
 }
 
 /// Compiles the files, off the threads that answer others.

@@ -96,7 +96,8 @@ pub(super) async fn plan(core: &Shared, request: PlanRequest) -> Result<PlanRepo
     let watched = rules.iter().map(Watched::live).collect();
     let mut rules = judged(core, &world, (rules, watched), scope).await?;
     rules.retain(|plan| is_asked(&plan.rule, only));
-    Ok(PlanReport { at: scope.then.at, sending_paused: scope.then.stops_all(core), rules, compared: None })
+    let (sending_paused, marketing_paused) = (scope.then.stops_all(core), scope.then.stops_marketing(core));
+    Ok(PlanReport { at: scope.then.at, sending_paused, marketing_paused, rules, compared: None })
 }
 
 /// For when, and with how much detail.

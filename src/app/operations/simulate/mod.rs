@@ -115,6 +115,7 @@ pub(super) async fn simulate(core: &Shared, request: SimulateRequest) -> Result<
         brakes,
         paused: course.paused_rules(request.rule.as_deref()),
         sending_paused: core.pauses.all(),
+        marketing_paused: core.pauses.marketing(),
         customers: all.customers,
         reached: all.reached(only),
     })

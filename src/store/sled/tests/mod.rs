@@ -15,7 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// sled alone. The last thread of a store that was closed just before may still hold its file.
-fn bare(folder: &Path) -> ::sled::Db {
+pub(super) fn bare(folder: &Path) -> ::sled::Db {
     let begin = std::time::Instant::now();
     loop {
         match ::sled::Config::new().path(folder).open() {
@@ -28,7 +28,7 @@ fn bare(folder: &Path) -> ::sled::Db {
 }
 
 /// A small cache, for tests hold little and are many.
-fn open(folder: &Path, mode: OpenMode) -> crate::store::Result<SledStore> {
+pub(super) fn open(folder: &Path, mode: OpenMode) -> crate::store::Result<SledStore> {
     SledStore::open_with(folder, mode, SledSettings { cache: Cache::Bytes(64 << 20) })
 }
 
