@@ -233,6 +233,13 @@ quiet_hours: []
         waiting = {"queued", "deferred", "uncertain", "sending"}
         return sum(1 for d in self.deliveries() if d["state"] in waiting and (d["state"] == "sending" or d["due_at"] <= now))
 
+    def tried(self, since):
+        """Whether mail was tried since then, be it that a server was not reached, and nothing is being sent."""
+        if time.time() < since + 5 or self.states().get("sending"):
+            return False
+        lanes = json.loads(self.ask("/v1/status")[1])["lanes"]
+        return not lanes or any(lane.get("trouble") for lane in lanes) or not self.overdue()
+
     def settled_by_hand(self, count, seconds=600):
         """As a person does who need not wait for the next attempt: what is put off is tried now."""
         def done():

@@ -65,9 +65,11 @@ def cut_lines(options):
             world.wait_until(lambda: len(shop.calls()) >= before + 20, f"20 calls under {fault}", 60)
             slowest = max(call["t"] for call in shop.calls()[before:]) - began
             must(slowest < 5, f"calls waited {slowest:.1f} s for the mail server under {fault}")
+            world.wait_until(lambda: shop.tried(began), f"what mails come to under {fault}", 150)
             seen.append(f"{fault} {slowest:.1f} s")
         line("")
-        result = shop.settled_by_hand(2 * 20 * len(faults)) or shop.judge("allowed")
+        shop.settled_by_hand(2 * 20 * len(faults))
+        result = shop.judge("allowed")
         return f"the last of 20 calls went out after: {', '.join(seen)}; no mail lost, {result['dup']} twice under one id"
 
 
@@ -104,7 +106,6 @@ def outage(options):
         shop.run()
         count = options.size or 5000
         shop.orders(count)
-        world.wait_until(lambda: not shop.overdue(), "a first attempt at each", 300)
         used = shop.processor()
         shop.clock.set(shop.clock.now(), 60)
         time.sleep(2 * HOUR / 60)
@@ -165,7 +166,7 @@ def names(options):
             world.wait_until(lambda: len(shop.calls()) >= before + 10, f"10 calls with a name server that is {says}", 30)
             slowest = max(call["t"] for call in shop.calls()[before:]) - began
             must(slowest < 5, f"calls waited {slowest:.1f} s with a name server that is {says}")
-            world.wait_until(lambda: not shop.overdue(), f"the attempts with a name server that is {says}", 120)
+            time.sleep(20)
             seen.append(f"{says}: calls out within {slowest:.1f} s, {shop.states()}")
         must(not shop.states().get("failed"), f"a name that could not be resolved is no final answer: {shop.states()}")
         Names.says = "127.0.0.1"
@@ -177,7 +178,7 @@ def names(options):
 
 @sort
 def endpoints(options):
-    """A receiver of calls that fails in each way there is, by a clock that goes 300 times as fast, beside one that works (D9)."""
+    """A receiver of calls that fails in each way there is, by a clock that goes 900 times as fast, beside one that works (D9)."""
     faults = ["500:0.2", "429:0.1:2", "503ra:0.1:3", f"301:0.05:http://127.0.0.1:1/", "hugebody:0.03:512", "slowbody:0.03:10", "early:0.05"]
     with Shop(options, CALL, clock=True) as shop:
         shop.write("rules/other.yaml", CALL.replace("rule: thanks", "rule: other").replace("to: crm", "to: other"))
@@ -192,17 +193,18 @@ def endpoints(options):
         slowest = max(call["t"] for call in shop.calls("other")) - began
         must(slowest < 10, f"calls of the receiver that works waited {slowest:.1f} s for the other")
         world.wait_until(lambda: not shop.overdue(), "a first attempt at each", 240)
-        shop.clock.set(shop.clock.now(), 300)
-        shop.settled(400, 600)
+        shop.clock.set(shop.clock.now(), 900)
+        shop.settled(400, 600, ("sent", "failed"))
         grown = shop.resident() - resident
         must(grown < 60, f"{grown} MB more than before")
-        result = shop.judge("allowed")
-        attempts = max(d["attempts"] for d in shop.deliveries())
+        result = shop.judge("allowed", ("sent", "failed"))
+        attempts, failed = max(d["attempts"] for d in shop.deliveries()), shop.states().get("failed", 0)
+        must(failed < 10, f"{failed} calls were given up")
         bodies = {}
         for call in shop.calls():
             bodies.setdefault(call["id"], set()).add((call["sha"], call["idem"]))
         must(all(len(one) == 1 for one in bodies.values()), "a body changed between attempts")
-        return (f"200 calls taken after up to {attempts} attempts, each with one id and one body; {grown} MB more over answers of 512 MiB; "
+        return (f"{200 - failed} calls taken after up to {attempts} attempts, {failed} given up after three days, each with one id and one body; {grown} MB more over answers of 512 MiB; "
                 f"the other receiver's 200 out within {slowest:.1f} s; lost {result['lost']}")
 
 
