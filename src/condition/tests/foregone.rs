@@ -35,6 +35,14 @@ fn what_never_holds_together_is_told() {
             &["customer.country in ['HR', 'SI']", "customer.country == 'KE'"],
         ),
         (&["customer.plan == 'pro'", "customer.plan != 'pro'"], &["customer.plan == 'pro'", "customer.plan != 'pro'"]),
+        (
+            &["customer.country in ['HR']", "customer.country != 'HR'"],
+            &["customer.country in ['HR']", "customer.country != 'HR'"],
+        ),
+        (
+            &["customer.country in ['HR', 'KE']", "customer.country != 'HR'", "customer.country != 'KE'"],
+            &["customer.country in ['HR', 'KE']", "customer.country != 'HR'", "customer.country != 'KE'"],
+        ),
         (&["customer.score in [1, 2]", "customer.score == 3"], &["customer.score in [1, 2]", "customer.score == 3"]),
         (&["customer.tester && !customer.tester"], &["customer.tester", "!customer.tester"]),
         (
