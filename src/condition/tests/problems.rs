@@ -41,6 +41,11 @@ fn unknown_names_are_errors_at_the_very_token_with_the_nearest_name() {
 }
 
 #[test]
+fn a_window_as_long_as_events_are_kept_is_no_problem() {
+    assert_eq!(problems("count('Ticket Solved', days(3660)) > 1"), []);
+}
+
+#[test]
 fn wrong_types_are_errors_with_what_to_write() {
     expect(&[
         ("customer.score > 'a'", "type-mismatch", ">", "a number cannot be compared with a text"),
@@ -57,6 +62,9 @@ fn wrong_types_are_errors_with_what_to_write() {
         ("customer.plan", "type-mismatch", "customer.plan", "has(customer.plan)"),
         ("'Order Completed'", "type-mismatch", "'Order Completed'", "write `count(\"Order Completed\") > 0`"),
         ("'customer.plan'", "type-mismatch", "'customer.plan'", "write `customer.plan` without quotes"),
+        ("count('Ticket Solved', days(3661)) > 1", "long-window", "days(3661)", "further back than any event"),
+        ("customer.plan.contains()", "wrong-arguments", "contains", "`contains` takes one text"),
+        ("customer.tags.size(1) > 1", "wrong-arguments", "size", "`size` takes nothing"),
         ("'pro'", "type-mismatch", "'pro'", "compare something with it"),
         ("orders.last_at", "type-mismatch", "orders.last_at", "ask how long ago"),
         ("customer.birthday", "type-mismatch", "customer.birthday", "ask how long ago"),
