@@ -41,6 +41,36 @@ fn unknown_names_are_errors_at_the_very_token_with_the_nearest_name() {
 }
 
 #[test]
+fn what_to_write_follows_from_what_stands_beside() {
+    for (source, help) in [
+        ("orders.last_at > 'Order Completed'", "`last_at(\"Order Completed\")` for its time"),
+        ("since(orders.last_at) > 'Order Completed'", "`since(last_at(\"Order Completed\"))`"),
+        ("orders.count > 'Order Completed'", "`count(\"Order Completed\")` for how often"),
+        ("orders.revenue > 'orders.count'", "write `orders.count` without quotes"),
+        ("orders.revenue > 'customer.score'", "write `customer.score` without quotes"),
+        ("orders.revenue > 'score'", "write `customer.score` without quotes"),
+        ("orders.revenue > 'customer.zzz'", "compare a number with a number"),
+        ("orders.revenue > 'orders.zzz'", "compare a number with a number"),
+        ("since(orders.last_at) > customer.score", "make a span of the number"),
+        ("days_since(orders.last_at) > orders.gap_median", "with a span goes `since(...)`"),
+        ("orders.last_at > days(30)", "compare it with `now - days(30)`"),
+        ("customer.birthday == 'soon'", "count the days"),
+        ("'pro' == 5", "write the name of what is 5"),
+        ("customer.plan == true", "write it in quotes: `\"true\"`"),
+        ("customer.tester == 'yes'", "write `true`, without quotes"),
+        ("customer.tester == customer.plan", "see what schema.yaml declares"),
+        ("customer.tags > 3", "compare `size(...)`, or use `in`"),
+        ("['pro'] == customer.plan", "write `in` for `==`"),
+        ("days_since('2026-01-01T10:00:00Z') > 3", "write `timestamp(\"2026-01-01T10:00:00Z\")`"),
+        ("days_since('2026-01-01') > 3", "write `date(\"2026-01-01\")`"),
+        ("customer.plan.contains(5)", "write it like"),
+    ] {
+        let found = only(source);
+        assert!(found.2.contains(help), "{source}: {}", found.2);
+    }
+}
+
+#[test]
 fn a_window_as_long_as_events_are_kept_is_no_problem() {
     assert_eq!(problems("count('Ticket Solved', days(3660)) > 1"), []);
 }
