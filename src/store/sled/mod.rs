@@ -20,6 +20,7 @@ mod dirty;
 mod disk;
 mod draft;
 mod due;
+mod export;
 mod fault;
 mod fetch;
 mod filling;
@@ -52,8 +53,9 @@ mod tests;
 
 pub use backup::BackupProblem;
 pub use compact::{Compacted, compact};
+pub use export::{Exported, Sending, export};
 pub use open::{Cache, OpenMode, SledSettings};
-pub use restore::{Reapplied, RestoreRequest, Restoring};
+pub use restore::{Reapplied, RestoreFrom, RestoreRequest, Restoring};
 pub use rounds::RoundEnded;
 
 use super::{
