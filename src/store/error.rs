@@ -13,6 +13,20 @@ pub enum StoreError {
     /// The disk is full; nothing was changed, and the call may be made again.
     #[error("no space left for the store at {0}")]
     NoSpace(PathBuf),
+    /// There is not as much room as a copy of the store needs; nothing was changed.
+    #[error(
+        "writing the store at {path} anew needs {} MiB beside it, and {} MiB are free",
+        needed.div_ceil(1 << 20),
+        free >> 20
+    )]
+    NoRoom {
+        /// The store's folder.
+        path: PathBuf,
+        /// Bytes that are needed.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
     /// Another process has the store.
     #[error("the store at {path} is in use by {holder}")]
     InUse {
@@ -33,12 +47,19 @@ pub enum StoreError {
         owner: u32,
     },
     /// It was written by a newer version.
-    #[error("the store at {path} has format {found}, this version reads up to {known}: use the newer retaind")]
+    #[error(
+        "the store at {path} was written by {}, in format {found}; this is retaind {}, which reads up to format {known}: \
+         use the newer one, or restore a backup that this one made",
+        newer(by.as_deref()),
+        env!("CARGO_PKG_VERSION")
+    )]
     Newer {
         /// The store's folder.
         path: PathBuf,
         /// Its format.
         found: u32,
+        /// The version that brought it to this format, if it says so.
+        by: Option<String>,
         /// The highest format known.
         known: u32,
     },
@@ -66,6 +87,17 @@ pub enum StoreError {
     /// A backup could not be written to where it was to go.
     #[error("the backup could not be written")]
     Backup(#[source] std::io::Error),
+    /// An export could not be written to where it was to go.
+    #[error("the export could not be written")]
+    Export(#[source] std::io::Error),
+    /// A folder is no export that can be taken in; nothing was changed.
+    #[error("the export {path} cannot be used: {what}")]
+    BadExport {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A file is no backup that can be restored; nothing was changed.
     #[error("the backup {path} cannot be used: {problem}")]
     BadBackup {
@@ -89,6 +121,11 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+}
+
+/// Who wrote a store that is newer than we are.
+fn newer(by: Option<&str>) -> String {
+    by.map_or_else(|| "a newer retaind".into(), |version| format!("retaind {version}"))
 }
 
 /// What helps when a store is damaged.

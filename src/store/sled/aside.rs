@@ -58,7 +58,7 @@ fn all(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 }
 
 /// One of sled's threads may outlive it by a moment. One that died with a panic never lets go, and does no harm either.
-fn wait_for_sled(folder: &Path) {
+pub(super) fn wait_for_sled(folder: &Path) {
     let Ok(log) = File::open(folder.join("db")) else { return };
     let since = Instant::now();
     while matches!(log.try_lock(), Err(TryLockError::WouldBlock)) && since.elapsed() < PATIENCE {

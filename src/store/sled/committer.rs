@@ -230,7 +230,8 @@ impl Committer<'_> {
     }
 }
 
-fn batch(rows: &Rows) -> ::sled::Batch {
+/// Rows as sled takes them.
+pub(super) fn batch(rows: &Rows) -> ::sled::Batch {
     let mut batch = ::sled::Batch::default();
     for (key, value) in rows {
         match value {

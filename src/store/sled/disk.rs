@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Room that is left free however small a round is: sled cannot be opened on a full disk, for opening writes.
-const LEFT_FREE: u64 = 4 << 20;
+pub(super) const LEFT_FREE: u64 = 4 << 20;
 /// A round is written as whole pages, and segments are cleaned meanwhile: so many bytes for each of its own.
 const AMPLIFICATION: u64 = 32;
 /// How many rounds go by before the mark is renewed.

@@ -7,12 +7,14 @@
 //! instant; a customer has a member row of each rule that the record says holds, and no other; a merge moves no row of a log: rows stand under the number that they were stored under, and the record says
 //! under which numbers its customer's stand; leases, and the earliest of what waits, are in memory only, the rest of what
 //! waits is read when its turn comes; a damaged store is set aside and named, and no other one is begun in its place
-//! before a person has seen it.
-//! Deliberately not here: moving a store to another format.
+//! before a person has seen it;
+//! an older format is left behind when a store is opened, and a newer one is not touched.
+//! Deliberately not here: moving a store to another kind of store.
 
 mod aside;
 mod backup;
 mod committer;
+mod compact;
 mod decide;
 mod dirty;
 mod disk;
@@ -21,6 +23,7 @@ mod due;
 mod erase;
 mod fault;
 mod fetch;
+mod filling;
 mod histories;
 mod ingest;
 mod journal;
@@ -31,6 +34,7 @@ mod lock;
 mod logs;
 mod members;
 mod merge;
+mod migrate;
 mod open;
 mod outbox;
 mod queue;
@@ -48,6 +52,7 @@ mod window;
 mod tests;
 
 pub use backup::BackupProblem;
+pub use compact::{Compacted, compact};
 pub use open::{Cache, OpenMode, SledSettings};
 pub use restore::{Reapplied, RestoreRequest, Restoring};
 pub use rounds::RoundEnded;

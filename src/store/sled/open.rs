@@ -10,7 +10,7 @@ use super::lock::FolderLock;
 use super::queue::Queue;
 use super::reader::Reader;
 use super::shared::{Intake, Progress, Shared};
-use super::{SledStore, aside, keys, lock, rows};
+use super::{SledStore, aside, compact, keys, lock, migrate, rows};
 use crate::domain::DeliveryKey;
 use crate::store::{Result, StoreError};
 use std::fs::{DirBuilder, Permissions};
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Format of the store as a whole; a higher one is refused.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 /// How long to wait for an earlier holder's last thread to let sled's file go.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
@@ -99,10 +99,13 @@ impl SledStore {
     pub(super) fn open_as(folder: &Path, journal: &Path, mode: OpenMode, settings: SledSettings) -> Result<Self> {
         prepare_folder(folder, mode)?;
         // Before the lock, whose file would be made where there is no store.
-        if let Err(refusal @ (Refusal::Missing | Refusal::SetAside(_))) = check_files(folder, mode) {
+        if !compact::is_begun(folder)
+            && let Err(refusal @ (Refusal::Missing | Refusal::SetAside(_))) = check_files(folder, mode)
+        {
             return Err(refusal.into_error(folder));
         }
         let lock = FolderLock::take(folder)?;
+        compact::bring_to_its_end(folder, &lock).map_err(StoreError::Io)?;
         journal::check(journal).map_err(StoreError::Journal)?;
         let opened = check_files(folder, mode).and_then(|()| open_shared(folder, journal, mode, settings));
         let shared = Arc::new(match opened {
@@ -183,7 +186,7 @@ pub(super) enum Refusal {
     Fault(Fault),
     Missing,
     SetAside(PathBuf),
-    Newer(u32),
+    Newer(u32, Option<String>),
 }
 
 impl From<Fault> for Refusal {
@@ -197,7 +200,7 @@ impl Refusal {
     pub(super) fn into_fault(self) -> Fault {
         match self {
             Self::Fault(fault) => fault,
-            Self::Missing | Self::SetAside(_) | Self::Newer(_) => Fault::Damaged("it is not what it was".into()),
+            Self::Missing | Self::SetAside(_) | Self::Newer(..) => Fault::Damaged("it is not what it was".into()),
         }
     }
 
@@ -207,7 +210,7 @@ impl Refusal {
             Self::Fault(fault) => fault.into_error(folder),
             Self::Missing => StoreError::Missing(folder.to_owned()),
             Self::SetAside(aside) => StoreError::SetAside { path: folder.to_owned(), aside },
-            Self::Newer(found) => StoreError::Newer { path: folder.to_owned(), found, known: FORMAT },
+            Self::Newer(found, by) => StoreError::Newer { path: folder.to_owned(), found, by, known: FORMAT },
         }
     }
 }
@@ -223,17 +226,18 @@ fn open_shared(
         let reader = Reader::new(&db);
         let mark = disk::read_mark(folder)?;
         match reader.get(&keys::meta("format"))? {
-            Some(row) => check_format(rows::read(&row)?)?,
+            Some(_) => check_format(reader)?,
             None if mark.is_some() || !db.is_empty() => {
                 return Err(Fault::Damaged("what makes it a store is gone".into()).into());
             }
             None if mode == OpenMode::MustExist => return Err(Refusal::Missing),
             None => make_new(folder, &db)?,
         }
-        let live = Live::load(reader)?;
-        if mark.is_some_and(|round| round > live.counts.round) {
+        if mark > Some(Counts::load(reader)?.round) {
             return Err(Fault::Damaged("the end of its log is gone".into()).into());
         }
+        migrate::migrate(&db, folder, migrate::CHAIN)?;
+        let live = Live::load(reader)?;
         disk::write_mark(folder, live.counts.round)?;
         let key = reader.get(&keys::meta("delivery-key"))?;
         let key = key.ok_or_else(|| Fault::Damaged("the key of its delivery ids is gone".into()))?;
@@ -280,8 +284,14 @@ fn shared((folder, journal): (&Path, &Path), settings: SledSettings, opened: Ope
 #[cbor(transparent)]
 pub(super) struct Bytes(#[cbor(n(0), with = "minicbor::bytes")] pub(super) [u8; 32]);
 
-fn check_format(found: u32) -> std::result::Result<(), Refusal> {
-    if found > FORMAT { Err(Refusal::Newer(found)) } else { Ok(()) }
+fn check_format(reader: Reader<'_>) -> std::result::Result<(), Refusal> {
+    let found = migrate::format(reader)?;
+    if found <= FORMAT {
+        return Ok(());
+    }
+    // Whatever that version keeps there; that it is newer is known all the same.
+    let by = reader.get(&migrate::written_by())?.and_then(|row| rows::read(&row).ok());
+    Err(Refusal::Newer(found, by))
 }
 
 fn make_new(folder: &Path, db: &::sled::Db) -> std::result::Result<(), Fault> {
@@ -289,6 +299,7 @@ fn make_new(folder: &Path, db: &::sled::Db) -> std::result::Result<(), Fault> {
     getrandom::fill(&mut secret).map_err(|error| Fault::Io(Arc::new(std::io::Error::other(error))))?;
     let mut batch = ::sled::Batch::default();
     batch.insert(keys::meta("format"), rows::write(&FORMAT)?);
+    batch.insert(migrate::written_by(), rows::write(&env!("CARGO_PKG_VERSION").to_owned())?);
     batch.insert(keys::meta("delivery-key"), rows::write(&Bytes(secret))?);
     batch.insert(Counts::key(), rows::write(&Counts::default())?);
     db.apply_batch(batch)?;

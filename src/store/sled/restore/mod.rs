@@ -12,18 +12,18 @@ mod settle;
 use super::backup::{BackupProblem, Contents};
 use super::disk::{self, Disk};
 use super::fault::Fault;
+use super::filling::begin_anew;
 use super::journal::{self, Entry};
 use super::keys;
 use super::live::Counts;
 use super::lock::FolderLock;
 use super::open::{Bytes, OpenMode, Refusal, SledSettings, open_sled, prepare_folder};
 use super::reader::Reader;
-use super::{SledStore, aside, rows};
+use super::{SledStore, aside, compact, rows};
 use crate::domain::{DeliveryKey, Time};
 use crate::store::{BackupSummary, Result, Store, StoreError};
 pub use reapply::Reapplied;
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Name of the folder in which a store is made.
@@ -134,15 +134,7 @@ impl Restoring {
 
 /// That no store is there. One that was set aside is no hindrance, nor is what is left of a restore that was cut short.
 fn check_free(folder: &Path) -> Result<()> {
-    if folder.join("db").exists() { Err(StoreError::Occupied(folder.to_owned())) } else { Ok(()) }
-}
-
-fn begin_anew(inside: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(inside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    DirBuilder::new().mode(0o700).create(inside)
+    if folder.join("db").exists() || compact::is_under_way(folder) { Err(StoreError::Occupied(folder.to_owned())) } else { Ok(()) }
 }
 
 struct Made {

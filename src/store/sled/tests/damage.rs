@@ -149,13 +149,15 @@ async fn a_store_in_use_is_not_set_aside_whatever_it_looks_like() {
 }
 
 #[tokio::test]
-async fn a_newer_format_is_refused() {
+async fn a_newer_format_is_refused_and_the_version_named_that_wrote_it() {
     let folder = store().await;
     let db = bare(folder.path());
-    db.insert(keys::meta("format"), rows::write(&2_u32).unwrap()).unwrap();
+    db.insert(keys::meta("format"), rows::write(&3_u32).unwrap()).unwrap();
+    db.insert(keys::meta("written-by"), rows::write(&"7.8.9".to_owned()).unwrap()).unwrap();
     drop(db);
     let refused = open(folder.path(), OpenMode::Create).unwrap_err();
-    assert!(matches!(refused, StoreError::Newer { found: 2, known: 1, .. }), "{refused}");
+    assert!(matches!(refused, StoreError::Newer { found: 3, known: 2, .. }), "{refused}");
+    assert!(refused.to_string().contains("was written by retaind 7.8.9, in format 3"), "{refused}");
     assert_eq!(aside(folder.path()), [] as [PathBuf; 0]);
 }
 

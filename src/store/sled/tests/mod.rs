@@ -1,6 +1,7 @@
 mod damage;
 mod kill;
 mod merges;
+pub(super) mod older;
 mod random;
 mod recovery;
 mod space;
@@ -33,7 +34,7 @@ pub(super) fn open(folder: &Path, mode: OpenMode) -> crate::store::Result<SledSt
 }
 
 /// Copies a store's files, without the lock, as they are on the disk now: what a kill would leave.
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
