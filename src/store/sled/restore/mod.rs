@@ -134,7 +134,11 @@ impl Restoring {
 
 /// That no store is there. One that was set aside is no hindrance, nor is what is left of a restore that was cut short.
 fn check_free(folder: &Path) -> Result<()> {
-    if folder.join("db").exists() || compact::is_under_way(folder) { Err(StoreError::Occupied(folder.to_owned())) } else { Ok(()) }
+    if folder.join("db").exists() || compact::is_under_way(folder) {
+        Err(StoreError::Occupied(folder.to_owned()))
+    } else {
+        Ok(())
+    }
 }
 
 struct Made {
