@@ -60,6 +60,8 @@ pub(crate) async fn start(
     let world = Arc::new(ArcSwap::from_pointee(world));
     let pauses = Arc::new(Pauses::default());
     let worker = Worker::new(Arc::clone(&store), Arc::clone(&world), Arc::clone(&pauses), Arc::clone(&clock), poster);
+    let senders = Senders::new(&keys, rate);
+    senders.trust(project.settings.http.trusted_proxies.clone());
     let daemon = DaemonParts {
         worker: worker.clone(),
         bell: Bell::new(now, live.since),
@@ -67,7 +69,7 @@ pub(crate) async fn start(
         fixed: reload::Fixed::of(&project.settings),
         replan: Arc::new(Replan::default()),
         looked_at: watch::Sender::new(Time::MIN),
-        senders: Arc::new(Senders::new(&keys, rate)),
+        senders: Arc::new(senders),
         reloading: tokio::sync::Mutex::default(),
         follow: watch::Sender::new(project.settings.reload.watch),
         nightly: watch::Sender::new(project.settings.backup.clone()),
@@ -84,6 +86,7 @@ pub(crate) async fn start(
         settings_file: settings_file.to_path_buf(),
         store_path: project.settings.store.path.clone(),
         broken: Vec::new(),
+        backup: project.settings.backup.clone(),
         daemon: Some(daemon),
     });
     core.load_pauses().await.context("what is paused could not be read")?;

@@ -2,13 +2,14 @@
 
 use super::shared::Shared;
 use crate::delivery::World;
-use crate::domain::{Arrival, Time};
+use crate::domain::{Arrival, Proof, Text, Time};
 use crate::http::{Call, Intake, NotTaken, Verdict, VerdictResult};
 use crate::ingest::{CallForm, CallMessage, MessageKind, read_call};
 use crate::store::{self, Marking, StoreError, Urgency};
 use crate::telemetry::names::{self, label};
 use async_trait::async_trait;
 use axum::body::Bytes;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Bodies longer than this are read on a thread where that keeps nobody waiting.
@@ -23,11 +24,15 @@ pub(crate) struct StoreIntake(pub(crate) Arc<Shared>);
 
 #[async_trait]
 impl Intake for StoreIntake {
-    async fn take(&self, call: Call, body: Bytes) -> Result<Vec<Verdict>, NotTaken> {
+    async fn take(&self, call: Call, body: Bytes, caller: Option<IpAddr>) -> Result<Vec<Verdict>, NotTaken> {
         let world = self.0.world.load_full();
         let messages = read(call, body, Arc::clone(&world), self.0.clock.now()).await?;
         let mut arrivals = Vec::with_capacity(messages.len());
         let messages: Vec<Sorted> = messages.into_iter().map(|message| Sorted::of(message, &mut arrivals)).collect();
+        if let Some(caller) = caller {
+            let caller = Text::from(caller.to_string());
+            prove(&mut arrivals, |proof| proof.caller = Some(caller.clone()));
+        }
         let stored = if arrivals.is_empty() {
             Vec::new()
         } else {
@@ -40,6 +45,15 @@ impl Intake for StoreIntake {
         };
         let mut stored = stored.into_iter();
         Ok(messages.into_iter().map(|message| message.verdict(&mut stored)).collect())
+    }
+}
+
+/// Notes with each arrival that tells of consent how it came.
+pub(super) fn prove<'a>(arrivals: impl IntoIterator<Item = &'a mut Arrival>, mut note: impl FnMut(&mut Proof)) {
+    for arrival in arrivals {
+        if let Arrival::Profile { row, .. } = arrival {
+            row.prove(&mut note);
+        }
     }
 }
 

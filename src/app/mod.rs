@@ -168,6 +168,7 @@ pub async fn offline(settings_file: &Path, mode: StoreMode) -> anyhow::Result<(A
         settings_file: settings_file.to_path_buf(),
         store_path: project.settings.store.path.clone(),
         broken,
+        backup: project.settings.backup.clone(),
         daemon: None,
     };
     core.load_pauses().await.map_err(StartError::Store)?;

@@ -10,7 +10,7 @@ use super::shared::Shared;
 use crate::calendar::Cron;
 use crate::config::BackupSettings;
 use crate::domain::{Span, Time};
-use crate::http::BackupStatus;
+use crate::http::{BackupStatus, TracesView};
 use crate::telemetry::names::{self, label};
 use jiff::tz::TimeZone;
 use std::fs::DirBuilder;
@@ -186,6 +186,25 @@ fn is_due(files: &[Kept], settings: &BackupSettings, zone: &TimeZone, now: Time)
     newest.is_none_or(|newest| last_due(settings, zone, now).is_some_and(|due| newest < due))
 }
 
+/// The files that hold what is gone from the store now, and when the last of them will have made room for newer ones.
+pub(super) async fn traces(core: &Shared) -> Option<TracesView> {
+    let settings = match &core.daemon {
+        Some(daemon) => daemon.nightly.borrow().clone()?,
+        None => core.backup.clone()?,
+    };
+    let folder = settings.folder.clone();
+    let files = tokio::task::spawn_blocking(move || files(&folder)).await.ok()?;
+    let zone = core.world.load().zone.clone();
+    let gone_at = (!files.is_empty()).then(|| last_rotated(&settings, &zone, core.clock.now())).flatten();
+    Some(TracesView { folder: settings.folder.display().to_string(), files: files.len() as u64, gone_at })
+}
+
+/// When as many were made after that instant as are kept.
+fn last_rotated(settings: &BackupSettings, zone: &TimeZone, now: Time) -> Option<Time> {
+    let schedule = schedule(settings)?;
+    (0..settings.keep.max(1)).try_fold(now, |after, _| schedule.next(zone, after).map(|next| next.at))
+}
+
 /// For `status`.
 pub(super) async fn status(core: &Shared) -> Option<BackupStatus> {
     let daemon = core.daemon.as_ref()?;
@@ -242,6 +261,14 @@ mod tests {
         let night = BackupSettings { at: jiff::civil::time(2, 30, 0, 0), ..settings };
         let before = kept("2026-03-28T01:30:00Z");
         assert!(is_due(&before, &night, &berlin, time("2026-03-29T03:00:00Z")));
+    }
+
+    #[test]
+    fn the_last_of_todays_files_goes_when_as_many_newer_ones_are_made_as_are_kept() {
+        let settings = BackupSettings { folder: "b".into(), at: jiff::civil::time(3, 30, 0, 0), keep: 7 };
+        let zone = crate::calendar::zone("Africa/Nairobi").unwrap();
+        let gone = super::last_rotated(&settings, &zone, time("2026-11-23T12:00:00Z"));
+        assert_eq!(gone, Some(time("2026-11-30T00:30:00Z")));
     }
 
     #[test]

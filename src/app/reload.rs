@@ -12,6 +12,7 @@ use crate::http::{
     Failure, FailureKind, KeyRate, Problem, ReloadBy, ReloadReport, ReloadStatus, Result, take_a_restart,
 };
 use crate::telemetry::names::{self, label};
+use ipnet::IpNet;
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -99,6 +100,7 @@ pub(super) enum Followed {
 struct New {
     world: World,
     keys: (Vec<SecretString>, KeyRate),
+    proxies: Vec<IpNet>,
     watch: bool,
     backup: Option<BackupSettings>,
     /// Names of settings that come into use with a restart only.
@@ -219,9 +221,9 @@ fn compiled(loaded: &Loaded, old: &World, fixed: &Fixed) -> Result<New> {
     }
     let built = build::world(project).and_then(|world| build::write_keys(project).map(|keys| (world, keys)));
     let (world, keys) = built.map_err(|error| Failure::from_error(FailureKind::Settings, error.as_ref()))?;
-    let Settings { reload, backup, .. } = &project.settings;
+    let Settings { reload, backup, http, .. } = &project.settings;
     let restart = fixed.changed(&project.settings);
-    Ok(New { world, keys, watch: reload.watch, backup: backup.clone(), restart })
+    Ok(New { world, keys, proxies: http.trusted_proxies.clone(), watch: reload.watch, backup: backup.clone(), restart })
 }
 
 /// What is about to come into use: the rules are live in the store.
@@ -318,7 +320,7 @@ async fn take(
     loaded: &Loaded,
     ready: Ready,
 ) -> (ReloadReport, crate::store::Result<()>) {
-    let Ready { new: New { world, keys: (keys, rate), watch, backup, restart }, live } = ready;
+    let Ready { new: New { world, keys: (keys, rate), proxies, watch, backup, restart }, live } = ready;
     let old = core.world.load_full();
     let names = |world: &World| -> BTreeSet<Text> { world.rules.rules.iter().map(|rule| rule.id.clone()).collect() };
     let (before, after) = (names(&old), names(&world));
@@ -337,6 +339,7 @@ async fn take(
     daemon.worker.reloaded();
     daemon.bell.world_changed();
     daemon.senders.replace(&keys, rate);
+    daemon.senders.trust(proxies);
     daemon.follow.send_if_modified(|follow| std::mem::replace(follow, watch) != watch);
     daemon.nightly.send_if_modified(|wanted| {
         let changed = *wanted != backup;

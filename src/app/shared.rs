@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) store_path: PathBuf,
     /// Errors in rules and templates, of which a command without a daemon may need none.
     pub(crate) broken: Vec<Diagnostic>,
+    /// Nightly backups, as the settings wanted them when this began.
+    pub(crate) backup: Option<BackupSettings>,
     /// The daemon's own parts; `None` when a command works without one.
     pub(crate) daemon: Option<DaemonParts>,
 }

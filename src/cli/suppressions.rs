@@ -57,7 +57,7 @@ const LISTING: Listing<Suppression> = Listing {
 
 pub(super) async fn run(args: SuppressionsArgs, context: &mut Context<'_>) -> Result<u8, Error> {
     if let Action::Import { file } = args.action {
-        let request = ImportRequest { kind: ImportKind::Suppressions, ignore_unknown: false, live: false };
+        let request = ImportRequest { kind: ImportKind::Suppressions, ignore_unknown: false, live: false, file: None };
         return import::take_in(request, &file, context).await;
     }
     let admin = Admin::open(context, StoreAccess::Existing).await?;

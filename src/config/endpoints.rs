@@ -92,7 +92,8 @@ fn secrets(item: Item<'_>, base: &Path) -> Option<Vec<Secret>> {
     secrets.into_iter().collect::<Option<Vec<_>>>().filter(|secrets| (1..=2).contains(&secrets.len()))
 }
 
-fn networks(item: Item<'_>) -> Vec<IpNet> {
+/// Ranges of addresses; one address alone is one, too.
+pub(super) fn networks(item: Item<'_>) -> Vec<IpNet> {
     let network = |item: Item<'_>| {
         let text = item.text()?;
         let parsed = text.parse().or_else(|error| text.parse::<IpAddr>().map(IpNet::from).map_err(|_| error));

@@ -1,9 +1,10 @@
 //! `http:`, the listeners.
 
-use super::endpoints::web_url;
+use super::endpoints::{networks, web_url};
 use super::{Rate, Secret, StoreSettings};
 use crate::domain::{Diagnostic, Span};
 use crate::yaml::{Item, Map};
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,8 @@ pub struct Http {
     pub write_keys: Vec<Secret>,
     /// How many calls each write key may make.
     pub rate: Rate,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Far more than a shop's clients send, and less than keeps a disk from anything else.
@@ -43,7 +46,7 @@ impl Http {
     /// Everything off but the socket `admin.sock` in the store's folder.
     pub(super) fn default_for(store: &StoreSettings) -> Self {
         let admin = Admin::Socket(store.path.join("admin.sock"));
-        Self { public: None, public_url: None, admin, write_keys: Vec::new(), rate: RATE }
+        Self { public: None, public_url: None, admin, write_keys: Vec::new(), rate: RATE, trusted_proxies: Vec::new() }
     }
 }
 
@@ -66,6 +69,7 @@ pub(super) fn read(map: Map<'_>, base: &Path, store: &StoreSettings) -> Http {
     let rate_help = "write calls and a unit: 1000/s, 6000/m or 10/h";
     let rate = map.optional("rate").and_then(|item| item.parsed("rate", rate_help));
     http.rate = rate.unwrap_or(http.rate);
+    http.trusted_proxies = map.optional("trusted_proxies").map(networks).unwrap_or_default();
     remarks(&http, &map);
     map.close();
     http
@@ -79,7 +83,7 @@ fn remarks(http: &Http, map: &Map<'_>) {
         report(item, Diagnostic::warning("not-supported", item.key_place(), message).help("leave it out until then"));
     }
     let Some(public) = map.get("public") else {
-        for name in ["write_keys", "rate"] {
+        for name in ["write_keys", "rate", "trusted_proxies"] {
             if let Some(item) = map.get(name) {
                 let problem = Diagnostic::warning(
                     "no-effect",

@@ -1,6 +1,6 @@
 //! A customer: attributes, consent, totals, and what the rules remember of them.
 
-use super::{Activity, Class, DeliveryId, Span, Text, Time, Value, Watch};
+use super::{Activity, Class, Consent, DeliveryId, Proof, Span, Text, Time, Value, Watch};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -8,21 +8,6 @@ use std::collections::btree_map::Entry;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, minicbor::Encode, minicbor::Decode)]
 #[cbor(transparent)]
 pub struct CustomerNumber(#[n(0)] pub u64);
-
-/// Consent to one class or topic.
-#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
-#[cbor(map)]
-pub struct Consent {
-    /// Given or withdrawn.
-    #[n(0)]
-    pub granted: bool,
-    /// Since when.
-    #[n(1)]
-    pub at: Time,
-    /// Where it came from, such as `import` or `identify`.
-    #[n(2)]
-    pub source: Text,
-}
 
 /// What a customer remembers of one rule.
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
@@ -170,25 +155,8 @@ impl Customer {
                 None => self.attributes.remove(name),
             };
         }
-        for (name, granted) in &row.consent {
-            self.note_consent(name, *granted, row);
-        }
+        self.hear(row);
         self.updated_at = self.updated_at.max(row.effective_at);
-    }
-
-    /// Lets what a row withdraws stand, where others of the same instant give it.
-    pub fn withdraw(&mut self, row: &ProfileRow) {
-        for (name, _) in row.consent.iter().filter(|(_, granted)| !**granted) {
-            self.note_consent(name, false, row);
-        }
-    }
-
-    fn note_consent(&mut self, name: &str, granted: bool, row: &ProfileRow) {
-        if self.consent.get(name).is_none_or(|old| old.granted != granted) {
-            // What holds since always is known since it was told.
-            let at = if row.effective_at == Time::MIN { row.received_at } else { row.effective_at };
-            self.consent.insert(name.into(), Consent { granted, at, source: row.source.clone() });
-        }
     }
 
     /// Takes in what the rules remember of another customer, who is this one: of each rule the later enrollment, and the
@@ -249,6 +217,9 @@ pub struct ProfileRow {
     /// When it arrived here.
     #[n(4)]
     pub received_at: Time,
+    /// How the consent in it came.
+    #[n(5)]
+    pub proof: Option<Proof>,
 }
 
 /// The normal form of an address, by which suppressions are found: without surrounding blanks, in lower case, and the

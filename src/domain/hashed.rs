@@ -47,6 +47,15 @@ impl DeliveryKey {
         self.hash("hash: address", &normalized_address(address))
     }
 
+    /// Of an occurrence of a rule for a customer.
+    #[must_use]
+    pub fn hash_of_occurrence(&self, id: &str, rule: &str, occurrence: &str) -> KeyedHash {
+        let code = self.code(&["hash: occurrence", id, rule, occurrence]);
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&code[..16]);
+        KeyedHash(hash)
+    }
+
     /// Of the store itself: by it a file that belongs to the store is told from another store's.
     #[must_use]
     pub fn hash_of_store(&self) -> KeyedHash {

@@ -3,12 +3,13 @@
 //! What it is for: customers, events, totals, consent, deliveries, ticks, exact numbers, instants, diagnostics, and the
 //! settings that decide who gets what.
 //! Invariants: pure (no async, no file, no network, no clock, no randomness); numbers and sums are exact; totals do not
-//! depend on the order in which events arrived; an anonymous id is never a customer's own; what is stored carries numbered
+//! depend on the order in which events arrived, nor consent on that of what was told; an anonymous id is never a customer's own; what is stored carries numbered
 //! fields that are never reused.
 //! Deliberately not here: how anything is parsed from YAML, kept on disk, sent, or decided.
 
 mod activity;
 mod arrival;
+mod consent;
 mod customer;
 mod delivery;
 mod diagnostic;
@@ -25,9 +26,8 @@ mod watch;
 
 pub use activity::{Activity, EventInterest, Interest, Orders, RECENT, Recent, Totals, purchase_id};
 pub use arrival::{Arrival, anonymous_id, is_anonymous};
-pub use customer::{
-    CapSlot, Consent, Customer, CustomerNumber, ProfileRow, RuleMemory, SLOTS_KEPT, normalized_address,
-};
+pub use consent::{Consent, ConsentEffect, ConsentEntry, IMPORT, MERGE, Proof, consent_log, consents, objections};
+pub use customer::{CapSlot, Customer, CustomerNumber, ProfileRow, RuleMemory, SLOTS_KEPT, normalized_address};
 pub use delivery::{
     Delivery, DeliveryId, DeliveryKey, EXPIRES_AFTER, Lane, NotADeliveryId, NotALane, Outcome, Payload, Reason, State,
 };

@@ -415,6 +415,44 @@ impl Operations for Fake {
         Ok(detail)
     }
 
+    async fn export_customer(&self, id: &str) -> Result<CustomerExport> {
+        let detail = self.customer(id).await?;
+        Ok(CustomerExport {
+            exported_at: AT,
+            id: id.to_owned(),
+            ids: vec![id.to_owned()],
+            arrived_at: AT,
+            attributes: detail.attributes,
+            consent: detail.consent,
+            consent_log: Vec::new(),
+            profile_rows: Vec::new(),
+            orders: detail.customer.orders,
+            suppression: None,
+            segments: Vec::new(),
+            rules: Vec::new(),
+            active: Vec::new(),
+            enrollments: Vec::new(),
+            deliveries: Vec::new(),
+            events: Vec::new(),
+        })
+    }
+
+    async fn erase_customer(&self, id: &str) -> Result<ErasedView> {
+        known("customer", id, "a/b c")?;
+        let backups = TracesView { folder: "backups".into(), files: 7, gone_at: Some(AT) };
+        Ok(ErasedView {
+            customer: id.to_owned(),
+            erased_at: AT,
+            ids: 2,
+            events: 3,
+            enrollments: 1,
+            deliveries: 1,
+            under_way: 1,
+            objections: 1,
+            backups: Some(backups),
+        })
+    }
+
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<DeliveryView>> {
         let found = [1, 2, 3].map(delivery);
         let fits = |delivery: &&Delivery| query.state.is_none_or(|state| state == delivery.state);

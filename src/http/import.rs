@@ -27,6 +27,7 @@ const LINES_PER_CHUNK: usize = 64;
 pub(super) struct Options {
     ignore_unknown: bool,
     live: bool,
+    file: Option<String>,
 }
 
 /// Begins an import and answers at once; what becomes of it stands in the lines of the answer.
@@ -41,7 +42,8 @@ pub(super) async fn import(
         .into_iter()
         .find(|known| known.word() == kind)
         .ok_or_else(|| Failure::not_found("kind of import", &kind))?;
-    let request = ImportRequest { kind, ignore_unknown: options.ignore_unknown, live: options.live };
+    let Options { ignore_unknown, live, file } = options;
+    let request = ImportRequest { kind, ignore_unknown, live, file };
     let (sink, lines) = ImportSink::channel();
     tokio::spawn(take_in(operations, request, body, sink).in_current_span());
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(encoded(lines))).into_response())
@@ -50,12 +52,13 @@ pub(super) async fn import(
 /// Does the import and says last what it came to.
 async fn take_in(operations: Arc<dyn Operations>, request: ImportRequest, body: Body, sink: ImportSink) {
     let source = Box::pin(BodyReader { stream: body.into_data_stream(), rest: Bytes::new() });
+    let kind = request.kind.word();
     let last = match operations.import(request, source, sink.clone()).await {
         Ok(report) => ImportLine::Report(report),
         Err(failure) => ImportLine::Error(failure),
     };
     if sink.send(last).await.is_err() {
-        tracing::warn!(kind = request.kind.word(), "an import ended after the command that began it had gone away");
+        tracing::warn!(kind, "an import ended after the command that began it had gone away");
     }
 }
 

@@ -42,13 +42,13 @@ pub use socket::connect_socket;
 pub use wire::InferReport;
 pub use wire::{
     ActiveView, Attention, BackupStatus, BrakeView, BrakedDay, Caveat, ChangeKind, Changed, ChannelCounts, Compared,
-    ConditionView, ConsentView, CustomerDetail, CustomerLine, CustomerQuery, DeliveriesOfDay, DeliveryDetail,
-    DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted, EnrollmentView, EventPlan,
-    EventRule, EventView, ExplainReport, ExplainRequest, GateView, Given, GoalView, HistoryView, ImportKind,
-    ImportLine, ImportProgress, ImportReport, ImportRequest, LaneView, Late, LiveCounts, MemoryView, NextTick,
-    NotAWhen, OrdersView, Page, PastDelivery, PastEnrollment, Paused, PlanFile, PlanFiles, PlanReport, PlanRequest,
-    PlannedDelivery, Readiness, RecentStatus, RefusedRow, ReloadBy, ReloadReport, ReloadStatus, RuleChange,
-    RuleDecision, RuleExplanation, RulePlan, RuleResumed, RuleStanding, RuleView, RulesStatus, SimulateReport,
-    SimulateRequest, StandingView, Status, StoreStatus, SuppressionAdded, SuppressionQuery, SuppressionRequest,
-    TickView, Unchanged, UnderWay, When, take_a_restart,
+    ConditionView, ConsentEntryView, ConsentView, CustomerDetail, CustomerExport, CustomerLine, CustomerQuery,
+    DeliveriesOfDay, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, EmitRequest, EmitResult, Emitted,
+    EnrollmentView, ErasedView, EventPlan, EventRule, EventView, ExplainReport, ExplainRequest, GateView, Given,
+    GoalView, HistoryView, ImportKind, ImportLine, ImportProgress, ImportReport, ImportRequest, LaneView, Late,
+    LiveCounts, MemoryView, NextTick, NotAWhen, OrdersView, Page, PastDelivery, PastEnrollment, Paused, PlanFile,
+    PlanFiles, PlanReport, PlanRequest, PlannedDelivery, ProfileRowView, Readiness, RecentStatus, RefusedRow, ReloadBy,
+    ReloadReport, ReloadStatus, RuleChange, RuleDecision, RuleExplanation, RulePlan, RuleResumed, RuleStanding,
+    RuleView, RulesStatus, SimulateReport, SimulateRequest, StandingView, Status, StoreStatus, SuppressionAdded,
+    SuppressionQuery, SuppressionRequest, TickView, TracesView, Unchanged, UnderWay, When, take_a_restart,
 };

@@ -2,11 +2,11 @@
 
 use super::wire::InferReport;
 use super::wire::{
-    Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
-    DeliveryView, EmitRequest, Emitted, EventPlan, ExplainReport, ExplainRequest, ImportLine, ImportProgress,
-    ImportReport, ImportRequest, Page, Paused, PlanReport, PlanRequest, Readiness, RefusedRow, ReloadReport,
-    RuleResumed, RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded, SuppressionQuery,
-    SuppressionRequest,
+    Changed, CustomerDetail, CustomerExport, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery,
+    DeliverySelection, DeliveryView, EmitRequest, Emitted, ErasedView, EventPlan, ExplainReport, ExplainRequest,
+    ImportLine, ImportProgress, ImportReport, ImportRequest, Page, Paused, PlanReport, PlanRequest, Readiness,
+    RefusedRow, ReloadReport, RuleResumed, RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded,
+    SuppressionQuery, SuppressionRequest,
 };
 use super::{Failure, FailureKind};
 use crate::domain::{DeliveryId, Suppression};
@@ -91,6 +91,12 @@ pub trait Operations: Send + Sync + 'static {
 
     /// One customer by the outside's id, or [`FailureKind::NotFound`].
     async fn customer(&self, id: &str) -> Result<CustomerDetail>;
+
+    /// All that is held about one customer, or [`FailureKind::NotFound`].
+    async fn export_customer(&self, id: &str) -> Result<CustomerExport>;
+
+    /// Erases a customer, in effect when it answers, or [`FailureKind::NotFound`].
+    async fn erase_customer(&self, id: &str) -> Result<ErasedView>;
 
     /// A page of deliveries in the order of their ids.
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<DeliveryView>>;

@@ -54,7 +54,8 @@ pub fn router(operations: Arc<dyn Operations>, access: Access) -> Router {
         .route("/v1/import/{kind}", post(import::import))
         .route("/v1/backup", post(backup::backup))
         .route("/v1/customers", get(customers))
-        .route("/v1/customers/{id}", get(customer))
+        .route("/v1/customers/{id}", get(customer).delete(erase_customer))
+        .route("/v1/customers/{id}/export", get(export_customer))
         .route("/v1/deliveries", get(deliveries))
         .route("/v1/deliveries/{id}", get(delivery))
         .route("/v1/deliveries/retry", post(retry))
@@ -143,6 +144,14 @@ async fn customers(
 
 async fn customer(State(operations): Shared, Path(id): Path<String>) -> Answer<super::CustomerDetail> {
     operations.customer(&id).await.map(Json)
+}
+
+async fn export_customer(State(operations): Shared, Path(id): Path<String>) -> Answer<super::CustomerExport> {
+    operations.export_customer(&id).await.map(Json)
+}
+
+async fn erase_customer(State(operations): Shared, Path(id): Path<String>) -> Answer<super::ErasedView> {
+    operations.erase_customer(&id).await.map(Json)
 }
 
 async fn deliveries(

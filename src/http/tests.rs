@@ -308,7 +308,7 @@ async fn an_import_ends_when_its_client_goes_away() {
     let body = "bad\n".repeat(10_000);
     let fake = Fake::default();
     let failed = fake.import(
-        ImportRequest { kind: ImportKind::Customers, ignore_unknown: false, live: false },
+        ImportRequest { kind: ImportKind::Customers, ignore_unknown: false, live: false, file: None },
         Box::pin(std::io::Cursor::new(body)),
         sink,
     );

@@ -21,6 +21,10 @@ pub(super) enum Column {
     Attribute(String, ValueType),
     /// Consent to that class or topic.
     Consent(String),
+    /// When the consent of the row was given or withdrawn.
+    ConsentAt,
+    /// The version of the wording that was agreed to.
+    ConsentWording,
     /// Nothing that is read.
     Ignored,
     /// What this importer itself wrote beside a refused row.
@@ -74,6 +78,9 @@ fn column(name: &str, schema: &Schema) -> Option<Column> {
     Some(match name {
         "id" => Column::Id,
         "updated_at" => Column::UpdatedAt,
+        // An attribute of that name was there before these columns were.
+        "consent_at" if !schema.customer.contains_key(name) => Column::ConsentAt,
+        "consent_wording" if !schema.customer.contains_key(name) => Column::ConsentWording,
         LINE | REASON => Column::Remark,
         _ => match name.strip_prefix("consent.") {
             Some(consent) => Column::Consent(schema.consents.iter().find(|known| *known == consent)?.clone()),
@@ -87,7 +94,7 @@ fn unknown(index: usize, name: &str, schema: &Schema) -> HeaderProblem {
         return HeaderProblem::Unnamed(index + 1);
     }
     let consents: Vec<String> = schema.consents.iter().map(|consent| format!("consent.{consent}")).collect();
-    let known = schema.customer.keys().map(String::as_str).chain(["updated_at"]);
+    let known = schema.customer.keys().map(String::as_str).chain(["updated_at", "consent_at", "consent_wording"]);
     let nearest = nearest(name, known.chain(consents.iter().map(String::as_str))).map(str::to_owned);
     HeaderProblem::Unknown { name: name.to_owned(), nearest }
 }

@@ -2,12 +2,12 @@
 
 use super::attribute::{check_attribute, check_effective, check_id, check_own, unusable};
 use super::columns::{Column, Header};
-use super::consent::read_bool;
+use super::consent::{check_wording, read_bool};
 use super::error::{HeaderProblem, IngestError};
 use super::lines::{shortened, shown, without_break};
 use super::records::{Record, Records, cells};
 use super::{ImportOptions, Refused, Row};
-use crate::domain::{Arrival, ProfileRow, Schema, Text, Time, Value, ValueType};
+use crate::domain::{Arrival, IMPORT, ProfileRow, Proof, Schema, Text, Time, Value, ValueType};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
@@ -19,7 +19,8 @@ const CLEAR: &str = "\\N";
 /// line.
 ///
 /// - `id` is required. Other columns are attributes of the schema, `consent.CLASS_OR_TOPIC`, and `updated_at`: from when
-///   the row holds, at most one hour after the import.
+///   the row holds, at most one hour after the import. `consent_at` and `consent_wording` say when the consent of the row was
+///   given or withdrawn, and which version of the wording was agreed to.
 /// - An empty cell leaves what is stored as it is; `\N` clears an attribute and withdraws consent.
 /// - Booleans and consent are `true` or `false` in any case, or `1` and `0`. A list is written as JSON.
 /// - Blank lines are passed over, and so are the columns `_line` and `_reason`, so that mended rows of a file of refused
@@ -103,6 +104,7 @@ struct Draft {
     updated_at: Option<Time>,
     attributes: BTreeMap<Text, Option<Value>>,
     consent: BTreeMap<Text, bool>,
+    proof: Proof,
 }
 
 impl Draft {
@@ -119,6 +121,15 @@ impl Draft {
             Column::UpdatedAt => {
                 let unusable = || unusable(name, ValueType::Time, &Value::Text(cell.into()));
                 self.updated_at = Some(cell.trim().parse().map_err(|_| unusable())?);
+            }
+            Column::ConsentAt | Column::ConsentWording if cell == CLEAR => {}
+            Column::ConsentAt => {
+                let unusable = || unusable(name, ValueType::Time, &Value::Text(cell.into()));
+                self.proof.at = Some(cell.trim().parse().map_err(|_| unusable())?);
+            }
+            Column::ConsentWording => {
+                check_wording(name, cell)?;
+                self.proof.wording = Some(cell.into());
             }
             Column::Consent(to) => {
                 let granted = if cell == CLEAR { Some(false) } else { read_bool(cell) };
@@ -142,12 +153,17 @@ impl Draft {
             Some(at) => check_effective("updated_at", at, received_at)?,
             None => received_at,
         };
+        if let Some(at) = self.proof.at {
+            check_effective("consent_at", at, received_at)?;
+        }
+        let proof = (!self.consent.is_empty() && self.proof != Proof::default()).then_some(self.proof);
         let row = ProfileRow {
             effective_at,
             attributes: self.attributes,
             consent: self.consent,
-            source: "import".into(),
+            source: IMPORT.into(),
             received_at,
+            proof,
         };
         Ok(Arrival::Profile { customer: self.id, row, dated, message_id: None })
     }

@@ -180,12 +180,14 @@ impl Reading<'_> {
             let value = Value::from_json(json).map(|value| check_attribute(self.schema, name, &value)).transpose()?;
             attributes.insert(name.into(), value);
         }
+        let proof = consent::proof(message, self.origin, self.received_at)?.filter(|_| !consent.is_empty());
         let row = ProfileRow {
             effective_at: at.unwrap_or(self.received_at),
             attributes,
             consent,
             source: self.origin.word().into(),
             received_at: self.received_at,
+            proof,
         };
         let merge = match (user_id(message)?, anonymous(message)?) {
             (Some(into), Some(from)) => Some(self.merge(from, into)),

@@ -1,7 +1,7 @@
 //! When something happened, by the clock of whoever sent it.
 
 use super::lines::shortened;
-use crate::domain::{Span, Time};
+use crate::domain::{IMPORT, Span, Time};
 use serde_json::{Map, Value as Json};
 
 /// A message that arrives so much later than it was sent was slow on its way; the sender's clock is not behind for it.
@@ -23,8 +23,16 @@ impl Origin {
     /// What is noted as the source of what it tells.
     pub(super) const fn word(self) -> &'static str {
         match self {
-            Self::File => "import",
+            Self::File => IMPORT,
             Self::Call { .. } => "identify",
+        }
+    }
+
+    /// By how much the times of a message are to be moved.
+    pub(super) fn moved(self, message: &Map<String, Json>, received_at: Time) -> Span {
+        match self {
+            Self::File => Span(0),
+            Self::Call { sent_at } => behind(sent_at_of(message).or(sent_at), received_at),
         }
     }
 }
@@ -39,17 +47,19 @@ pub(super) fn timestamp(
     origin: Origin,
     received_at: Time,
 ) -> Result<Option<Time>, String> {
+    time("timestamp", "timestamp", message, origin.moved(message, received_at))
+}
+
+/// A time among members, moved by that much. `shown` is what it is called to the sender.
+pub(super) fn time(name: &str, shown: &str, members: &Map<String, Json>, moved: Span) -> Result<Option<Time>, String> {
     let unusable =
-        |text: &str| format!("`timestamp` is `{}`, expected a time such as 2026-03-29T10:00:00Z", shortened(text));
-    let at = match message.get("timestamp") {
+        |text: &str| format!("`{shown}` is `{}`, expected a time such as 2026-03-29T10:00:00Z", shortened(text));
+    let at = match members.get(name) {
         None | Some(Json::Null) => return Ok(None),
         Some(Json::String(text)) => text.trim().parse::<Time>().map_err(|_| unusable(text))?,
         Some(other) => return Err(unusable(&other.to_string())),
     };
-    let at = match origin {
-        Origin::File => at,
-        Origin::Call { sent_at } => at.plus(behind(sent_at_of(message).or(sent_at), received_at)),
-    };
+    let at = at.plus(moved);
     if (Time::MIN..=Time::MAX).contains(&at) { Ok(Some(at)) } else { Err(unusable(&at.0.to_string())) }
 }
 

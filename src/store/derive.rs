@@ -3,31 +3,24 @@
 use super::{Decision, Marking, View, WakeChange};
 use crate::domain::{
     Activity, Customer, Delivery, Enrollment, EnrollmentChange, Event, Interest, Pending, ProfileRow, RuleMemory, Span,
-    Text, Tick, Time, Watch,
+    Text, Tick, Time, Watch, consents,
 };
 use std::collections::BTreeMap;
 
-/// Attributes and consent as the rows say, oldest first. Of rows of one instant the last says what an attribute is;
-/// consent is withdrawn if one of them withdraws it, for which of them came last is chance.
+/// Attributes and consent as the rows say, oldest first; of rows of one instant the last says what an attribute is.
 pub(super) fn fold<'r>(customer: &mut Customer, rows: impl IntoIterator<Item = &'r ProfileRow>) {
     customer.attributes.clear();
-    customer.consent.clear();
     customer.updated_at = Time::MIN;
     let rows: Vec<&ProfileRow> = rows.into_iter().collect();
-    for instant in rows.chunk_by(|a, b| a.effective_at == b.effective_at) {
-        for row in instant {
-            customer.update(row);
-        }
-        for row in instant {
-            customer.withdraw(row);
-        }
+    for row in &rows {
+        customer.update(row);
     }
+    customer.consent = consents(rows);
 }
 
 /// Whether a row that has just arrived can be taken in alone, and comes to the same as [`fold`] over all.
 pub(super) fn comes_last(customer: &Customer, row: &ProfileRow) -> bool {
-    let gives = row.consent.values().any(|granted| *granted);
-    row.effective_at > customer.updated_at || row.effective_at == customer.updated_at && !gives
+    row.effective_at >= customer.updated_at && customer.tells_nothing_new(row)
 }
 
 /// Whether a row that holds since always does not any more once it is one of a joined customer's: only the first that

@@ -266,6 +266,23 @@ pub struct Stats {
     pub writable: bool,
 }
 
+/// What an erasure removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// Ids.
+    pub ids: u64,
+    /// Events.
+    pub events: u64,
+    /// Enrollments.
+    pub enrollments: u64,
+    /// Deliveries.
+    pub deliveries: u64,
+    /// Of these, attempts that were under way.
+    pub under_way: u64,
+    /// Classes and topics of which a withdrawal is kept.
+    pub objections: u64,
+}
+
 /// What is said in a backup of when and by what it was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BackupStamp {
@@ -391,6 +408,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// A customer's events, newest first, at most `limit`, only those before `before` if given.
     async fn events(&self, customer: CustomerNumber, before: Option<Time>, limit: usize) -> Result<Vec<Event>>;
+
+    /// All that was ever told of a customer's profile and consent, in the order in which it took effect and then arrived.
+    async fn profile_rows(&self, customer: CustomerNumber) -> Result<Vec<ProfileRow>>;
+
+    /// All ids under which a customer is known, that of the record first.
+    async fn ids(&self, customer: CustomerNumber) -> Result<Vec<String>>;
+
+    /// Removes all that is known of the customer of an id, in one commit; `None` if there is none. What they withdrew, which
+    /// occurrences were used up, and that their address is suppressed, is kept as keyed hashes: who comes back with one of
+    /// their ids has withdrawn it, and an enrollment in such an occurrence is a [`StoreError::Duplicate`]. A delivery of theirs that
+    /// is in somebody's hands is gone when that is recorded: a [`StoreError::Conflict`].
+    async fn erase(&self, id: &str, now: Time) -> Result<Option<Erased>>;
 
     /// Up to `limit` customers for whom the rule's condition held when it was last decided, with numbers above `after`, in
     /// the order of numbers: those of whom there is a member row. Those who were merged into others are not among them;

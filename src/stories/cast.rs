@@ -161,7 +161,14 @@ impl Deeds {
 }
 
 fn row(attributes: BTreeMap<Text, Option<Value>>, consent: BTreeMap<Text, bool>) -> ProfileRow {
-    ProfileRow { effective_at: Time::MIN, attributes, consent, source: SOURCE.into(), received_at: Time::MIN }
+    ProfileRow {
+        effective_at: Time::MIN,
+        attributes,
+        consent,
+        source: SOURCE.into(),
+        received_at: Time::MIN,
+        proof: None,
+    }
 }
 
 /// A mail of another rule went out.

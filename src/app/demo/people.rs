@@ -117,6 +117,7 @@ fn customer(number: u32, draw: &mut Draw, now: Time, arrivals: &mut Vec<Arrival>
         consent: [("marketing".into(), consents)].into(),
         source: "demo".into(),
         received_at: now,
+        proof: None,
     };
     arrivals.push(Arrival::Profile { customer: id.clone(), row, dated: false, message_id: None });
     purchases(&id, number, joined, draw, now, arrivals);

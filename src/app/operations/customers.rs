@@ -1,15 +1,15 @@
-//! `customers list`, `show`.
+//! `customers list`, `show`, `export`.
 
 use super::plan::{Judge, Judged, Seen};
 use super::then::Then;
 use super::{failure, page_size};
 use crate::app::shared::Shared;
 use crate::delivery::World;
-use crate::domain::{Active, Class, CustomerNumber, Reason, Time, normalized_address};
+use crate::domain::{Active, Class, Customer, CustomerNumber, Reason, Time, consent_log, normalized_address};
 use crate::engine;
 use crate::http::{
-    ActiveView, CustomerDetail, CustomerLine, CustomerQuery, DeliveryView, Failure, FailureKind, GoalView, Page,
-    PlannedDelivery, Result, RuleDecision, StandingView,
+    ActiveView, CustomerDetail, CustomerExport, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryView, Failure,
+    FailureKind, GoalView, Page, PlannedDelivery, Result, RuleDecision, StandingView,
 };
 use crate::rules::{Action, Rule, Step, Trigger};
 use crate::store::{StoredCustomer, View};
@@ -43,15 +43,14 @@ pub(super) async fn show(core: &Shared, id: &str) -> Result<CustomerDetail> {
     let found = core.store.customer(id, &view(core)).await.map_err(failure)?;
     let Some(stored) = found else { return Err(Failure::not_found("customer", id)) };
     let mut detail = CustomerDetail::of(&stored.customer);
+    let told = core.store.profile_rows(stored.number).await.map_err(failure)?;
+    detail.consent_log = consent_log(&told).into_iter().map(Into::into).collect();
     if let Some(address) = stored.customer.email() {
         detail.suppression = core.store.suppression(address).await.map_err(failure)?;
     }
     let world = core.world.load_full();
-    let watch = &stored.customer.watch;
-    let inside = watch.segments.iter().filter(|(_, membership)| membership.inside);
-    detail.segments = inside.map(|(name, _)| name.to_string()).collect();
-    let zone = world.zone_of(&stored.customer);
-    detail.active = watch.active.iter().map(|active| goes_on(&world, active, &zone)).collect();
+    detail.segments = segments(&stored.customer);
+    detail.active = active(&world, &stored.customer);
     let enrollments = core.store.enrollments(stored.number, HISTORY).await.map_err(failure)?;
     for id in enrollments.iter().flat_map(|enrollment| &enrollment.deliveries) {
         if let Some(delivery) = core.store.delivery(*id).await.map_err(failure)? {
@@ -63,6 +62,52 @@ pub(super) async fn show(core: &Shared, id: &str) -> Result<CustomerDetail> {
     detail.events = events.iter().map(Into::into).collect();
     detail.standing = standing(core, stored, detail.suppression.is_some());
     Ok(detail)
+}
+
+/// All that is held about one customer.
+pub(super) async fn export(core: &Shared, id: &str) -> Result<CustomerExport> {
+    let found = core.store.customer(id, &view(core)).await.map_err(failure)?;
+    let Some(StoredCustomer { number, customer, .. }) = found else { return Err(Failure::not_found("customer", id)) };
+    let told = core.store.profile_rows(number).await.map_err(failure)?;
+    let suppression = match customer.email() {
+        Some(address) => core.store.suppression(address).await.map_err(failure)?,
+        None => None,
+    };
+    let enrollments = core.store.enrollments(number, usize::MAX).await.map_err(failure)?;
+    let mut deliveries = Vec::new();
+    for id in enrollments.iter().flat_map(|enrollment| &enrollment.deliveries) {
+        deliveries.extend(core.store.delivery(*id).await.map_err(failure)?.as_ref().map(DeliveryDetail::from));
+    }
+    let events = core.store.events(number, None, usize::MAX).await.map_err(failure)?;
+    let CustomerDetail { customer: line, attributes, consent, rules, .. } = CustomerDetail::of(&customer);
+    Ok(CustomerExport {
+        exported_at: core.clock.now(),
+        ids: core.store.ids(number).await.map_err(failure)?,
+        id: line.id,
+        arrived_at: line.arrived_at,
+        attributes,
+        consent,
+        consent_log: consent_log(&told).into_iter().map(Into::into).collect(),
+        profile_rows: told.iter().map(Into::into).collect(),
+        orders: line.orders,
+        suppression,
+        segments: segments(&customer),
+        rules,
+        active: active(&core.world.load(), &customer),
+        enrollments: enrollments.iter().map(Into::into).collect(),
+        deliveries,
+        events: events.iter().map(Into::into).collect(),
+    })
+}
+
+fn segments(customer: &Customer) -> Vec<String> {
+    let inside = customer.watch.segments.iter().filter(|(_, membership)| membership.inside);
+    inside.map(|(name, _)| name.to_string()).collect()
+}
+
+fn active(world: &World, customer: &Customer) -> Vec<ActiveView> {
+    let zone = world.zone_of(customer);
+    customer.watch.active.iter().map(|active| goes_on(world, active, &zone)).collect()
 }
 
 /// What each rule would do now, so that of whom nothing is stored (an entry gate leaves no trace with the customer) it

@@ -5,10 +5,10 @@
 
 use super::failure;
 use super::suppressions::is_address;
-use crate::app::intake::marking;
+use crate::app::intake::{marking, prove};
 use crate::app::shared::Shared;
 use crate::delivery::World;
-use crate::domain::{Arrival, Schema, Suppression, Time, normalized_address};
+use crate::domain::{Arrival, Schema, Suppression, Text, Time, normalized_address};
 use crate::http::{
     Failure, FailureKind, Gone, ImportKind, ImportProgress, ImportReport, ImportRequest, ImportSink, ImportSource,
     RefusedRow, Result,
@@ -61,7 +61,9 @@ pub(super) async fn import(
             let refusals = sink.clone();
             let parser = tokio::task::spawn_blocking(move || parse(kind, reader, schema, options, &refusals, &batches));
             let mut report = ImportReport::default();
-            while let Some(batch) = parsed.recv().await {
+            let file = request.file.map(Text::from);
+            while let Some(mut batch) = parsed.recv().await {
+                prove(&mut batch.items, |proof| proof.file.clone_from(&file));
                 let stored = core.store.ingest(batch.items, &world.interest, Urgency::Background, marking);
                 for (place, verdict) in stored.await.map_err(failure)?.into_iter().enumerate() {
                     match verdict {

@@ -5,6 +5,7 @@ mod backup;
 mod customers;
 mod deliveries;
 mod emit;
+mod erase;
 mod explain;
 mod import;
 mod infer;
@@ -20,11 +21,11 @@ use super::shared::Shared;
 use crate::calendar;
 use crate::domain::{DeliveryId, Suppression, Time};
 use crate::http::{
-    BackupSink, Changed, CustomerDetail, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery, DeliverySelection,
-    DeliveryView, EmitRequest, Emitted, EventPlan, ExplainReport, ExplainRequest, Failure, FailureKind, ImportReport,
-    ImportRequest, ImportSink, ImportSource, InferReport, Operations, Page, Paused, PlanReport, PlanRequest, Readiness,
-    ReloadBy, ReloadReport, Result, RuleResumed, RuleView, SimulateReport, SimulateRequest, Status, SuppressionAdded,
-    SuppressionQuery, SuppressionRequest, When,
+    BackupSink, Changed, CustomerDetail, CustomerExport, CustomerLine, CustomerQuery, DeliveryDetail, DeliveryQuery,
+    DeliverySelection, DeliveryView, EmitRequest, Emitted, ErasedView, EventPlan, ExplainReport, ExplainRequest,
+    Failure, FailureKind, ImportReport, ImportRequest, ImportSink, ImportSource, InferReport, Operations, Page, Paused,
+    PlanReport, PlanRequest, Readiness, ReloadBy, ReloadReport, Result, RuleResumed, RuleView, SimulateReport,
+    SimulateRequest, Status, SuppressionAdded, SuppressionQuery, SuppressionRequest, When,
 };
 use crate::store::StoreError;
 use async_trait::async_trait;
@@ -102,6 +103,14 @@ impl Operations for Ops {
 
     async fn customer(&self, id: &str) -> Result<CustomerDetail> {
         customers::show(&self.0, id).await
+    }
+
+    async fn export_customer(&self, id: &str) -> Result<CustomerExport> {
+        customers::export(&self.0, id).await
+    }
+
+    async fn erase_customer(&self, id: &str) -> Result<ErasedView> {
+        erase::erase(&self.0, id).await
     }
 
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<DeliveryView>> {

@@ -57,7 +57,7 @@ async fn buys(shop: &Shop, number: &str) {
 async fn buys_at_the_listener(shop: &Shop) {
     let (intake, _): (Arc<dyn Intake>, _) = shop.daemon.as_ref().unwrap().intake();
     let body = r#"{"userId":"ana","event":"Order Completed","messageId":"1","properties":{"order_id":"1"}}"#;
-    intake.take(Call::Track, Bytes::from_static(body.as_bytes())).await.unwrap();
+    intake.take(Call::Track, Bytes::from_static(body.as_bytes()), None).await.unwrap();
 }
 
 async fn becomes(shop: &Shop, attribute: &str, value: &str) {
@@ -186,7 +186,7 @@ async fn import(shop: &Shop, live: bool) {
         r#"{{"type":"track","userId":"ana","event":"Order Completed","messageId":"i{live}","timestamp":"{at}","properties":{{"order_id":"i{live}"}}}}"#
     );
     let (sink, lines) = ImportSink::channel();
-    let request = ImportRequest { kind: ImportKind::Events, ignore_unknown: false, live };
+    let request = ImportRequest { kind: ImportKind::Events, ignore_unknown: false, live, file: None };
     let source = Box::pin(std::io::Cursor::new(row.into_bytes()));
     let report = shop.operations().import(request, source, sink).await.unwrap();
     drop(lines);

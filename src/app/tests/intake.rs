@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 async fn take(shop: &Shop, call: Call, body: &str) -> Result<Vec<Verdict>, NotTaken> {
     let (intake, _): (Arc<dyn Intake>, _) = shop.daemon.as_ref().unwrap().intake();
-    intake.take(call, Bytes::from(body.to_owned())).await
+    intake.take(call, Bytes::from(body.to_owned()), None).await
 }
 
 fn results(verdicts: &[Verdict]) -> Vec<VerdictResult> {
@@ -67,4 +67,57 @@ async fn a_message_that_makes_several_arrivals_has_one_verdict() {
     };
     let found = shop.store().customer("ana", &view).await.unwrap().unwrap();
     assert_eq!(found.customer.text("tier"), Some("gold"));
+}
+
+#[tokio::test]
+async fn the_log_of_consent_tells_who_called_and_an_export_tells_everything() {
+    let shop = Shop::with(super::LETTER).await;
+    let (intake, _): (Arc<dyn Intake>, _) = shop.daemon.as_ref().unwrap().intake();
+    let said = |granted: bool| {
+        let text = format!(
+            r#"{{"userId":"ana","traits":{{"email":"ana@customers.example","consent":{{"marketing":{granted}}}}},"context":{{"consent":{{"version":"v2"}}}}}}"#
+        );
+        Bytes::from(text)
+    };
+    for granted in [true, false] {
+        intake.take(Call::Identify, said(granted), Some([198, 51, 100, 7].into())).await.unwrap();
+    }
+    take(&shop, Call::Track, ORDER).await.unwrap();
+    let export = shop.operations().export_customer("ana").await.unwrap();
+    assert_eq!(
+        (export.ids.as_slice(), export.events.len(), export.profile_rows.len()),
+        (&["ana".to_owned()][..], 1, 2)
+    );
+    let log: Vec<_> = export.consent_log.iter().map(|entry| (entry.granted, entry.effect.as_str())).collect();
+    assert!(log.contains(&(false, "changed")), "{log:?}");
+    for entry in &export.consent_log {
+        assert_eq!((entry.caller.as_deref(), entry.wording.as_deref()), (Some("198.51.100.7"), Some("v2")));
+        assert_eq!(entry.source, "identify");
+    }
+    assert_eq!(shop.operations().customer("ana").await.unwrap().consent_log, export.consent_log);
+    assert!(!export.consent["marketing"].granted);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_who_was_erased_and_the_others_get_theirs() {
+    let shop = Shop::with(super::LETTER).await;
+    shop.customer("ana").await;
+    shop.customer("jo").await;
+    shop.operations().pause().await.unwrap();
+    shop.clock.advance(crate::domain::Span::seconds(30));
+    shop.decided().await;
+    let queued = shop.deliveries().await;
+    assert_eq!(queued.len(), 2, "{queued:?}");
+    let erased = shop.operations().erase_customer("ana").await.unwrap();
+    assert_eq!((erased.ids, erased.enrollments, erased.deliveries, erased.under_way), (1, 1, 1, 0));
+    assert_eq!(erased.backups, None, "none are made");
+    shop.operations().resume().await.unwrap();
+    shop.settle().await;
+    assert_eq!((shop.mails_sent(), shop.deliveries().await.len()), (1, 1));
+    let again = shop.operations().erase_customer("ana").await.unwrap_err();
+    assert_eq!(again.kind, crate::http::FailureKind::NotFound);
+    // The same id comes back the same day: the occurrence of that day was used up.
+    shop.customer("ana").await;
+    shop.settle().await;
+    assert_eq!(shop.mails_sent(), 1);
 }

@@ -205,6 +205,7 @@ pub(super) fn row(deeds: &[&Deed], now: Time) -> ProfileRow {
         consent: BTreeMap::new(),
         source: "test".into(),
         received_at: now,
+        proof: None,
     };
     for deed in deeds {
         match deed {

@@ -1,12 +1,12 @@
 //! A store that fails or waits where a test says so, over a real one.
 
 use crate::domain::{
-    Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
-    Span, State, Suppression, Text, Tick, Time,
+    Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, ProfileRow,
+    RuleState, Span, State, Suppression, Text, Tick, Time,
 };
 use crate::store::{
-    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Overdue, Result,
-    Stats, Store, StoreError, StoredCustomer, Urgency, Verdict, View,
+    CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, Erased, HistoryWork, LaneStatus, Marking, Overdue,
+    Result, Stats, Store, StoreError, StoredCustomer, Urgency, Verdict, View,
 };
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex};
@@ -239,6 +239,18 @@ impl Store for Meddled {
 
     async fn events(&self, customer: CustomerNumber, before: Option<Time>, limit: usize) -> Result<Vec<Event>> {
         self.inner.events(customer, before, limit).await
+    }
+
+    async fn ids(&self, customer: CustomerNumber) -> Result<Vec<String>> {
+        self.inner.ids(customer).await
+    }
+
+    async fn erase(&self, id: &str, now: Time) -> Result<Option<Erased>> {
+        self.inner.erase(id, now).await
+    }
+
+    async fn profile_rows(&self, customer: CustomerNumber) -> Result<Vec<ProfileRow>> {
+        self.inner.profile_rows(customer).await
     }
 
     async fn members(&self, rule: &str, after: Option<CustomerNumber>, limit: usize) -> Result<Vec<CustomerNumber>> {

@@ -259,6 +259,7 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
             consent: consent.map(|granted| ("marketing".into(), granted)).into_iter().collect(),
             source: "test".into(),
             received_at: self.clock.now(),
+            proof: None,
         };
         Arrival::Profile { customer: id.to_owned(), row, dated: false, message_id: None }
     }

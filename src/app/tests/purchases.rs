@@ -97,7 +97,7 @@ async fn buy(shop: &Shop, purchase: &Purchase) {
         r#"{{"userId":"{customer}","event":"Order Completed","messageId":"l{line}","timestamp":"{at}","properties":{{"order_id":"o{line}","revenue":{dollars}}}}}"#
     );
     let (intake, _) = shop.daemon.as_ref().unwrap().intake();
-    let verdicts = intake.take(Call::Track, Bytes::from(body)).await.unwrap();
+    let verdicts = intake.take(Call::Track, Bytes::from(body), None).await.unwrap();
     assert_eq!(verdicts.iter().map(|one| one.result).collect::<Vec<_>>(), [VerdictResult::Stored], "line {line}");
 }
 

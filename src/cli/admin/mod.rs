@@ -55,6 +55,11 @@ impl Admin {
         self.ask(Method::POST, path, Some(bytes)).await
     }
 
+    /// Removes something, and answers what that came to.
+    pub(super) async fn take_away<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        self.ask(Method::DELETE, path, None).await
+    }
+
     /// Removes something.
     pub(super) async fn delete(&self, path: &str) -> Result<(), Error> {
         let request = request(Method::DELETE, path, Body::empty())?;

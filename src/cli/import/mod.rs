@@ -88,7 +88,7 @@ pub(super) async fn run(args: ImportArgs, context: &mut Context<'_>) -> Result<u
         Kind::Events(args) => (ImportKind::Events, args),
         Kind::Export(args) => return export(args, context).await,
     };
-    let request = ImportRequest { kind, ignore_unknown: args.ignore_unknown, live: args.live };
+    let request = ImportRequest { kind, ignore_unknown: args.ignore_unknown, live: args.live, file: None };
     take_in(request, &args.file, context).await
 }
 
@@ -101,6 +101,8 @@ async fn export(args: ExportArgs, context: &mut Context<'_>) -> Result<u8, Error
 
 /// Sends the file's rows to whoever answers, and keeps what is refused.
 pub(super) async fn take_in(request: ImportRequest, file: &ImportFile, context: &mut Context<'_>) -> Result<u8, Error> {
+    let name = file.file.file_name().filter(|name| *name != "-");
+    let request = ImportRequest { file: name.map(|name| name.to_string_lossy().into_owned()), ..request };
     let source = Source::open(&file.file).await?;
     let mut rejects = Rejects::beside(&file.file);
     let bar = bar(&source, context);
@@ -127,6 +129,7 @@ async fn follow(
     let options = serde_json::json!({
         "ignore_unknown": request.ignore_unknown.then_some(true),
         "live": request.live.then_some(true),
+        "file": request.file,
     });
     let path = with_query(&format!("/v1/import/{}", request.kind.word()), &options);
     let answer = admin.stream(&path, source.into_body()).await;

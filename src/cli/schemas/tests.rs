@@ -80,7 +80,7 @@ store: {path: data, cache: 16}
 topics: {offers: Offers}
 email: {from: a@b.example, reply_to: a@b.example, transport: "file:a", tls: none, username: a, password: {env: A}, connections: 1, rate: 1/s, only_to: []}
 endpoints: {crm: {url: "https://a.example/", secret: [{file: a}, {credential: b}], allow_http: true, allow_addresses: []}}
-http: {public: "127.0.0.1:1", public_url: "https://a.example", admin: "127.0.0.1:2", admin_token: {env: A}, write_keys: [{env: A}], rate: 1/s}
+http: {public: "127.0.0.1:1", public_url: "https://a.example", admin: "127.0.0.1:2", admin_token: {env: A}, write_keys: [{env: A}], rate: 1/s, trusted_proxies: [10.0.0.0/8]}
 frequency_caps: {marketing: [{max: 1, per: day}]}
 quiet_hours: {from: "20:00", to: "08:00"}
 misfire: {policy: all, within: 1h}

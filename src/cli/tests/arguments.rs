@@ -36,6 +36,8 @@ fn what_people_type_is_understood() {
         "emit Rated rating=5 --customer 7 --plan --force",
         "customers list --limit 5 --after 7",
         "customers show 42 --format json",
+        "customers export 42 ana.json",
+        "customers erase 42 --yes --format json",
         "deliveries list --state failed --rule win-back --customer 42",
         "deliveries show 01010101010101010101010101010101",
         "deliveries retry 01010101010101010101010101010101 02020202020202020202020202020202",

@@ -87,6 +87,7 @@ fn profile(shop: &Shop, attributes: &[(&str, &str)]) -> Arrival {
         consent: [("marketing".into(), true)].into(),
         source: "sign-up form".into(),
         received_at: shop.now(),
+        proof: None,
     };
     Arrival::Profile { customer: "wanjiru".into(), row, dated: false, message_id: None }
 }

@@ -59,7 +59,8 @@ fn what_the_settings_do_not_say_has_the_documented_default() {
             public_url: None,
             admin,
             write_keys: Vec::new(),
-            rate: Rate { messages: 1000, per: Span::seconds(1) }
+            rate: Rate { messages: 1000, per: Span::seconds(1) },
+            trusted_proxies: Vec::new(),
         }
     );
     assert_eq!(settings.business.locale, "en");

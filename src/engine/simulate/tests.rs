@@ -152,6 +152,7 @@ fn gates_hold_put_off_and_suppress() {
             consent: [("marketing".into(), false)].into(),
             source: "test".into(),
             received_at: Time::MIN,
+            proof: None,
         };
         life.learn(&withdrawn, &mut told.observer());
         life.run_until(t("2026-05-20T00:00:00Z"), &mut told.observer());
@@ -240,6 +241,7 @@ fn what_a_life_is_told_happens_now_whatever_time_it_bears() {
             consent: [("offers".into(), true)].into(),
             source: "test".into(),
             received_at: Time::MIN,
+            proof: None,
         };
         life.receive(at, Some(&row), vec![order(Time::MIN, 1)], &mut told.observer());
         assert_eq!(life.customer().consent["offers"].at, at);

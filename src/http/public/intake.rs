@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use axum::body::Bytes;
 use serde::Serialize;
+use std::net::IpAddr;
 
 /// What is called: the last part of `/v1/CALL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +97,7 @@ pub enum NotTaken {
 /// Takes in what is sent.
 #[async_trait]
 pub trait Intake: Send + Sync + 'static {
-    /// Stores the messages of a body, a verdict for each in their order, once all that are stored are durable. It runs
+    /// Stores the messages of a body that came from that address, a verdict for each in their order, once all that are stored are durable. It runs
     /// to its end even when whoever sent the body has gone away.
-    async fn take(&self, call: Call, body: Bytes) -> Result<Vec<Verdict>, NotTaken>;
+    async fn take(&self, call: Call, body: Bytes, caller: Option<IpAddr>) -> Result<Vec<Verdict>, NotTaken>;
 }

@@ -3,6 +3,7 @@
 use super::Senders;
 use super::intake::Intake;
 use super::routes::{PublicLimits, public_router};
+use super::senders::Peer;
 use axum::Router;
 use axum::body::Body;
 use hyper::server::conn::http1;
@@ -10,7 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -75,8 +76,8 @@ impl PublicListener {
             tokio::select! {
                 () = &mut stop => break,
                 (place, accepted) = accepted => match accepted {
-                    Ok((stream, _)) => {
-                        let connection = connections.clone().serve(stream);
+                    Ok((stream, peer)) => {
+                        let connection = connections.clone().serve(stream, peer.ip());
                         tokio::spawn(async move {
                             let _place = place;
                             connection.await;
@@ -107,11 +108,12 @@ struct Connections {
 }
 
 impl Connections {
-    async fn serve(mut self, stream: TcpStream) {
+    async fn serve(mut self, stream: TcpStream, peer: IpAddr) {
         // Answers are short and whole: there is nothing to wait for.
         stream.set_nodelay(true).ok();
         let router = self.router;
-        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
             Box::pin(router.clone().oneshot(request.map(Body::new)))
         });
         let mut connection = http1::Builder::new()

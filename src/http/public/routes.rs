@@ -3,6 +3,7 @@
 use super::body::{self, Packing};
 use super::intake::{Call, Intake, NotTaken, Verdict, VerdictResult};
 use super::refusal::{Refusal, RefusalKind};
+use super::senders::Peer;
 use super::{Senders, openapi};
 use crate::http::request;
 use crate::telemetry::names::{self, label};
@@ -14,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -138,6 +140,8 @@ async fn answer(public: Arc<Public>, call: Call, request: Request) -> Response {
 
 async fn take(public: &Arc<Public>, call: Call, request: Request) -> Result<Taken, Refusal> {
     let (head, body) = request.into_parts();
+    let peer = head.extensions.get::<Peer>();
+    let caller = peer.map(|Peer(peer)| public.senders.caller(*peer, &head.headers));
     let looked = public.senders.admit(&head.headers).and_then(|()| body::look(&head.headers));
     let packing = match looked {
         Ok(packing) => packing,
@@ -151,7 +155,7 @@ async fn take(public: &Arc<Public>, call: Call, request: Request) -> Result<Take
     if packing == Packing::Gzip {
         bytes = tokio::task::spawn_blocking(move || body::unpack(&bytes)).await.map_err(|_| broken())??;
     }
-    let verdicts = public.hand_over(call, bytes, permit).await?;
+    let verdicts = public.hand_over((call, caller), bytes, permit).await?;
     match <[Verdict; 1]>::try_from(verdicts) {
         Ok([Verdict { result: VerdictResult::Refused, reason, .. }]) if !call.is_batch() => {
             Err(Refusal::new(RefusalKind::Invalid, reason.unwrap_or_default()))
@@ -184,11 +188,16 @@ impl Public {
     }
 
     /// Hands a body over, in a task of its own: what was begun is finished, and the room is given back then.
-    async fn hand_over(&self, call: Call, bytes: Bytes, permit: OwnedSemaphorePermit) -> Result<Vec<Verdict>, Refusal> {
+    async fn hand_over(
+        &self,
+        (call, caller): (Call, Option<IpAddr>),
+        bytes: Bytes,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Vec<Verdict>, Refusal> {
         let intake = Arc::clone(&self.intake);
         let taking = async move {
             let _held = permit;
-            intake.take(call, bytes).await
+            intake.take(call, bytes, caller).await
         };
         let task = tokio::spawn(taking.in_current_span());
         let taken = timeout(self.limits.patience, task).await.map_err(|_| {

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde_json::Value as Json;
 use std::fmt::Write as _;
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,6 +26,7 @@ const KEY: &str = "a2V5Og==";
 #[derive(Default)]
 struct Fake {
     bodies: Mutex<Vec<Bytes>>,
+    callers: Mutex<Vec<IpAddr>>,
     answer: Mutex<Option<Result<Vec<Verdict>, NotTaken>>>,
     /// What is waited for before answering.
     gate: Option<Notify>,
@@ -33,8 +34,9 @@ struct Fake {
 
 #[async_trait]
 impl Intake for Fake {
-    async fn take(&self, _: Call, body: Bytes) -> Result<Vec<Verdict>, NotTaken> {
+    async fn take(&self, _: Call, body: Bytes, caller: Option<IpAddr>) -> Result<Vec<Verdict>, NotTaken> {
         self.bodies.lock().unwrap().push(body);
+        self.callers.lock().unwrap().extend(caller);
         if let Some(gate) = &self.gate {
             gate.notified().await;
         }
@@ -421,4 +423,15 @@ async fn a_port_that_is_taken_is_named() {
     let served = Served::new().await;
     let error = PublicListener::bind(served.address).await.unwrap_err();
     assert_eq!(error.to_string(), format!("cannot listen on {} (`http.public`)", served.address));
+}
+
+#[tokio::test]
+async fn who_called_is_told_and_of_a_trusted_proxy_whom_it_was_called_by() {
+    let served = Served::new().await;
+    let forwarded = [("x-forwarded-for", "198.51.100.7")];
+    assert_eq!(served.status(&forwarded).await, 200);
+    served.senders.trust(vec!["127.0.0.1/32".parse().unwrap()]);
+    assert_eq!(served.status(&forwarded).await, 200);
+    let callers = served.fake.callers.lock().unwrap().clone();
+    assert_eq!(callers, ["127.0.0.1", "198.51.100.7"].map(|address| address.parse::<IpAddr>().unwrap()));
 }

@@ -1,8 +1,9 @@
 //! Customers: lists, and all that is known of one.
 
-use super::{DeliveryView, PlannedDelivery, RuleDecision};
+use super::{DeliveryDetail, DeliveryView, PlannedDelivery, RuleDecision};
 use crate::domain::{
-    Activity, Consent, Customer, DeliveryId, Enrollment, Event, Reason, RuleMemory, Suppression, Time, Value,
+    Activity, Consent, ConsentEffect, ConsentEntry, Customer, DeliveryId, Enrollment, Event, ProfileRow, Proof, Reason,
+    RuleMemory, Suppression, Time, Value,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -54,6 +55,9 @@ pub struct CustomerDetail {
     pub attributes: BTreeMap<String, serde_json::Value>,
     /// Consent by class or topic.
     pub consent: BTreeMap<String, ConsentView>,
+    /// All that was ever told of consent, by class or topic, each in the order in which it counts.
+    #[serde(default)]
+    pub consent_log: Vec<ConsentEntryView>,
     /// The suppression of the address, if it is suppressed.
     pub suppression: Option<Suppression>,
     /// What the rules remember.
@@ -82,6 +86,7 @@ impl CustomerDetail {
             customer: customer.into(),
             attributes: customer.attributes.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect(),
             consent: customer.consent.iter().map(|(name, consent)| (name.to_string(), consent.into())).collect(),
+            consent_log: Vec::new(),
             suppression: None,
             rules: customer.memory.iter().map(|(rule, memory)| MemoryView::new(rule, memory)).collect(),
             segments: Vec::new(),
@@ -146,6 +151,151 @@ impl From<&Consent> for ConsentView {
     fn from(consent: &Consent) -> Self {
         Self { granted: consent.granted, at: consent.at, source: consent.source.to_string() }
     }
+}
+
+/// One word on consent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentEntryView {
+    /// The class or topic.
+    pub name: String,
+    /// Given or withdrawn.
+    pub granted: bool,
+    /// When it took effect.
+    pub at: Time,
+    /// When it arrived here.
+    pub received_at: Time,
+    /// Where it came from: `identify`, `import`, `merge`, `journal` …
+    pub source: String,
+    /// The file that was imported.
+    pub file: Option<String>,
+    /// The version of the wording that was agreed to.
+    pub wording: Option<String>,
+    /// The network address of who called.
+    pub caller: Option<String>,
+    /// `changed`, `repeated`, or `overruled` for a grant that does not undo a withdrawal.
+    pub effect: String,
+}
+
+impl From<ConsentEntry> for ConsentEntryView {
+    fn from(entry: ConsentEntry) -> Self {
+        let effect = match entry.effect {
+            ConsentEffect::Changed => "changed",
+            ConsentEffect::Repeated => "repeated",
+            ConsentEffect::Overruled => "overruled",
+        };
+        let Proof { wording, caller, file, .. } = entry.proof;
+        Self {
+            name: entry.name.into(),
+            granted: entry.granted,
+            at: entry.at,
+            received_at: entry.received_at,
+            source: entry.source.into(),
+            file: file.map(Into::into),
+            wording: wording.map(Into::into),
+            caller: caller.map(Into::into),
+            effect: effect.to_owned(),
+        }
+    }
+}
+
+/// All that is held about one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerExport {
+    /// When this was put together.
+    pub exported_at: Time,
+    /// The outside's id.
+    pub id: String,
+    /// All ids under which they are known, that one among them.
+    pub ids: Vec<String>,
+    /// When first stored here.
+    pub arrived_at: Time,
+    /// Attributes by name.
+    pub attributes: BTreeMap<String, serde_json::Value>,
+    /// Consent by class or topic.
+    pub consent: BTreeMap<String, ConsentView>,
+    /// All that was ever told of it.
+    pub consent_log: Vec<ConsentEntryView>,
+    /// All that was ever told of the profile, in the order in which it took effect.
+    pub profile_rows: Vec<ProfileRowView>,
+    /// Purchases in numbers.
+    pub orders: OrdersView,
+    /// The suppression of the address, if it is suppressed.
+    pub suppression: Option<Suppression>,
+    /// Segments that they were in when the rules last looked.
+    pub segments: Vec<String>,
+    /// What the rules remember.
+    pub rules: Vec<MemoryView>,
+    /// Enrollments that go on.
+    pub active: Vec<ActiveView>,
+    /// All enrollments, newest first.
+    pub enrollments: Vec<EnrollmentView>,
+    /// Their deliveries as far as they are kept, with the bodies of webhooks. A mail is written from a template when it is sent, and not
+    /// kept.
+    pub deliveries: Vec<DeliveryDetail>,
+    /// All events that are kept, newest first.
+    pub events: Vec<EventView>,
+}
+
+/// One row of a profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileRowView {
+    /// From when it holds; `None` is always.
+    pub effective_at: Option<Time>,
+    /// When it arrived here.
+    pub received_at: Time,
+    /// Where it came from.
+    pub source: String,
+    /// Attributes that it sets, and with `null` clears.
+    pub attributes: BTreeMap<String, serde_json::Value>,
+    /// Consent that it gives or withdraws.
+    pub consent: BTreeMap<String, bool>,
+}
+
+impl From<&ProfileRow> for ProfileRowView {
+    fn from(row: &ProfileRow) -> Self {
+        let value = |value: &Option<Value>| value.as_ref().map_or(serde_json::Value::Null, Value::to_json);
+        Self {
+            effective_at: (row.effective_at != Time::MIN).then_some(row.effective_at),
+            received_at: row.received_at,
+            source: row.source.to_string(),
+            attributes: row.attributes.iter().map(|(name, set)| (name.to_string(), value(set))).collect(),
+            consent: row.consent.iter().map(|(name, granted)| (name.to_string(), *granted)).collect(),
+        }
+    }
+}
+
+/// What an erasure came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedView {
+    /// The id that was asked for.
+    pub customer: String,
+    /// When.
+    pub erased_at: Time,
+    /// Ids that are forgotten.
+    pub ids: u64,
+    /// Events that are gone.
+    pub events: u64,
+    /// Enrollments.
+    pub enrollments: u64,
+    /// Deliveries.
+    pub deliveries: u64,
+    /// Of these, attempts that were under way and could not be called back.
+    pub under_way: u64,
+    /// Classes and topics of which a withdrawal is kept as a hash, for when that id comes back.
+    pub objections: u64,
+    /// Nightly backups that hold traces, and until when.
+    pub backups: Option<TracesView>,
+}
+
+/// Backups with traces of somebody who was erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TracesView {
+    /// Their folder.
+    pub folder: String,
+    /// How many.
+    pub files: u64,
+    /// When the last of them is removed, if one is made every night.
+    pub gone_at: Option<Time>,
 }
 
 /// What a customer remembers of one rule.

@@ -28,7 +28,7 @@ impl ImportKind {
 }
 
 /// What to import, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportRequest {
     /// What the rows are.
     pub kind: ImportKind,
@@ -36,6 +36,8 @@ pub struct ImportRequest {
     pub ignore_unknown: bool,
     /// Whether rows may trigger rules.
     pub live: bool,
+    /// What the file is called, for the log of consent.
+    pub file: Option<String>,
 }
 
 /// One line of the answer to an import, as JSON with a newline behind it. The last one is a report or an error.

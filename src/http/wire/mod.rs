@@ -13,8 +13,8 @@ mod status;
 mod when;
 
 pub use customers::{
-    ActiveView, ConsentView, CustomerDetail, CustomerLine, CustomerQuery, EnrollmentView, EventView, GoalView,
-    MemoryView, OrdersView, StandingView,
+    ActiveView, ConsentEntryView, ConsentView, CustomerDetail, CustomerExport, CustomerLine, CustomerQuery,
+    EnrollmentView, ErasedView, EventView, GoalView, MemoryView, OrdersView, ProfileRowView, StandingView, TracesView,
 };
 pub use deliveries::{Changed, DeliveryDetail, DeliveryQuery, DeliverySelection, DeliveryView, Unchanged};
 pub use emit::{EmitRequest, EmitResult, Emitted, EventPlan, EventRule, Given, PlannedDelivery, RuleDecision};

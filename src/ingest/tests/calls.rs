@@ -142,3 +142,28 @@ fn a_time_is_read_in_each_form_that_the_document_of_the_listener_allows() {
         assert!(read(&format!("{day}T00:00:00Z")).is_err(), "{day}");
     }
 }
+
+#[test]
+fn an_identify_says_which_wording_was_agreed_to_and_when() {
+    let proof = |context: &str| {
+        let body = format!(r#"{{"userId":"1","traits":{{"consent":{{"marketing":true}}}},"context":{context}}}"#);
+        one(MessageKind::Identify, &body).map(|mut read| match read.remove(0) {
+            Arrival::Profile { row, .. } => (row.is_silent(), row.proof),
+            other => panic!("a profile, not {other:?}"),
+        })
+    };
+    let (silent, told) = proof(r#"{"consent":{"version":"2026-03","at":"2026-02-01T10:00:00Z"}}"#).unwrap();
+    let told = told.unwrap();
+    assert_eq!((silent, told.wording.as_deref()), (false, Some("2026-03")));
+    assert_eq!(told.at, Some("2026-02-01T10:00:00Z".parse().unwrap()));
+    for nothing in ["null", "{}", r#"{"consent":null}"#, r#"{"consent":{"categoryPreferences":{"ads":true}}}"#] {
+        assert_eq!(proof(nothing), Ok((false, None)), "{nothing}");
+    }
+    for bad in [r#"{"version":true}"#, r#"{"at":"soon"}"#, r#"{"at":"2099-01-01"}"#] {
+        assert!(proof(&format!(r#"{{"consent":{bad}}}"#)).is_err(), "{bad}");
+    }
+    let without = r#"{"userId":"1","traits":{},"context":{"consent":{"version":"2026-03"}}}"#;
+    let read = one(MessageKind::Identify, without).unwrap().remove(0);
+    let Arrival::Profile { row, .. } = read else { panic!("a profile") };
+    assert_eq!(row.proof, None, "it tells of no consent");
+}

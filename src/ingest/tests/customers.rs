@@ -189,3 +189,17 @@ fn mended_rejects_are_imported_again() {
     again.write(&Refused { line: 9, raw, whole: true, reason: "new".into() }).unwrap();
     assert_eq!(again.finish().unwrap(), b"id,first_name,score,_line,_reason\n1,Ana,x,9,new\n");
 }
+
+#[test]
+fn columns_say_when_consent_was_given_and_to_which_wording() {
+    let (_, told, _) = row("id,consent.marketing,consent_at,consent_wording\nc1,true,2026-02-01T10:00:00Z,2026-03\n");
+    assert!(!told.is_silent());
+    let proof = told.proof.unwrap();
+    assert_eq!((proof.at, proof.wording.as_deref()), (Some("2026-02-01T10:00:00Z".parse().unwrap()), Some("2026-03")));
+    let (_, told, _) = row("id,consent.marketing,consent_at,consent_wording\nc1,true,,2026-03\n");
+    assert!(told.is_silent(), "a wording alone does not say when");
+    let (_, told, _) = row("id,consent_at\nc1,2026-02-01\n");
+    assert_eq!(told.proof, None);
+    assert!(reason("id,consent.marketing,consent_at", "c1,true,soon").contains("`consent_at`"));
+    assert!(reason("id,consent.marketing,consent_at", "c1,true,2099-01-01").contains("consent_at"));
+}

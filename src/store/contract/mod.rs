@@ -1,9 +1,11 @@
 //! What every store has to do, whatever it is made of: one suite, run over all of them.
 
 mod arrivals;
+mod consent;
 mod decisions;
 mod deliveries;
 mod dirty;
+mod erase;
 mod histories;
 mod merges;
 mod rest;
@@ -65,6 +67,20 @@ over_all_stores! {
         zones_are_remembered_once_used
         many_arrivals_in_the_background_are_all_stored_in_order
         arrivals_at_once_are_all_stored;
+    consent:
+        what_a_file_repeats_undoes_no_withdrawal
+        an_older_grant_that_arrives_late_undoes_no_withdrawal
+        the_rows_tell_all_that_was_said
+        of_two_who_are_one_the_objection_of_either_stands
+        an_objection_is_kept_through_many_merges;
+    erase:
+        nothing_is_left_of_who_was_erased_and_all_of_the_others
+        who_comes_back_has_withdrawn_what_they_withdrew
+        an_occurrence_that_was_used_up_stays_so
+        an_attempt_that_is_under_way_finds_nothing_to_record
+        all_ids_of_one_who_was_merged_are_forgotten
+        an_address_stays_suppressed_and_is_not_listed
+        erasing_and_arriving_at_once_breaks_nothing;
     views:
         a_page_holds_numbers_above_and_up_to
         a_new_interest_sees_all_events

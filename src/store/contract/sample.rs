@@ -47,6 +47,7 @@ pub(in crate::store) fn row(received: i64, attributes: &[(&str, &str)]) -> Profi
         consent: [].into(),
         source: "test".into(),
         received_at: day(received),
+        proof: None,
     }
 }
 

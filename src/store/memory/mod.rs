@@ -5,17 +5,18 @@
 //! Deliberately not here: durability, and speed.
 
 mod dirty;
+mod erase;
 mod merge;
 mod model;
 mod outbox;
 
 use super::{
-    DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus, Marking, Overdue, Result, Stats, Store,
-    StoreError, StoredCustomer, Urgency, Verdict, View,
+    DecisionBatch, DeliveryChange, DeliveryFilter, Erased, HistoryWork, LaneStatus, Marking, Overdue, Result, Stats,
+    Store, StoreError, StoredCustomer, Urgency, Verdict, View,
 };
 use crate::domain::{
-    Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
-    Span, State, Suppression, Text, Tick, Time, normalized_address,
+    Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, ProfileRow,
+    RuleState, Span, State, Suppression, Text, Tick, Time, normalized_address,
 };
 use async_trait::async_trait;
 use model::Model;
@@ -108,6 +109,18 @@ impl Store for MemoryStore {
             let wanted = events.into_iter().rev().filter(|event| before.is_none_or(|before| event.at < before));
             Ok(wanted.take(limit).collect())
         })
+    }
+
+    async fn profile_rows(&self, customer: CustomerNumber) -> Result<Vec<ProfileRow>> {
+        self.with(|model| Ok(model.whom(customer).map(model::Person::profile_rows).unwrap_or_default()))
+    }
+
+    async fn ids(&self, customer: CustomerNumber) -> Result<Vec<String>> {
+        self.with(|model| Ok(model.ids(customer)))
+    }
+
+    async fn erase(&self, id: &str, _: Time) -> Result<Option<Erased>> {
+        self.with(|model| Ok(model.erase(id)))
     }
 
     async fn members(&self, rule: &str, after: Option<CustomerNumber>, limit: usize) -> Result<Vec<CustomerNumber>> {
@@ -260,7 +273,7 @@ impl Store for MemoryStore {
     }
 
     async fn suppression(&self, address: &str) -> Result<Option<Suppression>> {
-        self.with(|model| Ok(model.suppressions.get(&normalized_address(address)).cloned()))
+        self.with(|model| Ok(model.suppression(&normalized_address(address))))
     }
 
     async fn suppressions(&self, after: Option<&str>, limit: usize) -> Result<Vec<Suppression>> {
@@ -276,7 +289,11 @@ impl Store for MemoryStore {
     }
 
     async fn unsuppress(&self, address: &str) -> Result<bool> {
-        self.with(|model| Ok(model.suppressions.remove(&normalized_address(address)).is_some()))
+        let address = normalized_address(address);
+        self.with(|model| {
+            let hidden = model.hidden.remove(&address).is_some();
+            Ok(model.suppressions.remove(&address).is_some() || hidden)
+        })
     }
 
     async fn flag(&self, name: &str) -> Result<Option<String>> {

@@ -1,8 +1,9 @@
 //! What the model keeps, and what arrivals and decisions do to it.
 
 use crate::domain::{
-    Arrival, CapSlot, Customer, CustomerNumber, Delivery, DeliveryId, Enrollment, Event, Interest, Planned, ProfileRow,
-    RuleMemory, RuleState, Suppression, Text, Tick, Time, Watch, message_fingerprint, normalized_address,
+    Arrival, CapSlot, Consent, Customer, CustomerNumber, Delivery, DeliveryId, Enrollment, Event, Interest, Planned,
+    ProfileRow, RuleMemory, RuleState, Suppression, Text, Tick, Time, Watch, consents, message_fingerprint,
+    normalized_address,
 };
 use crate::store::derive::Newcomer;
 use crate::store::{
@@ -30,9 +31,45 @@ pub(super) struct Person {
 }
 
 impl Person {
+    /// Of whom nothing is known but an id.
+    fn new(id: &str, arrived_at: Time) -> Self {
+        Self {
+            id: id.to_owned(),
+            arrived_at,
+            version: 0,
+            rows: Vec::new(),
+            events: BTreeMap::new(),
+            memory: BTreeMap::new(),
+            slots: Vec::new(),
+            absorbed: Vec::new(),
+            wake: None,
+            watch: Watch::default(),
+            enrollments: Vec::new(),
+        }
+    }
+
     /// Oldest first.
     pub(super) fn events(&self) -> Vec<Event> {
         self.events.values().cloned().collect()
+    }
+
+    /// The version of the record.
+    pub(super) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// What stands of what was told of consent.
+    pub(super) fn consents(&self) -> BTreeMap<Text, Consent> {
+        let mut rows: Vec<_> = self.rows.iter().map(|(_, row)| row).collect();
+        rows.sort_by_key(|row| row.effective_at);
+        consents(rows)
+    }
+
+    /// What was told, in the order in which it took effect.
+    pub(super) fn profile_rows(&self) -> Vec<ProfileRow> {
+        let mut rows: Vec<_> = self.rows.iter().map(|(_, row)| row.clone()).collect();
+        rows.sort_by_key(|row| row.effective_at);
+        rows
     }
 
     fn as_seen(&self, view: &View, deliveries: &BTreeMap<DeliveryId, Delivery>) -> Customer {
@@ -95,6 +132,12 @@ pub(super) struct Model {
     pub(super) customer_leases: BTreeMap<CustomerNumber, Time>,
     pub(super) suppressions: BTreeMap<String, Suppression>,
     pub(super) flags: BTreeMap<String, String>,
+    /// Ids of those who were erased, with rules and occurrences that were used up.
+    pub(super) spent: BTreeSet<(String, Text, Text)>,
+    /// What they had withdrawn.
+    pub(super) objections: BTreeMap<String, BTreeMap<Text, Time>>,
+    /// Suppressed addresses of theirs.
+    pub(super) hidden: BTreeMap<String, Time>,
 }
 
 impl Model {
@@ -162,20 +205,12 @@ impl Model {
             self.names.insert(id.to_owned(), number);
             number
         });
+        if !self.people.contains_key(&number) {
+            self.people.insert(number, Person::new(id, arrived_at));
+            self.object(id, arrived_at);
+        }
         self.version += 1;
-        let person = self.people.entry(number).or_insert_with(|| Person {
-            id: id.to_owned(),
-            arrived_at,
-            version: 0,
-            rows: Vec::new(),
-            events: BTreeMap::new(),
-            memory: BTreeMap::new(),
-            slots: Vec::new(),
-            absorbed: Vec::new(),
-            wake: None,
-            watch: Watch::default(),
-            enrollments: Vec::new(),
-        });
+        let person = self.people.entry(number).or_insert_with(|| Person::new(id, arrived_at));
         person.version = self.version;
         person
     }
@@ -227,6 +262,11 @@ impl Model {
         Verdict::Stored
     }
 
+    /// That event is not known any more.
+    pub(super) fn forget_event(&mut self, fingerprint: &[u8; 16]) {
+        self.known_events.remove(fingerprint);
+    }
+
     /// Commits decisions.
     pub(super) fn decide(&mut self, batch: DecisionBatch) -> Result<()> {
         let current = |number| self.people.get(&number).map(|person| person.version);
@@ -274,7 +314,9 @@ impl Model {
             let number = decision.customer;
             let enrolled = self.people.get(&number).map(|person| person.enrollments.as_slice()).unwrap_or_default();
             for Enrollment { rule, occurrence, .. } in &decision.enrollments {
-                let exists = enrolled.iter().any(|it| it.rule == *rule && it.occurrence == *occurrence);
+                let id = self.people.get(&number).map(|person| person.id.clone()).unwrap_or_default();
+                let exists = enrolled.iter().any(|it| it.rule == *rule && it.occurrence == *occurrence)
+                    || self.spent.contains(&(id, rule.clone(), occurrence.clone()));
                 if exists || !asked.insert((number.0, rule, occurrence)) {
                     known.push(DuplicateKey::Enrollment(rule.clone(), number.0, occurrence.clone()));
                 }
@@ -303,6 +345,7 @@ impl Model {
     pub(super) fn suppress(&mut self, suppression: Suppression) -> bool {
         let address = normalized_address(&suppression.address);
         let new = !self.suppressions.contains_key(&address);
+        self.hidden.remove(&address);
         if new {
             self.suppressions.insert(address.clone(), Suppression { address, ..suppression });
         }

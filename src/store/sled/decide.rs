@@ -9,10 +9,10 @@ use super::live::Effect;
 use super::logs::Logs;
 use super::reader::Reader;
 use super::shared::Shared;
-use super::{lock, members, rows};
+use super::{erase, lock, members, rows};
 use crate::domain::{
-    Customer, Delivery, Enrollment, EnrollmentChange, Planned, RuleState, Suppression, Text, Tick, Time,
-    normalized_address,
+    Customer, CustomerNumber, Delivery, Enrollment, EnrollmentChange, Planned, RuleState, Suppression, Text, Tick,
+    Time, normalized_address,
 };
 use crate::store::{Decision, DecisionBatch, DuplicateKey, WakeChange, derive};
 
@@ -29,7 +29,7 @@ pub(super) fn decide(shared: &Shared, mut draft: Draft<'_>, batch: &DecisionBatc
     for decision in &batch.decisions {
         let customer = remember(shared, &mut draft, decision)?;
         for enrollment in &decision.enrollments {
-            known.extend(enroll(&mut draft, Logs::of(decision.customer, &customer), enrollment)?);
+            known.extend(enroll(shared, &mut draft, (decision.customer, &customer), enrollment)?);
         }
         for change in &decision.changes {
             change_enrollment(&mut draft, Logs::of(decision.customer, &customer), change)?;
@@ -71,13 +71,22 @@ fn remember(shared: &Shared, draft: &mut Draft<'_>, decision: &Decision) -> Resu
     Ok(customer)
 }
 
-fn enroll(draft: &mut Draft<'_>, logs: Logs<'_>, enrollment: &Enrollment) -> Result<Option<DuplicateKey>, Fault> {
+fn enroll(
+    shared: &Shared,
+    draft: &mut Draft<'_>,
+    (number, customer): (CustomerNumber, &Customer),
+    enrollment: &Enrollment,
+) -> Result<Option<DuplicateKey>, Fault> {
+    let logs = Logs::of(number, customer);
     let (rule, occurrence) = (&enrollment.rule, &enrollment.occurrence);
     let duplicate = DuplicateKey::Enrollment(rule.clone(), logs.own.0, occurrence.clone());
     for number in logs.numbers() {
         if draft.get(&keys::enrollment(number, rule, occurrence))?.is_some() {
             return Ok(Some(duplicate));
         }
+    }
+    if erase::is_spent(shared, draft, customer, enrollment)? {
+        return Ok(Some(duplicate));
     }
     // Under the other numbers nothing is put any more.
     let key = keys::enrollment(logs.own, rule, occurrence);

@@ -302,6 +302,11 @@ impl<'t> Draft<'t> {
         self.rows.insert(key.into(), None);
     }
 
+    /// Whether this commit removes that row.
+    pub(super) fn removes(&self, key: &[u8]) -> bool {
+        self.rows.get(key).is_some_and(Option::is_none)
+    }
+
     /// Something follows in memory.
     pub(super) fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);

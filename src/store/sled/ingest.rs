@@ -16,11 +16,11 @@ use super::queue::BACKGROUND_ROWS;
 use super::shared::{Shared, Shown};
 use super::totals::{self, Wanted};
 use super::{lock, rows};
-use crate::domain::{Arrival, Customer, CustomerNumber, Event, ProfileRow, Time, message_fingerprint};
+use crate::domain::{Arrival, Consent, Customer, CustomerNumber, Event, ProfileRow, Time, message_fingerprint};
 use crate::store::derive::Newcomer;
 use crate::store::{Marking, Urgency, Verdict, derive};
 use foldhash::HashMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -342,6 +342,8 @@ impl Work<'_, '_> {
             }
             number = match self.draft.get(&keys::absorbed(number))? {
                 Some(row) => rows::read(&row)?,
+                // Erased since the id was read, or whoever reads ahead was.
+                None if self.draft.reader().get(&keys::name(id))?.is_none() => return Err(Fault::Conflict),
                 // A commit that was built upon failed just now.
                 None if [&keys::name(id), &key].map(|key| self.draft.origin(key)).contains(&Origin::OnItsWay) => {
                     return Err(Fault::Conflict);
@@ -480,22 +482,29 @@ impl Work<'_, '_> {
             return Ok(());
         }
         let hash = self.shared.delivery_key.hash_of_customer(id);
+        let (before, mut objected) = (known.customer.consent.clone(), BTreeMap::new());
         for (key, at) in self.draft.prefix(&keys::objections(hash))? {
             let Some(name) = keys::objected(&key) else { continue };
             let row = ProfileRow {
                 effective_at: rows::read(&at)?,
                 attributes: [].into(),
-                consent: [(name.into(), false)].into(),
+                consent: [(name.as_str().into(), false)].into(),
                 source: "journal".into(),
                 received_at: now,
+                proof: None,
             };
             let version = self.shared.next_version();
             self.draft.put(keys::profile(known.number, row.effective_at, version), rows::write(&row)?);
             self.draft.remove(key);
+            let consent = Consent { granted: false, at: row.effective_at, source: row.source };
+            objected.insert(name.into(), consent);
             known.has_rows = Some(true);
-            self.fold_profile(known)?;
         }
-        Ok(())
+        if objected.is_empty() {
+            return Ok(());
+        }
+        self.fold_profile(known)?;
+        self.keep_objections(known, [&before, &objected], now)
     }
 
     /// The journal knows by both ids what the one customer of them has withdrawn.

@@ -58,6 +58,10 @@ pub(super) enum Kind {
     HashedSuppression = b'k',
     /// Hash of an id that is known by nothing else, class or topic → when consent to it was withdrawn.
     Objection = b'j',
+    /// Hash of an id, a rule and an occurrence: it was used up by somebody who was erased.
+    Spent = b'v',
+    /// Customer, id: another one than the record's means the customer, too.
+    Alias = b'i',
 }
 
 impl Kind {
@@ -292,6 +296,18 @@ pub(super) fn objection(customer: KeyedHash, name: &str) -> Vec<u8> {
 /// The class or topic of one.
 pub(super) fn objected(key: &[u8]) -> Option<String> {
     String::from_utf8(key.get(17..)?.to_vec()).ok()
+}
+
+/// That an occurrence was used up by somebody who was erased.
+pub(super) fn spent(occurrence: KeyedHash) -> Vec<u8> {
+    Kind::Spent.with(&occurrence.0)
+}
+
+/// That an id means a customer.
+pub(super) fn alias(number: CustomerNumber, id: &str) -> Vec<u8> {
+    let mut key = of_customer(Kind::Alias, number);
+    key.extend_from_slice(id.as_bytes());
+    key
 }
 
 /// A flag.

@@ -109,7 +109,7 @@ pub(super) enum Effect {
         /// What it is.
         to: Option<Time>,
     },
-    /// Somebody withdrew consent of whom only the hash of an id is known.
+    /// Something is kept of somebody of whom only the hash of an id is known.
     Objected,
     /// A decision set the wake of a customer, or the customer was merged into another, so a lease ends.
     LookedAt(CustomerNumber),
@@ -140,7 +140,7 @@ pub(super) struct Live {
     pub(super) due: DueIndex,
     /// Which customers are to be looked at.
     pub(super) wakes: WakeIndex,
-    /// Whether there may be withdrawals of those of whom only the hash of an id is known.
+    /// Whether there may be withdrawals, or occurrences that were used up, of those of whom only the hash of an id is known.
     pub(super) objections: bool,
 }
 
@@ -163,7 +163,9 @@ impl Live {
             from = keys::after_prefix(&keys::due_group(&first.group));
             live.due.found(first);
         }
-        live.objections = reader.prefix(&Kind::Objection.all()).next().transpose()?.is_some();
+        for kind in [Kind::Objection, Kind::Spent] {
+            live.objections |= reader.prefix(&kind.all()).next().transpose()?.is_some();
+        }
         live.wakes = reader.first_wake()?.map(WakeIndex::starting).unwrap_or_default();
         Ok(live)
     }

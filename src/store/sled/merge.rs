@@ -10,9 +10,9 @@ use super::keys::{self, Kind};
 use super::live::Effect;
 use super::logs::Logs;
 use super::{members, rows, totals};
-use crate::domain::{CustomerNumber, ProfileRow, Time, is_anonymous};
+use crate::domain::{Consent, CustomerNumber, ProfileRow, Text, Time, is_anonymous, objections};
 use crate::store::{Verdict, derive};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Work<'_, '_> {
     /// Takes in that two ids are of one customer; see [`crate::domain::Arrival::Merge`].
@@ -31,6 +31,7 @@ impl Work<'_, '_> {
             (Some(mut known), None) => {
                 self.name(into, known.number)?;
                 self.object(&mut known, into, received_at)?;
+                self.draft.put(keys::alias(known.number, &known.customer.id), rows::mark());
                 known.customer.id = into.into();
                 known
             }
@@ -41,6 +42,9 @@ impl Work<'_, '_> {
                 known
             }
         };
+        for id in [from, into].into_iter().filter(|id| **id != *known.customer.id) {
+            self.draft.put(keys::alias(known.number, id), rows::mark());
+        }
         // Also where only a name was added: whoever builds upon this commit by that name relies on the record.
         known.version = self.shared.next_version();
         known.changed = true;
@@ -71,17 +75,35 @@ impl Work<'_, '_> {
             self.draft.remove(key);
         }
         members::follow(&mut self.draft, gone.number, &gone.customer.watch.holding, &BTreeSet::new());
+        self.draft.put(keys::alias(known.number, &gone.customer.id), rows::mark());
+        let before = [known.customer.consent.clone(), gone.customer.consent.clone()];
         let held = known.customer.watch.holding.clone();
         known.customer.absorb(gone.number, gone.customer);
         members::follow(&mut self.draft, known.number, &held, &known.customer.watch.holding);
         if brings_rows {
             self.join_profiles(known)?;
+            self.keep_objections(known, before.each_ref(), now)?;
         }
         if brings_events {
             let logs = Logs::of(known.number, &known.customer);
             known.customer.activity = totals::rebuild(&mut self.draft, logs, now, self.wanted)?;
         }
         Ok(())
+    }
+
+    /// What either had withdrawn stays so, whatever the other said.
+    pub(super) fn keep_objections(
+        &mut self,
+        known: &mut Known,
+        before: [&BTreeMap<Text, Consent>; 2],
+        now: Time,
+    ) -> Result<(), Fault> {
+        let rows = known.logs().rows(&self.draft, Kind::Profile)?;
+        let rows: Vec<ProfileRow> = rows.iter().map(|(_, row)| rows::read(row)).collect::<Result<_, _>>()?;
+        let Some(objection) = objections(before, &rows, now) else { return Ok(()) };
+        let key = keys::profile(known.number, objection.effective_at, self.shared.next_version());
+        self.draft.put(key, rows::write(&objection)?);
+        self.fold_profile(known)
     }
 
     /// Attributes and consent as if all rows had come under one id.

@@ -20,6 +20,7 @@ mod dirty;
 mod disk;
 mod draft;
 mod due;
+mod erase;
 mod export;
 mod fault;
 mod fetch;
@@ -59,12 +60,12 @@ pub use restore::{Reapplied, RestoreFrom, RestoreRequest, Restoring};
 pub use rounds::RoundEnded;
 
 use super::{
-    BackupStamp, BackupSummary, CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, HistoryWork, LaneStatus,
-    Marking, Overdue, Result, Stats, Store, StoreError, StoredCustomer, Urgency, Verdict, View,
+    BackupStamp, BackupSummary, CustomerWork, DecisionBatch, DeliveryChange, DeliveryFilter, Erased, HistoryWork,
+    LaneStatus, Marking, Overdue, Result, Stats, Store, StoreError, StoredCustomer, Urgency, Verdict, View,
 };
 use crate::domain::{
-    Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, RuleState,
-    Span, State, Suppression, Text, Tick, Time,
+    Arrival, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Enrollment, Event, Interest, Lane, Planned, ProfileRow,
+    RuleState, Span, State, Suppression, Text, Tick, Time,
 };
 use async_trait::async_trait;
 use fault::Fault;
@@ -228,6 +229,19 @@ impl Store for SledStore {
 
     async fn events(&self, customer: CustomerNumber, before: Option<Time>, limit: usize) -> Result<Vec<Event>> {
         self.read(move |_, reader| read::events(reader, customer, before, limit)).await
+    }
+
+    async fn profile_rows(&self, customer: CustomerNumber) -> Result<Vec<ProfileRow>> {
+        self.read(move |_, reader| read::profile_rows(reader, customer)).await
+    }
+
+    async fn ids(&self, customer: CustomerNumber) -> Result<Vec<String>> {
+        self.read(move |_, reader| read::ids(reader, customer)).await
+    }
+
+    async fn erase(&self, id: &str, now: Time) -> Result<Option<Erased>> {
+        let id = id.to_owned();
+        self.commit(Urgency::Interactive, move |shared, draft| erase::by_id(shared, draft, &id, now)).await
     }
 
     async fn members(&self, rule: &str, after: Option<CustomerNumber>, limit: usize) -> Result<Vec<CustomerNumber>> {

@@ -1,6 +1,7 @@
 //! Reading customers for a reader's instant, and what belongs to them.
 
 use super::draft::{Change, Draft, Was};
+use super::erase;
 use super::fault::Fault;
 use super::keys;
 use super::logs::Logs;
@@ -10,7 +11,7 @@ use super::reader::Reader;
 use super::rows;
 use super::shared::Shared;
 use super::totals::{self, Wanted};
-use crate::domain::{Customer, CustomerNumber, Enrollment, Event, Time};
+use crate::domain::{Customer, CustomerNumber, Enrollment, Event, ProfileRow, Time};
 use crate::store::{CustomerWork, StoredCustomer, Urgency, View, derive};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -203,6 +204,20 @@ pub(super) fn events(
     let Some((number, row)) = reader.record(number)? else { return Ok(Vec::new()) };
     let (_, customer): (u64, Customer) = rows::read_versioned(&row)?;
     Logs::of(number, &customer).latest(reader, before, limit)
+}
+
+/// All profile rows of a customer, in the order in which they took effect.
+pub(super) fn profile_rows(reader: Reader<'_>, number: CustomerNumber) -> Result<Vec<ProfileRow>, Fault> {
+    let Some((number, row)) = reader.record(number)? else { return Ok(Vec::new()) };
+    let (_, customer): (u64, Customer) = rows::read_versioned(&row)?;
+    Logs::of(number, &customer).profile_rows(reader, Time::MAX)
+}
+
+/// All ids of a customer.
+pub(super) fn ids(reader: Reader<'_>, number: CustomerNumber) -> Result<Vec<String>, Fault> {
+    let Some((number, row)) = reader.record(number)? else { return Ok(Vec::new()) };
+    let (_, customer): (u64, Customer) = rows::read_versioned(&row)?;
+    erase::ids(reader, Logs::of(number, &customer), &customer)
 }
 
 /// A customer's latest enrollments, newest first.

@@ -221,6 +221,7 @@ mod tests {
             consent: consent.iter().map(|(name, granted)| ((*name).into(), *granted)).collect(),
             source: "test".into(),
             received_at: Time(9),
+            proof: None,
         };
         let mut first = row("free", &[("marketing", false), ("offers", true)]);
         join(&mut first, row("pro", &[("marketing", true), ("offers", true), ("events", true)]));

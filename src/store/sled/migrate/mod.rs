@@ -6,6 +6,7 @@
 //! page of its rows. So one that was killed goes on where it was, and nothing is done twice.
 
 mod chain;
+mod consent;
 
 pub(super) use chain::CHAIN;
 

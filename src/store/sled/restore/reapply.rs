@@ -157,6 +157,7 @@ fn said_again(customer: &Customer, told: Told, now: Time, done: &mut Reapplied) 
             consent: [(name, granted)].into(),
             source: SOURCE.into(),
             received_at: now,
+            proof: None,
         };
         arrivals.push(Arrival::Profile { customer: customer.id.to_string(), row, dated: true, message_id: None });
     }
