@@ -11,9 +11,11 @@ mod build;
 
 mod daemon;
 mod demo;
+mod doctor;
 mod follow;
 mod init;
 mod intake;
+mod jumps;
 mod live;
 mod nightly;
 mod operations;
@@ -37,6 +39,7 @@ pub use crate::store::sled::OpenMode as StoreMode;
 pub use backup_file::BackupFile;
 pub use build::world;
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
+pub use doctor::{Finding, Level, examine};
 pub use init::{InitError, InitRequest, Playbook, init, playbooks};
 pub use project::{Loaded, Project, Seen, Tested, load, test, test_problems};
 
@@ -145,7 +148,8 @@ pub async fn offline(settings_file: &Path, mode: StoreMode) -> anyhow::Result<(A
     };
     // What may make a store fills it.
     let cache = if mode == StoreMode::Create { Cache::Large } else { Cache::OfStore };
-    let store: Arc<dyn crate::store::Store> = Arc::new(open_store(&project.settings, mode, cache).await?);
+    let of_command = SledSettings { cache, ..SledSettings::default() };
+    let store: Arc<dyn crate::store::Store> = Arc::new(open_store(&project.settings, mode, of_command).await?);
     let core = shared::Shared {
         store: Arc::clone(&store),
         world: Arc::new(ArcSwap::from_pointee(build::without_channels(&project))),
@@ -174,9 +178,14 @@ impl Closer {
 }
 
 /// Opens the store of the settings, with the given page cache if they name none.
-async fn open_store(settings: &Settings, mode: OpenMode, cache: Cache) -> anyhow::Result<SledStore> {
+async fn open_store(
+    settings: &Settings,
+    mode: OpenMode,
+    SledSettings { cache, ballast }: SledSettings,
+) -> anyhow::Result<SledStore> {
     let path = settings.store.path.clone();
     let cache = settings.store.cache.map_or(cache, |mebibytes| Cache::Bytes(mebibytes << 20));
-    let opened = tokio::task::spawn_blocking(move || SledStore::open_with(&path, mode, SledSettings { cache })).await?;
+    let settings = SledSettings { cache, ballast };
+    let opened = tokio::task::spawn_blocking(move || SledStore::open_with(&path, mode, settings)).await?;
     Ok(opened.map_err(StartError::Store)?)
 }

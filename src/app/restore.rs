@@ -4,7 +4,7 @@ use super::shared::MARKETING_PAUSED;
 use super::{StartError, project};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Time;
-use crate::store::sled::{Cache, RestoreRequest, Restoring, SledSettings, verify_backup as read_whole};
+use crate::store::sled::{RestoreRequest, Restoring, SledSettings, verify_backup as read_whole};
 use crate::store::{BackupSummary, StoreError};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ pub async fn restore(settings_file: &Path, file: &Path, journal: Option<&Path>) 
         file: file.to_owned(),
         folder: settings.store.path.clone(),
         journal: journal.map(PathBuf::from),
-        settings: SledSettings { cache: Cache::Large },
+        settings: SledSettings::default(),
         now,
     };
     let begun = tokio::task::spawn_blocking(move || Restoring::begin(request)).await?;

@@ -4,8 +4,8 @@ use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
 use super::{
-    Context, backup, check, completions, customers, deliveries, demo, emit, explain, import, init, man, plan, reload,
-    restore, rules, run, schema, sending, simulate, status, test, version,
+    Context, backup, check, completions, customers, deliveries, demo, doctor, emit, explain, import, init, man, plan,
+    reload, restore, rules, run, schema, sending, simulate, status, test, version,
 };
 use crate::domain::Time;
 use crate::http::{NotAWhen, When};
@@ -70,6 +70,7 @@ pub(super) enum Command {
     Schema(schema::SchemaArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
+    Doctor(doctor::DoctorArgs),
     Demo(demo::DemoArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -98,6 +99,7 @@ impl Command {
             Self::Schema(args) => schema::run(args, context).await,
             Self::Backup(args) => backup::run(args, context).await,
             Self::Restore(args) => restore::run(args, context).await,
+            Self::Doctor(args) => doctor::run(args, context).await,
             Self::Demo(args) => demo::run(args, context).await,
             Self::Completions(args) => completions::run(&args, context),
             Self::Man(args) => man::run(&args, context),

@@ -1,8 +1,8 @@
 //! What the command line needs from the program that it is the face of.
 
-use crate::app::{BackupContents, DemoReport, DemoRequest, RestoreReport, Tested};
+use crate::app::{BackupContents, DemoReport, DemoRequest, Finding, RestoreReport, Tested};
 use crate::domain::{Diagnostic, Schema};
-use crate::http::{AdminAddress, Failure, FailureKind, Operations};
+use crate::http::{AdminAddress, Failure, FailureKind, Operations, Status};
 use crate::rules::RuleSet;
 use async_trait::async_trait;
 use std::collections::BTreeSet;
@@ -38,6 +38,10 @@ pub trait Composition: Send + Sync {
 
     /// Makes the store of those settings from a backup, with the journal in that folder or the one beside the store.
     async fn restore(&self, settings: &Path, file: &Path, journal: Option<&Path>) -> Result<RestoreReport, Refusal>;
+
+    /// Looks at all that the daemon of those settings needs. `status` is its state or that of its store, or why there is
+    /// none.
+    async fn doctor(&self, settings: &Path, status: Result<Status, String>) -> Vec<Finding>;
 
     /// The whole of it on made-up customers, in the folder of the request.
     async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal>;

@@ -1,8 +1,10 @@
 //! The program itself, as the commands drive it.
 
 use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
-use crate::app::{self, BackupContents, Closer, DemoReport, DemoRequest, RestoreReport, StartError, StoreMode, Tested};
-use crate::http::{AdminAddress, Failure, FailureKind, Operations};
+use crate::app::{
+    self, BackupContents, Closer, DemoReport, DemoRequest, Finding, RestoreReport, StartError, StoreMode, Tested,
+};
+use crate::http::{AdminAddress, Failure, FailureKind, Operations, Status};
 use crate::rules::RuleSet;
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
@@ -79,6 +81,10 @@ impl Composition for Live {
 
     async fn restore(&self, settings: &Path, file: &Path, journal: Option<&Path>) -> Result<RestoreReport, Refusal> {
         app::restore(settings, file, journal).await.map_err(refusal)
+    }
+
+    async fn doctor(&self, settings: &Path, status: Result<Status, String>) -> Vec<Finding> {
+        app::examine(settings, status).await
     }
 
     async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal> {

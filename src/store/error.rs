@@ -91,6 +91,15 @@ pub enum StoreError {
     Closed,
 }
 
+impl StoreError {
+    /// Whether the call may succeed later with nothing done about it here: the disk is full, or fails, and need not for
+    /// ever.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::NoSpace(_) | Self::Io(_))
+    }
+}
+
 /// What helps when a store is damaged.
 fn what_to_do(aside: Option<&Path>) -> String {
     match aside {
