@@ -452,7 +452,7 @@ def descriptors(options):
     with Shop(options) as shop:
         shop.take_mail()
         shop.take_calls()
-        shop.run(before=["prlimit", "--nofile=96"])
+        shop.run(before=["prlimit", "--nofile=64"])
         shop.orders(20)
         shop.settled(40)
         idle = []
@@ -470,7 +470,7 @@ def descriptors(options):
         shop.orders(20)
         shop.settled(80)
         result = shop.judge()
-        return f"{len(idle)} idle connections, {held} of 96 descriptors in use, {100 * busy:.1f} % of a core; afterwards all goes on, lost {result['lost']}, doubled {result['dup']}"
+        return f"{len(idle)} idle connections, {held} of 64 descriptors in use, {100 * busy:.1f} % of a core; afterwards all goes on, lost {result['lost']}, doubled {result['dup']}"
 
 
 @sort

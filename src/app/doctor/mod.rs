@@ -79,8 +79,10 @@ fn of_settings(diagnostics: &[Diagnostic], file: &Path) -> Finding {
     match (errors, diagnostics.len() - errors) {
         (0, 0) => Finding::ok("settings", format!("{shown}: settings, schema, rules and templates have no errors")),
         (0, remarks) => {
-            Finding::warning("settings", format!("{shown}: {remarks} remarks on the files"), "retaind check")
+            Finding::warning("settings", format!("{shown}: the files have {remarks} warning(s)"), "retaind check")
         }
-        (errors, _) => Finding::error("settings", format!("{shown}: {errors} errors in the files"), "retaind check"),
+        (errors, _) => {
+            Finding::error("settings", format!("{shown}: the files have {errors} error(s)"), "retaind check")
+        }
     }
 }

@@ -33,14 +33,15 @@ pub(super) fn of_store(status: Result<&Status, &String>, path: &Path) -> Vec<Fin
         Err(why) if why.contains("there is no store at") && !why.contains("damaged") => {
             Finding::warning("store", why, "retaind import, or retaind run")
         }
+        Err(why) if why.contains("files have errors") => {
+            Finding::warning("store", format!("not looked at: {why}"), "retaind check")
+        }
         Err(why) if why.contains("another user") => Finding::warning(
             "store",
             format!("not looked at: {why}"),
             "start the daemon and ask again: it looks itself",
         ),
-        Err(why) => {
-            Finding::error("store", why, "docs: Operation, \"When the store is lost\" and \"Full and failing disks\"")
-        }
+        Err(why) => Finding::error("store", why, "docs/OPERATION.md, \"When the store is lost\" and \"A full disk\""),
     }];
     let damaged = survey(path).map(|survey| survey.damaged).unwrap_or_default();
     found.extend(damaged.into_iter().map(|folder| {

@@ -152,6 +152,8 @@ fn help_names_every_command_and_the_exit_codes() {
       backup        Copy the store into one file, while the daemon works or not
       restore       Make the store anew from a backup; with no daemon running, and no store in its
                     folder
+      doctor        Look at all that the daemon needs: store, disk, mail server, endpoints, DNS, clock,
+                    permissions
       demo          The whole of it on made-up customers, with a mail catcher and a webhook receiver on
                     loopback; ends by itself
       completions   What makes a shell complete the commands and options of `retaind`
