@@ -1,7 +1,6 @@
 //! The daemon: start, work, reload, drain.
 
 use super::intake::StoreIntake;
-use super::jumps::Jumps;
 use super::operations::Ops;
 use super::project::{self, Loaded, Project};
 use super::shared::{DaemonParts, Replan, Shared};
@@ -190,9 +189,7 @@ async fn tick_loop(core: Arc<Shared>, worker: Worker, mut stop: watch::Receiver<
     let runner = TickRunner::new(&core);
     let pages = Pages { stop: stop.clone(), core: Arc::clone(&core) };
     let mut upkeep = Upkeep::default();
-    let mut jumps = Jumps::since(core.clock.now());
     while !*stop.borrow() {
-        jumps.look(core.clock.now());
         daemon.replan.apply(&mut planner);
         match look(&core, &mut planner, &runner, &pages).await {
             Ok(0) => {}

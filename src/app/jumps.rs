@@ -1,5 +1,6 @@
 //! A clock that jumps, and one that cannot be right.
 
+use crate::clock::Clock;
 use crate::domain::{Span, Time};
 use std::path::Path;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -11,22 +12,34 @@ const MOST_TOLD: u32 = 10;
 /// A clock that is this far behind what is known to be past is wrong.
 const BEHIND: Span = Span::minutes(2);
 
+/// How often the clocks are compared.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Tells the log of every jump of the clock, until it is dropped.
+pub(super) async fn watch(clock: impl Clock) {
+    let mut jumps = Jumps::since(clock.now());
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        jumps.look(clock.now());
+    }
+}
+
 /// Compares the wall clock with the one that only goes on.
 #[derive(Debug)]
-pub(super) struct Jumps {
+struct Jumps {
     last: (Time, Instant),
     told: (u32, Instant),
 }
 
 impl Jumps {
     /// From now on.
-    pub(super) fn since(now: Time) -> Self {
+    fn since(now: Time) -> Self {
         let instant = Instant::now();
         Self { last: (now, instant), told: (0, instant) }
     }
 
     /// Says so in the log if the wall clock jumped since the last look.
-    pub(super) fn look(&mut self, now: Time) {
+    fn look(&mut self, now: Time) {
         let instant = Instant::now();
         let jump = jump(self.last, (now, instant));
         let expected = now.minus(jump.unwrap_or(Span(0)));

@@ -56,6 +56,7 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
         tokio::spawn(listener.serve(daemon.operations(), async move { drop(admin_stopped.await) }, ADMIN_GRACE));
     let (stop_public, public_stopped) = oneshot::channel::<()>();
     let public = public.map(|listener| serve_public(listener, &daemon, public_stopped));
+    let clocks = tokio::spawn(jumps::watch(SystemClock));
     supervisor::ready();
     daemon.follow(seen).await;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "ready");
@@ -72,6 +73,7 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
         }
     };
     supervisor::stopping();
+    clocks.abort();
     if let Some(error) = ended {
         return Err(StartError::Store(error).into());
     }

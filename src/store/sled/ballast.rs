@@ -16,7 +16,7 @@ const LENGTH: u64 = 12 << 20;
 /// 100,000 customers, 1.7 % after many changes.
 const PART_OF_LOG: u64 = 50;
 /// It takes at most this part of a small disk.
-const PART_OF_DISK: u64 = 8;
+const PART_OF_DISK: u64 = 4;
 /// It is laid and given up in pieces of this length, for others who fill the disk take what they find.
 const PIECE: u64 = 1 << 20;
 /// It grows with the store by so much at a time.
@@ -144,7 +144,7 @@ mod tests {
     fn it_grows_with_the_store_and_takes_a_small_part_of_a_small_disk() {
         let folder = tempfile::tempdir().unwrap();
         let mut ballast = Ballast::of(folder.path());
-        assert_eq!(ballast.missing(0, 16 << 20), 2 << 20);
+        assert_eq!(ballast.missing(0, 16 << 20), 4 << 20);
         assert_eq!(ballast.missing(0, LARGE), 12 << 20);
         assert_eq!(ballast.missing(5 << 30, LARGE), 116 << 20);
         ballast.lay(12 << 20).unwrap();
