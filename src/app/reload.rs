@@ -354,7 +354,7 @@ async fn take(
 }
 
 /// Steps that were and are no more, as (rule, step); a rule that is gone has all of its steps here.
-fn removed_steps(old: &World, new: &World) -> Vec<(Text, Text)> {
+pub(super) fn removed_steps(old: &World, new: &World) -> Vec<(Text, Text)> {
     let steps = |world: &World| -> BTreeSet<(Text, Text)> {
         let of = |rule: &crate::rules::Rule| -> Vec<(Text, Text)> {
             rule.steps.iter().map(|step| (rule.id.clone(), step.id.clone())).collect()

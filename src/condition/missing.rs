@@ -139,10 +139,11 @@ mod tests {
             ]),
         ]);
         let mut customer = Customer::new("ana", Time(0));
-        let mut missing = Missing::default();
+        let (mut missing, mut at_once) = (Missing::default(), Missing::default());
         for round in 0..3 {
             let facts = Facts { customer: &customer, now: Time(1), zone: &TimeZone::UTC, entry: None };
             assert_eq!(when.evaluate(&facts).known(), None);
+            at_once.note(&when, &facts);
             let mut other = Missing::default();
             if round == 0 {
                 missing.note(&when, &facts);
@@ -157,6 +158,7 @@ mod tests {
         let expected =
             [("1 / orders.count > 2", 3), ("customer.plan", 1), ("customer.score", 3), ("orders.last_at", 3)];
         let counts = missing.counts();
+        assert_eq!(counts, at_once.counts());
         let counts: Vec<_> = counts.iter().map(|(path, count)| (path.as_str(), *count)).collect();
         assert_eq!(counts, expected);
     }

@@ -137,3 +137,26 @@ fn stored(value: &Value, facts: &Facts<'_>) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Span, span};
+
+    #[test]
+    fn a_span_is_told_in_its_two_largest_units_and_without_those_that_are_none() {
+        let (day, hour, minute, second) = (86_400_000, 3_600_000, 60_000, 1000);
+        for (milliseconds, text) in [
+            (0, "0 days"),
+            (999, "0 days"),
+            (second, "1 second"),
+            (minute + second, "1 minute 1 second"),
+            (2 * hour, "2 hours"),
+            (hour + 5 * second, "1 hour"),
+            (55 * day + 3 * hour + 20 * minute, "55 days 3 hours"),
+            (day + 5 * minute, "1 day"),
+            (-(day + 2 * hour), "minus 1 day 2 hours"),
+        ] {
+            assert_eq!(span(Span(milliseconds)), text);
+        }
+    }
+}

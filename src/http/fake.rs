@@ -310,7 +310,14 @@ impl Operations for Fake {
             settings: "retaind.yaml".into(),
             paused: self.paused.load(Ordering::SeqCst),
             marketing_paused: None,
-            backup: None,
+            backup: Some(BackupStatus {
+                folder: "backups".into(),
+                last: Some(AT),
+                bytes: 3 << 20,
+                kept: 7,
+                next: Some(AT.plus(crate::domain::Span::days(1))),
+                failed: None,
+            }),
             readiness: self.readiness().await,
             store: StoreStatus {
                 path: "data".into(),

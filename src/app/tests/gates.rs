@@ -105,6 +105,23 @@ async fn a_removed_rule_cancels_what_it_had_queued() {
 }
 
 #[tokio::test]
+async fn what_a_tick_decides_by_a_rule_that_is_removed_meanwhile_is_cancelled() {
+    let shop = Shop::with(&LETTER.replace("orders.count >= 1", "orders.count == 1")).await;
+    shop.customer("ana").await;
+    shop.operations().pause().await.unwrap();
+    shop.meddling.hold_ticks(true);
+    shop.clock.advance(Span::seconds(30));
+    shop.daemon.as_ref().unwrap().shared().daemon.as_ref().unwrap().replan.wake.notify_one();
+    shop.meddling.reached().await;
+    shop.remove("rules/letter.yaml");
+    shop.operations().reload().await.unwrap();
+    assert_eq!(shop.deliveries().await, []);
+    shop.meddling.hold_ticks(false);
+    shop.decided().await;
+    assert_eq!(shop.only().await.reason, Some(Reason::RuleRemoved));
+}
+
+#[tokio::test]
 async fn a_rule_removed_while_nothing_ran_is_noticed_at_the_start() {
     let mut shop = waiting().await;
     shop.stop().await;

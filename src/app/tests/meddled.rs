@@ -32,6 +32,7 @@ pub(super) struct Meddling {
     full_for_decisions: Mutex<bool>,
     lose_decision: Mutex<bool>,
     hold_rounds: watch::Sender<bool>,
+    hold_ticks: watch::Sender<bool>,
     before_decision: Mutex<Option<(Vec<Arrival>, Arc<Interest>)>>,
     decided: Mutex<Vec<CustomerNumber>>,
     reached: Notify,
@@ -56,6 +57,11 @@ impl Meddling {
     /// Whether what the watcher decides for many at once waits.
     pub(super) fn hold_rounds(&self, hold: bool) {
         self.hold_rounds.send_replace(hold);
+    }
+
+    /// Whether what a tick decides waits.
+    pub(super) fn hold_ticks(&self, hold: bool) {
+        self.hold_ticks.send_replace(hold);
     }
 
     /// The watcher's next decision is stored, and the watcher is told that the disk is full.
@@ -255,6 +261,10 @@ impl Store for Meddled {
 
     async fn decide(&self, batch: DecisionBatch) -> Result<()> {
         if batch.tick.is_some() {
+            if *self.meddling.hold_ticks.borrow() {
+                self.meddling.reached.notify_one();
+                self.meddling.hold_ticks.subscribe().wait_for(|hold| !hold).await.unwrap();
+            }
             return self.inner.decide(batch).await;
         }
         if *self.meddling.full_for_decisions.lock().unwrap() {

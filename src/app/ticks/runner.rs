@@ -3,6 +3,7 @@
 use super::judge::{Judge, Part, add, leave_out};
 use super::members::{Members, Numbers};
 use crate::app::pages::{Page, judge_all, one_page};
+use crate::app::reload;
 use crate::app::shared::Shared;
 use crate::delivery::{Pauses, World};
 use crate::domain::{CustomerNumber, Reason, RuleState, Text, Tick, Time};
@@ -73,7 +74,14 @@ impl TickRunner {
         let mut completed = 0;
         for tick in self.store.open_ticks().await? {
             // Each tick by the rules of its own time: a reload may come between two.
-            if !self.work_off(&world.load_full(), tick, now, progress).await? {
+            let used = world.load_full();
+            let is_complete = self.work_off(&used, tick, now, progress).await?;
+            // A reload meanwhile has cancelled what removed rules had queued by then; the rest of the tick came after it.
+            let current = world.load_full();
+            if !Arc::ptr_eq(&used, &current) {
+                reload::cancel_removed(&self.core, &reload::removed_steps(&used, &current)).await?;
+            }
+            if !is_complete {
                 break;
             }
             completed += 1;

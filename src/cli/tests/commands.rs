@@ -224,7 +224,7 @@ async fn tables_are_for_people() {
     last reload   2026-11-22T10:00:00Z by watch: refused, 2 errors; the first at rules/win-back.yaml:2:1: no key `prioritty`
     store         data, 1000 customers
     disk          1.0 MiB of store, 40.0 GiB of 100.0 GiB free
-    last backup   2026-11-22T10:00:00Z, backups/retaind-1.backup
+    last backup   2026-11-22T10:00:00Z, 3.0 MiB (7 kept in backups); next 2026-11-23T10:00:00Z
     arrivals      1200 stored in 4 min (4.8/s), 4 known already, 2 refused, 1 call refused
     sent          60 in 4 min, the latest 1.2 s after its time
     deliveries    queued 3, failed 2

@@ -184,7 +184,13 @@ impl Checker<'_> {
         if let Some((other, span)) = other {
             let message =
                 format!("a list holds values of one type: this is {}, the first is {first_words}", other.words());
-            let help = self.instead(first, (other, items.iter().find(|item| item.span == *span).unwrap_or(&items[0])));
+            let help = match (first, other) {
+                // Compared with a constant it would be the name of something that lacks its quotes; here it is an item.
+                (Typed::Text(_), Typed::Number(Term::Constant(number))) => {
+                    format!("write it in quotes: `\"{number}\"`")
+                }
+                _ => self.instead(first, (other, items.iter().find(|item| item.span == *span).unwrap_or(&items[0]))),
+            };
             return self.error_with(&span.clone(), "type-mismatch", message, help);
         }
         if matches!(first, Typed::List(_) | Typed::Items(_) | Typed::Length(_)) {

@@ -124,3 +124,13 @@ fn judged_in(source: &str, customer: &Customer, zone: &str, now: &str) -> Truth 
 fn is_error(problem: &Problem) -> bool {
     problem.severity == Severity::Error
 }
+
+#[test]
+fn a_condition_knows_what_counts_as_a_purchase_and_so_does_what_it_is_joined_into() {
+    let mut schema = schema();
+    schema.purchase.event = "Membership Renewed".into();
+    let line = compile("orders.count > 1", &Scope::of(&schema)).0.unwrap();
+    assert_eq!(line.interest().purchase, schema.purchase);
+    let joined = Predicate::all(vec![Predicate::everyone(), line]);
+    assert_eq!(joined.interest().purchase, schema.purchase);
+}

@@ -41,6 +41,41 @@ fn unknown_names_are_errors_at_the_very_token_with_the_nearest_name() {
 }
 
 #[test]
+fn what_to_write_follows_from_what_stands_beside() {
+    for (source, help) in [
+        ("orders.last_at > 'Order Completed'", "`last_at(\"Order Completed\")` for its time"),
+        ("since(orders.last_at) > 'Order Completed'", "`since(last_at(\"Order Completed\"))`"),
+        ("orders.count > 'Order Completed'", "`count(\"Order Completed\")` for how often"),
+        ("orders.revenue > 'orders.count'", "write `orders.count` without quotes"),
+        ("orders.revenue > 'customer.score'", "write `customer.score` without quotes"),
+        ("orders.revenue > 'score'", "write `customer.score` without quotes"),
+        ("orders.revenue > 'customer.zzz'", "compare a number with a number"),
+        ("orders.revenue > 'orders.zzz'", "compare a number with a number"),
+        ("since(orders.last_at) > customer.score", "make a span of the number"),
+        ("days_since(orders.last_at) > orders.gap_median", "with a span goes `since(...)`"),
+        ("orders.last_at > days(30)", "compare it with `now - days(30)`"),
+        ("customer.birthday == 'soon'", "count the days"),
+        ("'pro' == 5", "write the name of what is 5"),
+        ("customer.plan == true", "write it in quotes: `\"true\"`"),
+        ("customer.tester == 'yes'", "write `true`, without quotes"),
+        ("customer.tester == customer.plan", "see what schema.yaml declares"),
+        ("customer.tags > 3", "compare `size(...)`, or use `in`"),
+        ("['pro'] == customer.plan", "write `in` for `==`"),
+        ("days_since('2026-01-01T10:00:00Z') > 3", "write `timestamp(\"2026-01-01T10:00:00Z\")`"),
+        ("days_since('2026-01-01') > 3", "write `date(\"2026-01-01\")`"),
+        ("customer.plan.contains(5)", "write it like"),
+    ] {
+        let found = only(source);
+        assert!(found.2.contains(help), "{source}: {}", found.2);
+    }
+}
+
+#[test]
+fn a_window_as_long_as_events_are_kept_is_no_problem() {
+    assert_eq!(problems("count('Ticket Solved', days(3660)) > 1"), []);
+}
+
+#[test]
 fn wrong_types_are_errors_with_what_to_write() {
     expect(&[
         ("customer.score > 'a'", "type-mismatch", ">", "a number cannot be compared with a text"),
@@ -55,9 +90,21 @@ fn wrong_types_are_errors_with_what_to_write() {
         ("customer.tester > true", "type-mismatch", ">", "no order"),
         ("orders.count", "type-mismatch", "orders.count", "compare it"),
         ("customer.plan", "type-mismatch", "customer.plan", "has(customer.plan)"),
+        ("'Order Completed'", "type-mismatch", "'Order Completed'", "write `count(\"Order Completed\") > 0`"),
+        ("'customer.plan'", "type-mismatch", "'customer.plan'", "write `customer.plan` without quotes"),
+        ("count('Ticket Solved', days(3661)) > 1", "long-window", "days(3661)", "further back than any event"),
+        ("customer.plan.contains()", "wrong-arguments", "contains", "`contains` takes one text"),
+        ("customer.tags.size(1) > 1", "wrong-arguments", "size", "`size` takes nothing"),
+        ("'pro'", "type-mismatch", "'pro'", "compare something with it"),
+        ("orders.last_at", "type-mismatch", "orders.last_at", "ask how long ago"),
+        ("customer.birthday", "type-mismatch", "customer.birthday", "ask how long ago"),
+        ("since(orders.last_at)", "type-mismatch", "since(orders.last_at)", "compare it with a span"),
+        ("customer.tags", "type-mismatch", "customer.tags", "ask for an item"),
         ("customer.score + 'a' > 1", "type-mismatch", "+", "`+` does not go between a number and a text"),
         ("customer.birthday + days(3) > now", "type-mismatch", "+", "days_since"),
         ("customer.plan in ['pro', 5]", "type-mismatch", "5", "values of one type"),
+        ("customer.plan in ['pro', 'free', 5]", "type-mismatch", "5", "write it in quotes: `\"5\"`"),
+        ("customer.score in [1, 2, '5']", "type-mismatch", "'5'", "write `5` without quotes"),
         ("customer.score in ['a', 'b']", "type-mismatch", "'a'", "the list holds a text"),
         ("customer.plan in 'pro'", "type-mismatch", "'pro'", "`in` needs a list"),
         ("customer.tags == 'vip'", "type-mismatch", "==", "write `\"vip\" in ...`"),

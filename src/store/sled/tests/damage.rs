@@ -1,17 +1,16 @@
-use super::{OpenMode, bare, copy, open};
+use super::{Folder, OpenMode, bare, copy, open};
 use crate::store::contract::sample::{arrival, customer, ingest, order};
 use crate::store::sled::{keys, rows};
 use crate::store::{Store, StoreError};
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 const EVENTS: i64 = 300;
 
 /// A store of one customer with many events, closed.
-async fn store() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+async fn store() -> Folder {
+    let folder = Folder::new();
     let store = open(folder.path(), OpenMode::Create).unwrap();
     for n in 0..EVENTS {
         ingest(&store, vec![arrival("c", order(n, &format!("o{n}"), 1))]).await;
@@ -58,7 +57,7 @@ fn refused_for(folder: &Path, aside: &Path) -> bool {
 async fn a_lost_file_is_damage_and_nothing_is_made_in_its_place() {
     let folder = store().await;
     for name in ["db", "conf"] {
-        let copied = tempfile::tempdir().unwrap();
+        let copied = Folder::new();
         copy(folder.path(), copied.path());
         std::fs::remove_file(copied.path().join(name)).unwrap();
         assert!(damaged(copied.path()), "{name}");
@@ -84,7 +83,7 @@ async fn overwritten_bytes_are_damage_or_do_no_harm() {
     let length = folder.path().join("db").metadata().unwrap().len();
     let mut refused = 0;
     for n in 0..24 {
-        let copied = tempfile::tempdir().unwrap();
+        let copied = Folder::new();
         copy(folder.path(), copied.path());
         let log = OpenOptions::new().write(true).open(copied.path().join("db")).unwrap();
         log.write_all_at(&[0xa5; 8], length * n / 24 + 37).unwrap();
@@ -114,7 +113,7 @@ async fn a_damaged_store_is_set_aside_whole_and_no_other_begun_before_it_is_move
     assert!(folder.path().join("admin.sock").exists());
     assert!(refused_for(folder.path(), &aside));
 
-    let away = tempfile::tempdir().unwrap();
+    let away = Folder::new();
     std::fs::rename(&aside, away.path().join("damaged-1")).unwrap();
     let store = open(folder.path(), OpenMode::Create).unwrap();
     ingest(&store, vec![arrival("c", order(1, "o1", 1))]).await;
@@ -124,7 +123,7 @@ async fn a_damaged_store_is_set_aside_whole_and_no_other_begun_before_it_is_move
 #[tokio::test]
 async fn a_backup_in_the_place_of_a_damaged_store_is_opened_and_the_next_damage_named_anew() {
     let folder = store().await;
-    let backup = tempfile::tempdir().unwrap();
+    let backup = Folder::new();
     copy(folder.path(), backup.path());
     std::fs::remove_file(folder.path().join("db")).unwrap();
     set_aside(folder.path());
@@ -140,7 +139,7 @@ async fn a_backup_in_the_place_of_a_damaged_store_is_opened_and_the_next_damage_
 
 #[tokio::test]
 async fn a_store_in_use_is_not_set_aside_whatever_it_looks_like() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let store = open(folder.path(), OpenMode::Create).unwrap();
     std::fs::remove_file(folder.path().join("conf")).unwrap();
     assert!(matches!(open(folder.path(), OpenMode::Create), Err(StoreError::InUse { .. })));
@@ -161,7 +160,7 @@ async fn a_newer_format_is_refused() {
 
 #[tokio::test]
 async fn a_foreign_sled_folder_is_refused_and_not_moved() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let db = bare(folder.path());
     db.insert("hello", "world").unwrap();
     drop(db);

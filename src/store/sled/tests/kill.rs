@@ -1,6 +1,6 @@
 //! A real process, really killed.
 
-use super::{OpenMode, open};
+use super::{Folder, OpenMode, open};
 use crate::domain::{Event, Time};
 use crate::store::contract::sample::{
     DAY, EVERYONE, arrival, batch, customer, day, decision, mail, mark, order, view, webhook,
@@ -68,7 +68,7 @@ fn run_and_kill(folder: &Path, answers: usize) -> (u64, u64) {
 
 #[tokio::test]
 async fn what_was_answered_survives_a_kill_and_nothing_is_half_there() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     for (run, answers) in [1, 40, 101, 254].into_iter().enumerate() {
         let (stored, decided) = run_and_kill(folder.path(), answers);
         let store = open(folder.path(), OpenMode::MustExist).unwrap();

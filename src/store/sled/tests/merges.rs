@@ -1,6 +1,6 @@
 //! Merges of customers of whom much is known.
 
-use super::{OpenMode, copy, open};
+use super::{Folder, OpenMode, copy, open};
 use crate::domain::{CustomerNumber, Event};
 use crate::store::contract::sample::{arrival, batch, customer, decision, ingest, interest, mail, merge, order, view};
 use crate::store::sled::lock;
@@ -8,7 +8,7 @@ use crate::store::{Marking, Store, StoreError, Urgency};
 
 #[tokio::test]
 async fn however_much_is_known_of_both_a_merge_is_one_commit_that_moves_no_log() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let store = open(folder.path(), OpenMode::Create).unwrap();
     let visit = |n: i64| Event { name: "Visit".into(), ..order(n, &format!("v{n}"), 1) };
     let told = (0..6000).map(|n| arrival(if n % 2 == 0 { "old" } else { "new" }, visit(n)));
@@ -24,7 +24,7 @@ async fn however_much_is_known_of_both_a_merge_is_one_commit_that_moves_no_log()
     let moved = keys.iter().filter(|key| keys_before.binary_search(key).is_err()).count();
     assert!(moved <= 2, "who it went into, and one purchase: {moved}");
 
-    let left = tempfile::tempdir().unwrap();
+    let left = Folder::new();
     copy(folder.path(), left.path());
     let store = open(left.path(), OpenMode::MustExist).unwrap();
     let one = customer(&store, "old", 6000).await;

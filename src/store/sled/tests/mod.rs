@@ -12,7 +12,7 @@ use crate::store::contract::sample::{
 };
 use crate::store::{Store, StoreError};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// sled alone. The last thread of a store that was closed just before may still hold its file.
 pub(super) fn bare(folder: &Path) -> ::sled::Db {
@@ -24,6 +24,25 @@ pub(super) fn bare(folder: &Path) -> ::sled::Db {
             }
             opened => return opened.unwrap(),
         }
+    }
+}
+
+/// A folder for a store. What lies beside it, its journal, goes with it.
+pub(super) struct Folder {
+    path: PathBuf,
+    _within: tempfile::TempDir,
+}
+
+impl Folder {
+    pub(super) fn new() -> Self {
+        let within = tempfile::tempdir().unwrap();
+        let path = within.path().join("store");
+        std::fs::create_dir(&path).unwrap();
+        Self { path, _within: within }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 }
 
@@ -48,7 +67,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[tokio::test]
 async fn what_is_stored_is_there_after_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let store = open(folder.path(), OpenMode::Create).unwrap();
     let zone = row(0, &[("timezone", "Africa/Nairobi")]);
     ingest(&store, vec![arrival("c1", order(1, "o1", 5)), profile("c1", zone)]).await;
@@ -81,7 +100,7 @@ async fn what_is_stored_is_there_after_a_restart() {
 
 #[tokio::test]
 async fn a_dropped_store_lets_its_folder_go_at_once() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     for n in 1..=5 {
         let store = open(folder.path(), OpenMode::Create).unwrap();
         ingest(&store, vec![arrival("c", order(n, &format!("o{n}"), 1))]).await;
@@ -91,7 +110,7 @@ async fn a_dropped_store_lets_its_folder_go_at_once() {
 
 #[test]
 fn a_folder_is_made_for_its_owner_alone() {
-    let parent = tempfile::tempdir().unwrap();
+    let parent = Folder::new();
     let folder = parent.path().join("a/b");
     drop(open(&folder, OpenMode::Create).unwrap());
     assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
@@ -102,7 +121,7 @@ fn a_folder_is_made_for_its_owner_alone() {
 
 #[test]
 fn only_some_commands_make_a_store() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     for path in [folder.path().join("none"), folder.path().to_owned()] {
         let refused = open(&path, OpenMode::MustExist).unwrap_err();
         assert!(matches!(&refused, StoreError::Missing(missing) if *missing == path), "{refused}");
@@ -112,7 +131,7 @@ fn only_some_commands_make_a_store() {
 
 #[test]
 fn a_second_opener_is_told_who_has_the_store() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     std::fs::write(folder.path().join("lock"), "retaind run (pid 1)").unwrap();
     let first = open(folder.path(), OpenMode::Create).unwrap();
     let since = std::time::Instant::now();
@@ -127,7 +146,7 @@ fn a_second_opener_is_told_who_has_the_store() {
 #[test]
 fn another_users_folder_is_refused() {
     // The root folder belongs to root; where the tests are root, to nobody else, so one is given away.
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let foreign = if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(folder.path(), Some(4711), None).unwrap();
         folder.path()

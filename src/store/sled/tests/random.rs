@@ -1,6 +1,6 @@
 //! Random operations, with kills and restarts between them, against the model.
 
-use super::{OpenMode, SledStore, copy, open};
+use super::{Folder, OpenMode, SledStore, copy, open};
 use crate::domain::{
     Active, Activity, Arrival, Class, Customer, CustomerNumber, Delivery, DeliveryId, DeliveryKey, Ending,
     EnrollmentChange, Entry, Event, Lane, Membership, ProfileRow, Span, State, Suppression, Tick, Time, Watch,
@@ -23,7 +23,6 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
-use tempfile::TempDir;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -231,7 +230,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Both stores and the day.
 struct World {
-    folder: TempDir,
+    folder: Folder,
     sled: Option<SledStore>,
     model: MemoryStore,
     today: i64,
@@ -239,7 +238,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::new();
         let sled = open(folder.path(), OpenMode::Create).unwrap();
         Self { folder, sled: Some(sled), model: MemoryStore::new(DeliveryKey::new([0; 32])), today: 1 }
     }
@@ -253,7 +252,7 @@ impl World {
     }
 
     async fn kill(&mut self) {
-        let left = tempfile::tempdir().unwrap();
+        let left = Folder::new();
         copy(self.folder.path(), left.path());
         self.sled = Some(open(left.path(), OpenMode::MustExist).unwrap());
         self.folder = left;

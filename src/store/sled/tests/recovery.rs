@@ -1,6 +1,6 @@
 //! A round that failed.
 
-use super::{OpenMode, open};
+use super::{Folder, OpenMode, open};
 use crate::store::contract::sample::{DAY, arrival, customer, day, ingest, mail, order, queue};
 use crate::store::sled::fault::Fault;
 use crate::store::sled::{committer, lock};
@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError};
 
 #[tokio::test]
 async fn after_a_passing_error_the_store_works_again_by_itself() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let store = open(folder.path(), OpenMode::Create).unwrap();
     let queued = queue(&store, "c", |to| vec![mail(1, to, 2), mail(2, to, 2)]).await;
     let lane = queued[0].lane();
@@ -27,7 +27,7 @@ async fn after_a_passing_error_the_store_works_again_by_itself() {
 
 #[tokio::test]
 async fn after_a_failed_sync_nothing_is_done_any_more() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let store = open(folder.path(), OpenMode::Create).unwrap();
     let seen = ingest(&store, vec![arrival("c", order(1, "o1", 1))]).await;
     assert_eq!(seen.len(), 1);
@@ -41,7 +41,7 @@ async fn after_a_failed_sync_nothing_is_done_any_more() {
 
 #[test]
 fn a_round_that_is_half_there_is_completed_and_one_that_is_not_is_left() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let store = open(folder.path(), OpenMode::Create).unwrap();
     let rows: committer::Rows =
         vec![("kept".into(), Some("new".into())), ("more".into(), Some("new".into())), ("gone".into(), None)];
