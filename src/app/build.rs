@@ -98,6 +98,21 @@ pub(super) fn write_keys(project: &Project) -> anyhow::Result<(Vec<SecretString>
 
 fn sender(email: &Email) -> anyhow::Result<Option<Sender>> {
     let Some(from) = &email.from else { return Ok(None) };
+    let mut mailer = mailer(email);
+    if let (Some(username), Some(password)) = (&email.username, &email.password) {
+        let password = password.reveal().context("email.password")?;
+        mailer.credentials = Some(email::Credentials { username: username.clone(), password });
+    }
+    Ok(Some(Sender {
+        from: from.to_string(),
+        reply_to: email.reply_to.as_ref().map(ToString::to_string),
+        rated: email.rate.is_some(),
+        mailer: Arc::new(email::Mailer::new(mailer).context("mail cannot be sent")?),
+    }))
+}
+
+/// How mail is handed over, as far as it is no secret.
+pub(super) fn mailer(email: &Email) -> email::MailerSettings {
     let transport = match &email.transport {
         Transport::Smtp { host, port } => email::Transport::Smtp { host: host.clone(), port: *port },
         Transport::Smtps { host, port } => email::Transport::Smtps { host: host.clone(), port: *port },
@@ -109,21 +124,12 @@ fn sender(email: &Email) -> anyhow::Result<Option<Sender>> {
         Tls::Required => email::TlsPolicy::Required,
         Tls::None => email::TlsPolicy::Off,
     };
-    if let (Some(username), Some(password)) = (&email.username, &email.password) {
-        let password = password.reveal().context("email.password")?;
-        mailer.credentials = Some(email::Credentials { username: username.clone(), password });
-    }
     mailer.connections = usize::from(email.connections);
     mailer.rate = email.rate.map(|rate| email::Rate {
         messages: rate.messages,
         per: Duration::from_millis(u64::try_from(rate.per.0).unwrap_or(1000)),
     });
-    Ok(Some(Sender {
-        from: from.to_string(),
-        reply_to: email.reply_to.as_ref().map(ToString::to_string),
-        rated: email.rate.is_some(),
-        mailer: Arc::new(email::Mailer::new(mailer).context("mail cannot be sent")?),
-    }))
+    mailer
 }
 
 /// An endpoint with its secrets.

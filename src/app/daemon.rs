@@ -197,8 +197,8 @@ async fn tick_loop(core: Arc<Shared>, worker: Worker, mut stop: watch::Receiver<
         match look(&core, &mut planner, &runner, &pages).await {
             Ok(0) => {}
             Ok(_) => worker.wake(),
-            Err(error @ (StoreError::NoSpace(_) | StoreError::Conflict)) => {
-                tracing::warn!(%error, "ticks wait; trying again at the next look");
+            Err(error) if error.may_pass() || matches!(error, StoreError::Conflict) => {
+                tracing::debug!(%error, "ticks wait; trying again at the next look");
             }
             Err(error) => return Err(error),
         }
@@ -264,8 +264,8 @@ impl Upkeep {
             match core.store.prune(now.minus(KEEP_FINISHED), 1000).await {
                 // A full page: more is waiting, so the next look goes on.
                 Ok(1000..) => {}
-                Ok(_) | Err(StoreError::NoSpace(_) | StoreError::Conflict) => self.pruned_at = now,
-                Err(error) => return Err(error),
+                Err(error) if !error.may_pass() && !matches!(error, StoreError::Conflict) => return Err(error),
+                Ok(_) | Err(_) => self.pruned_at = now,
             }
         }
         Ok(())

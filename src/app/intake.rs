@@ -108,10 +108,16 @@ const fn form(call: Call) -> CallForm {
 fn unavailable(error: &StoreError) -> NotTaken {
     let (message, retry_after) = match error {
         StoreError::NoSpace(_) => ("there is no space left to store it", FULL),
+        StoreError::Io(_) => ("the store cannot be written at present", FULL),
         StoreError::Closed => ("the daemon is stopping", CLOSED),
         _ => ("the store does not take it at present", CLOSED),
     };
-    tracing::warn!(%error, "a call could not be stored; its sender was asked to send it again");
+    // Of a disk that is full or fails the store says so, once; calls may be many.
+    if error.may_pass() {
+        tracing::debug!(%error, "a call could not be stored; its sender was asked to send it again");
+    } else {
+        tracing::warn!(%error, "a call could not be stored; its sender was asked to send it again");
+    }
     NotTaken::Unavailable { message: message.to_owned(), retry_after }
 }
 

@@ -11,10 +11,12 @@ mod build;
 mod compact;
 mod daemon;
 mod demo;
+mod doctor;
 mod export_folder;
 mod follow;
 mod init;
 mod intake;
+mod jumps;
 mod live;
 mod lost;
 mod nightly;
@@ -40,6 +42,7 @@ pub use backup_file::BackupFile;
 pub use build::world;
 pub use compact::{CompactReport, compact};
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
+pub use doctor::{Finding, Level, examine};
 pub use export_folder::{ExportFolder, ExportReport};
 pub use init::{InitError, InitRequest, Playbook, init, playbooks};
 pub use lost::Offer;
@@ -159,7 +162,8 @@ pub async fn offline(settings_file: &Path, mode: StoreMode) -> anyhow::Result<(A
     };
     // What may make a store fills it.
     let cache = if mode == StoreMode::Create { Cache::Large } else { Cache::OfStore };
-    let store: Arc<dyn crate::store::Store> = Arc::new(open_store(&project.settings, mode, cache).await?);
+    let of_command = SledSettings { cache, ..SledSettings::default() };
+    let store: Arc<dyn crate::store::Store> = Arc::new(open_store(&project.settings, mode, of_command).await?);
     let core = shared::Shared {
         store: Arc::clone(&store),
         world: Arc::new(ArcSwap::from_pointee(build::without_channels(&project))),
@@ -189,10 +193,16 @@ impl Closer {
 }
 
 /// Opens the store of the settings, with the given page cache if they name none.
-async fn open_store(settings: &Settings, mode: OpenMode, cache: Cache) -> anyhow::Result<SledStore> {
+async fn open_store(
+    settings: &Settings,
+    mode: OpenMode,
+    SledSettings { cache, ballast }: SledSettings,
+) -> anyhow::Result<SledStore> {
     let path = settings.store.path.clone();
     let cache = settings.store.cache.map_or(cache, |mebibytes| Cache::Bytes(mebibytes << 20));
-    let opened = tokio::task::spawn_blocking(move || SledStore::open_with(&path, mode, SledSettings { cache })).await?;
+    let settings_of_store = SledSettings { cache, ballast };
+    let opened =
+        tokio::task::spawn_blocking(move || SledStore::open_with(&path, mode, settings_of_store)).await?;
     match opened {
         Ok(store) => Ok(store),
         Err(error) => {

@@ -81,7 +81,7 @@ pub async fn restore(settings_file: &Path, from: RestoreFrom, journal: Option<&P
         from,
         folder: settings.store.path.clone(),
         journal: journal.map(PathBuf::from),
-        settings: SledSettings { cache: Cache::Large },
+        settings: SledSettings::default(),
         now,
     };
     let begun = tokio::task::spawn_blocking(move || Restoring::begin(request)).await?;

@@ -1,10 +1,10 @@
 //! `retaind run`: from the settings file to the exit code.
 
 use super::daemon::{self, read_project, require};
-use super::{StartError, reload, supervisor};
-use crate::clock::SystemClock;
+use super::{StartError, jumps, reload, supervisor};
+use crate::clock::{Clock, SystemClock};
 use crate::http::{AdminListener, PublicLimits, PublicListener, ReloadBy};
-use crate::store::sled::{Cache, OpenMode, RoundEnded};
+use crate::store::sled::{BallastPolicy, Cache, OpenMode, RoundEnded, SledSettings};
 use crate::telemetry::{Metrics, names};
 use anyhow::Context;
 use std::path::Path;
@@ -36,7 +36,12 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let recorder = Metrics::install();
     crate::telemetry::log_panics();
-    let store = patiently(super::open_store(&project.settings, OpenMode::Create, Cache::OfStore)).await?;
+    // Before it is opened, which is written down.
+    for doubt in jumps::doubts(SystemClock.now(), jumps::last_written(&project.settings.store.path)) {
+        tracing::warn!("the clock cannot be right: {doubt}; put it right, for times are taken from it");
+    }
+    let kept = SledSettings { cache: Cache::OfStore, ballast: BallastPolicy::Lay };
+    let store = patiently(super::open_store(&project.settings, OpenMode::Create, kept)).await?;
     store.on_round(count_round);
     let address = super::admin_address(&project.settings)?;
     let listener = AdminListener::bind(&address).await.context("the admin interface cannot be offered")?;
@@ -51,6 +56,7 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
         tokio::spawn(listener.serve(daemon.operations(), async move { drop(admin_stopped.await) }, ADMIN_GRACE));
     let (stop_public, public_stopped) = oneshot::channel::<()>();
     let public = public.map(|listener| serve_public(listener, &daemon, public_stopped));
+    let clocks = tokio::spawn(jumps::watch(SystemClock));
     supervisor::ready();
     daemon.follow(seen).await;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "ready");
@@ -67,6 +73,7 @@ pub(super) async fn run(settings_file: &Path) -> anyhow::Result<()> {
         }
     };
     supervisor::stopping();
+    clocks.abort();
     if let Some(error) = ended {
         return Err(StartError::Store(error).into());
     }

@@ -1,11 +1,13 @@
 //! What carries a delivery out of the house.
 //!
-//! What it is for: [`email`] composes mails and speaks SMTP, or writes them into a folder; [`webhook`] signs and posts.
+//! What it is for: [`email`] composes mails and speaks SMTP, or writes them into a folder; [`webhook`] signs and posts;
+//! [`dns`] looks at what the sender's domain says of itself.
 //! Invariants: a channel only classifies what an attempt came to ([`Outcome`](crate::domain::Outcome)) and never tries a
 //! message twice by itself; every step on the network has a time limit; no outcome's text holds an address, a secret or
 //! an endpoint's URL; TLS is 1.2 or later, on ring.
 //! Deliberately not here: when to send, whether to send, when to try again, and what is remembered of it.
 
+pub mod dns;
 pub mod email;
 pub mod webhook;
 

@@ -4,8 +4,8 @@ use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
 use super::{
-    Context, backup, check, compact, completions, customers, deliveries, demo, emit, explain, export, import, init,
-    man, plan, reload, restore, rules, run, schema, sending, simulate, status, test, version,
+    Context, backup, check, compact, completions, customers, deliveries, demo, doctor, emit, explain, export, import,
+    init, man, plan, reload, restore, rules, run, schema, sending, simulate, status, test, version,
 };
 use crate::domain::Time;
 use crate::http::{NotAWhen, When};
@@ -72,6 +72,7 @@ pub(super) enum Command {
     Restore(restore::RestoreArgs),
     Export(export::ExportArgs),
     Compact(compact::CompactArgs),
+    Doctor(doctor::DoctorArgs),
     Demo(demo::DemoArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -102,6 +103,7 @@ impl Command {
             Self::Restore(args) => restore::run(args, context).await,
             Self::Export(args) => export::run(args, context).await,
             Self::Compact(args) => compact::run(args, context).await,
+            Self::Doctor(args) => doctor::run(args, context).await,
             Self::Demo(args) => demo::run(args, context).await,
             Self::Completions(args) => completions::run(&args, context),
             Self::Man(args) => man::run(&args, context),

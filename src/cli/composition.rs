@@ -1,8 +1,8 @@
 //! What the command line needs from the program that it is the face of.
 
-use crate::app::{BackupContents, CompactReport, DemoReport, DemoRequest, RestoreFrom, RestoreReport, Tested};
+use crate::app::{BackupContents, CompactReport, DemoReport, DemoRequest, Finding, RestoreFrom, RestoreReport, Tested};
 use crate::domain::{Diagnostic, Schema};
-use crate::http::{AdminAddress, Failure, FailureKind, Operations};
+use crate::http::{AdminAddress, Failure, FailureKind, Operations, Status};
 use crate::rules::RuleSet;
 use async_trait::async_trait;
 use std::collections::BTreeSet;
@@ -46,6 +46,10 @@ pub trait Composition: Send + Sync {
 
     /// Writes the store of those settings anew, without what is no more of use in its files.
     async fn compact(&self, settings: &Path) -> Result<CompactReport, Refusal>;
+
+    /// Looks at all that the daemon of those settings needs. `status` is its state or that of its store, or why there is
+    /// none.
+    async fn doctor(&self, settings: &Path, status: Result<Status, String>) -> Vec<Finding>;
 
     /// The whole of it on made-up customers, in the folder of the request.
     async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal>;

@@ -24,6 +24,17 @@ pub(super) enum Error {
 }
 
 impl Error {
+    /// The same in one line.
+    pub(super) fn in_words(&self) -> String {
+        match self {
+            Self::Files(..) => "the files have errors".to_owned(),
+            Self::Failure(failure) => with_causes(&failure.message, failure.causes.iter().map(String::as_str)),
+            Self::Usage(message) => message.clone(),
+            Self::Output(error) => error.to_string(),
+            Self::Other(error) => format!("{error:#}"),
+        }
+    }
+
     /// Tells a person, and answers the exit code.
     pub(super) fn tell(self, console: &mut Console) -> u8 {
         match self {

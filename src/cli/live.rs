@@ -2,10 +2,10 @@
 
 use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
 use crate::app::{
-    self, BackupContents, Closer, CompactReport, DemoReport, DemoRequest, RestoreFrom, RestoreReport, StartError,
-    StoreMode, Tested,
+    self, BackupContents, Closer, CompactReport, DemoReport, DemoRequest, Finding, RestoreFrom, RestoreReport,
+    StartError, StoreMode, Tested,
 };
-use crate::http::{AdminAddress, Failure, FailureKind, Operations};
+use crate::http::{AdminAddress, Failure, FailureKind, Operations, Status};
 use crate::rules::RuleSet;
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
@@ -91,6 +91,10 @@ impl Composition for Live {
 
     async fn compact(&self, settings: &Path) -> Result<CompactReport, Refusal> {
         app::compact(settings).await.map_err(refusal)
+    }
+
+    async fn doctor(&self, settings: &Path, status: Result<Status, String>) -> Vec<Finding> {
+        app::examine(settings, status).await
     }
 
     async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal> {

@@ -22,6 +22,7 @@ mod customers;
 mod deliveries;
 mod demo;
 mod diagnostics;
+mod doctor;
 mod emit;
 mod error;
 mod explain;

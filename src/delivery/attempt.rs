@@ -249,7 +249,7 @@ pub(super) async fn panicked(shared: &Shared, delivery: Delivery) -> Result<(), 
 }
 
 /// Makes `sending` durable, before the first byte goes out. `None` when it does not begin after all: the drain or a
-/// pause came first, or there is no room on the disk.
+/// pause came first, or the store does not take it at present.
 async fn begin(shared: &Shared, delivery: Delivery, slot: SlotChange) -> Result<Option<Delivery>, StoreError> {
     if !shared.may_begin() {
         shared.store.release(&[delivery.id]).await;
@@ -271,9 +271,9 @@ async fn begin(shared: &Shared, delivery: Delivery, slot: SlotChange) -> Result<
     };
     match shared.store.record(vec![change], Urgency::Interactive).await {
         Ok(()) => Ok(Some(begun)),
-        Err(StoreError::NoSpace(path)) => {
+        Err(error) if error.may_pass() => {
             // With its place kept meanwhile, for given back at once it would be claimed at once, again and again.
-            wait_for_room(&path).await;
+            wait_for_the_store(&error).await;
             // Whether it was recorded is not known. When there is room again, much may have changed: it goes back into
             // the queue and through all gates.
             if stored_when_readable(shared, begun.id).await?.as_ref() == Some(&begun) {
@@ -291,14 +291,15 @@ async fn begin(shared: &Shared, delivery: Delivery, slot: SlotChange) -> Result<
 async fn stored_when_readable(shared: &Shared, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
     loop {
         match shared.store.delivery(id).await {
-            Err(StoreError::NoSpace(path)) => wait_for_room(&path).await,
+            Err(error) if error.may_pass() => wait_for_the_store(&error).await,
             other => return other,
         }
     }
 }
 
-async fn wait_for_room(path: &std::path::Path) {
-    tracing::error!(path = %path.display(), "no space left for the store; waiting for room");
+/// The store itself says what is the matter, once.
+async fn wait_for_the_store(error: &StoreError) {
+    tracing::debug!(%error, "waiting for the store");
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
 }
 
@@ -374,7 +375,7 @@ async fn settle_with(
     .map(drop)
 }
 
-/// Records one change; waits out a full disk, for what went over the wire must be remembered.
+/// Records one change; waits out a disk that is full or cannot be written, for what went over the wire must be remembered.
 async fn change(
     shared: &Shared,
     delivery: Delivery,
@@ -391,11 +392,11 @@ async fn change(
     loop {
         match shared.store.record(vec![change.clone()], Urgency::Interactive).await {
             Ok(()) => break,
-            Err(StoreError::NoSpace(path)) => {
+            Err(error) if error.may_pass() => {
                 in_doubt = true;
-                wait_for_room(&path).await;
+                wait_for_the_store(&error).await;
             }
-            // A call that answered "no space" may have been completed when there was room again.
+            // A call that answered so may have been completed when there was room again.
             Err(StoreError::Conflict)
                 if in_doubt && stored_when_readable(shared, changed.id).await?.as_ref() == Some(&changed) =>
             {

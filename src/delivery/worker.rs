@@ -339,7 +339,7 @@ async fn guarded(shared: &Shared, delivery: Delivery) -> Result<(), StoreError> 
             }
             Ok(())
         }
-        Err(error @ StoreError::NoSpace(_)) => {
+        Err(error) if error.may_pass() => {
             shared.store.release(&[kept.id]).await;
             Err(error)
         }
@@ -357,11 +357,9 @@ fn fatal(done: Result<Result<(), StoreError>, tokio::task::JoinError>) -> Result
 
 /// Lets errors pass that may be gone at the next look.
 fn tolerate(error: StoreError) -> Result<(), StoreError> {
-    match error {
-        StoreError::NoSpace(_) | StoreError::Conflict => {
-            tracing::warn!(%error, "trying again");
-            Ok(())
-        }
-        other => Err(other),
+    if !error.may_pass() && !matches!(error, StoreError::Conflict) {
+        return Err(error);
     }
+    tracing::debug!(%error, "trying again");
+    Ok(())
 }

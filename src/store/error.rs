@@ -128,6 +128,15 @@ fn newer(by: Option<&str>) -> String {
     by.map_or_else(|| "a newer retaind".into(), |version| format!("retaind {version}"))
 }
 
+impl StoreError {
+    /// Whether the call may succeed later with nothing done about it here: the disk is full, or fails, and need not for
+    /// ever.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::NoSpace(_) | Self::Io(_))
+    }
+}
+
 /// What helps when a store is damaged.
 fn what_to_do(aside: Option<&Path>) -> String {
     match aside {

@@ -545,6 +545,11 @@ pub trait Store: Send + Sync + 'static {
     /// Counts.
     async fn stats(&self) -> Result<Stats>;
 
+    /// Why nothing new is stored at present; what must be recorded may be all the same. `None` while all is well.
+    fn trouble(&self) -> Option<StoreError> {
+        None
+    }
+
     /// Writes a copy of everything while the store is in use: all that was answered before the call's answer is in it, and
     /// nothing is there by half. `into` may make the call wait for as long as it likes, but one that is slower than what is
     /// stored meanwhile is given up. [`StoreError::Backup`] where `into` fails.

@@ -19,7 +19,7 @@ use super::{StartError, project};
 use crate::catcher::{CaughtMail, HookCatcher, HookFaults, MailCatcher, MailFaults};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::domain::{Arrival, Reason, Span, State, Time};
-use crate::store::sled::{Cache, OpenMode};
+use crate::store::sled::{Cache, OpenMode, SledSettings};
 use crate::store::{DeliveryFilter, Marking, Store, Urgency};
 use anyhow::{Context, ensure};
 use borrowed::Catchers;
@@ -74,7 +74,8 @@ pub async fn demo(request: &DemoRequest) -> anyhow::Result<DemoReport> {
     let mut play = Play::of(request, &project, SystemClock.now());
     let start = play.start;
     let clock = Arc::new(ManualClock::new(start));
-    let store: Arc<dyn Store> = Arc::new(super::open_store(&project.settings, OpenMode::Create, Cache::OfStore).await?);
+    let kept = SledSettings { cache: Cache::OfStore, ..SledSettings::default() };
+    let store: Arc<dyn Store> = Arc::new(super::open_store(&project.settings, OpenMode::Create, kept).await?);
     let purchases = play.enter(store.as_ref()).await?;
     let shown: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
     let played = sound(project::load(&settings))?;

@@ -23,7 +23,7 @@ const MOST_COUNTED: usize = 10_000;
 
 pub(super) async fn status(core: &Shared) -> Result<Status> {
     let counts = core.store.stats().await.map_err(failure)?;
-    let views = rules::list(core).await?;
+    let views = readable(core, rules::list(core).await)?;
     let next_ticks = next_ticks(&views);
     let now = core.clock.now();
     let daemon = core.daemon.as_ref();
@@ -35,22 +35,31 @@ pub(super) async fn status(core: &Shared) -> Result<Status> {
         started_at: daemon.map(|daemon| daemon.started_at),
         settings: core.settings_file.display().to_string(),
         paused: core.pauses.all(),
-        marketing_paused: core.store.flag(MARKETING_PAUSED).await.map_err(failure)?,
+        marketing_paused: readable(core, core.store.flag(MARKETING_PAUSED).await.map_err(failure))?,
         backup: nightly::status(core).await,
         readiness: readiness(core),
         store: store(core, &counts),
         deliveries: counts.deliveries.into_iter().collect(),
-        lanes: lanes(core, now).await?,
+        lanes: readable(core, lanes(core, now).await)?,
         rules: standing(&views),
         next_tick: next_ticks.first().cloned(),
         next_ticks,
-        late: late(core, now).await?,
+        late: readable(core, late(core, now).await)?,
         recent: daemon.and_then(|daemon| daemon.metrics.as_ref()).map(|metrics| recent(metrics.recent())),
         last_reload: daemon.and_then(DaemonParts::last_reload),
         attention: Vec::new(),
     };
     status.attention = attention(&status, now);
     Ok(status)
+}
+
+/// A part of the state; nothing where the store is in trouble and cannot be read, for then the rest is all the more
+/// wanted.
+fn readable<T: Default>(core: &Shared, part: Result<T>) -> Result<T> {
+    match part {
+        Err(_) if core.store.trouble().is_some_and(|trouble| trouble.may_pass()) => Ok(T::default()),
+        part => part,
+    }
 }
 
 fn next_ticks(views: &[RuleView]) -> Vec<NextTick> {
@@ -149,5 +158,10 @@ pub(super) fn readiness(core: &Shared) -> Readiness {
             }
         }
     }
+    // What is decided may go out all the same, but what is new is refused, and whoever balances loads is to know.
+    reasons.extend(core.store.trouble().map(|trouble| {
+        let failure = failure(trouble);
+        std::iter::once(failure.message).chain(failure.causes).collect::<Vec<_>>().join(": ")
+    }));
     Readiness { ready: reasons.is_empty(), reasons }
 }

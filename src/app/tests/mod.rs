@@ -151,7 +151,9 @@ endpoints: {{crm: {{url: \"{hook}\", secret: {{file: crm.secret}}, allow_http: t
     async fn launch(&mut self) {
         let project = daemon::require(project::load(&self.settings())).unwrap_or_else(|error| panic!("{error:?}"));
         let inner: Arc<dyn Store> = Arc::new(
-            open_store(&project.settings, StoreMode::Create, crate::store::sled::Cache::OfStore).await.unwrap(),
+            open_store(&project.settings, StoreMode::Create, crate::store::sled::SledSettings::default())
+                .await
+                .unwrap(),
         );
         let store: Arc<dyn Store> = Arc::new(Meddled { inner, meddling: Arc::clone(&self.meddling) });
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;

@@ -61,8 +61,8 @@ pub(super) async fn run(core: Arc<Shared>, mut stop: watch::Receiver<bool>) -> R
         let sleep = match passed {
             Ok(None) => continue,
             Ok(Some(sleep)) => sleep,
-            Err(error @ (StoreError::NoSpace(_) | StoreError::Conflict)) => {
-                tracing::warn!(%error, "the watcher waits; trying again");
+            Err(error) if error.may_pass() || matches!(error, StoreError::Conflict) => {
+                tracing::debug!(%error, "the watcher waits; trying again");
                 bell.note(|progress| progress.busy = false);
                 LOOK_EVERY
             }

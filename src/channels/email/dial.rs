@@ -1,10 +1,10 @@
 //! A new connection to the server: TCP, TLS, greeting, authentication.
 
-use super::MailError;
 use super::reply::{Fault, fault, masked, reply_text};
 use super::session::Session;
 use super::settings::{MailerSettings, TlsPolicy, Transport};
 use super::wire::{Greeting, Stream, Wire};
+use super::{Encryption, MailError};
 use crate::channels::tls;
 use crate::domain::Outcome;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -72,10 +72,15 @@ impl Dialer {
     /// A connection that is ready for MAIL. What fails here is transient whatever the server's code: it speaks of the
     /// server or of our settings.
     pub(super) async fn dial(&self, settings: &MailerSettings) -> Result<Session, Outcome> {
+        self.dial_and_tell(settings).await.map(|(session, _)| session)
+    }
+
+    /// The same, and how it is encrypted.
+    pub(super) async fn dial_and_tell(&self, settings: &MailerSettings) -> Result<(Session, Encryption), Outcome> {
         self.connect(settings).await.map_err(|NoConnection(detail)| Outcome::Transient { detail, retry_after: None })
     }
 
-    async fn connect(&self, settings: &MailerSettings) -> Result<Session, NoConnection> {
+    async fn connect(&self, settings: &MailerSettings) -> Result<(Session, Encryption), NoConnection> {
         let command = settings.timeouts.command;
         let limit = settings.timeouts.connect;
         let tcp = within("connecting", limit, connect(&self.server.host, self.server.port, limit)).await?;
@@ -85,6 +90,13 @@ impl Dialer {
 
         let (stream, greeting) = self.secure(tcp, &hello, settings, is_local).await?;
         let is_encrypted = matches!(stream, Stream::Encrypted(_));
+        let encryption = match stream {
+            Stream::Plain(_) => Encryption::None,
+            Stream::Encrypted(_) if self.server.implicit_tls || must_verify_with(settings, is_local) => {
+                Encryption::Verified
+            }
+            Stream::Encrypted(_) => Encryption::Unverified(None),
+        };
         let wire = Box::new(Wire::new(stream, greeting));
         let greeted = timeout(command, AsyncSmtpConnection::connect_with_transport(wire, &hello)).await;
         let mut connection = said("greeting", greeted)?;
@@ -98,7 +110,7 @@ impl Dialer {
             let mechanisms = [Mechanism::Plain, Mechanism::Login];
             said("authentication", timeout(command, connection.auth(&mechanisms, &credentials)).await)?;
         }
-        Ok(Session::new(connection))
+        Ok((Session::new(connection), encryption))
     }
 
     /// Encrypts as the settings ask.
@@ -123,9 +135,7 @@ impl Dialer {
             }
             return Ok((Stream::Plain(tcp), Greeting::Seen));
         }
-        let has_password = settings.credentials.is_some();
-        let config =
-            if must_verify(settings.tls, has_password, is_local) { &self.verifying } else { &self.unverifying };
+        let config = if must_verify_with(settings, is_local) { &self.verifying } else { &self.unverifying };
         Ok((self.handshake(tcp, config, limit).await?, Greeting::Seen))
     }
 
@@ -139,6 +149,10 @@ impl Dialer {
         let tls = within("TLS handshake", limit, connector.connect(self.server.name.clone(), tcp)).await?;
         Ok(Stream::Encrypted(Box::new(tls)))
     }
+}
+
+const fn must_verify_with(settings: &MailerSettings, is_local: bool) -> bool {
+    must_verify(settings.tls, settings.credentials.is_some(), is_local)
 }
 
 /// Whether the server must prove after STARTTLS who it is: when the settings ask for that, or a password will be said to

@@ -17,6 +17,7 @@ mod compose;
 mod dial;
 mod folder;
 mod pool;
+mod probe;
 mod reply;
 mod session;
 mod settings;
@@ -28,6 +29,7 @@ mod words;
 pub use address::{AddressError, check_address, check_mailbox};
 pub use compose::{ComposeError, Composed, Mail, compose};
 pub use pool::{Connection, Mailer};
+pub use probe::{Encryption, Probe, probe};
 pub use settings::{Credentials, MailerSettings, NotATransport, Rate, Timeouts, TlsPolicy, Transport};
 
 /// Why a mailer cannot be made.

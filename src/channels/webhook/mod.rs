@@ -9,6 +9,7 @@
 mod endpoint;
 mod guard;
 mod poster;
+mod probe;
 mod resolver;
 mod retry_after;
 mod sign;
@@ -18,6 +19,7 @@ mod tests;
 pub use endpoint::{Endpoint, EndpointSettings};
 pub use guard::is_public;
 pub use poster::{Poster, PosterSettings};
+pub use probe::probe;
 pub use resolver::{Lookup, SystemLookup};
 pub use sign::BadSecret;
 

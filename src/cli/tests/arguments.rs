@@ -157,6 +157,8 @@ fn help_names_every_command_and_the_exit_codes() {
       export        Write everything that is stored as NDJSON, while the daemon works or not
       compact       Write the store anew, smaller, and without a trace of what was erased; with no
                     daemon running
+      doctor        Look at all that the daemon needs: store, disk, mail server, endpoints, DNS, clock,
+                    permissions
       demo          The whole of it on made-up customers, with a mail catcher and a webhook receiver on
                     loopback; ends by itself
       completions   What makes a shell complete the commands and options of `retaind`

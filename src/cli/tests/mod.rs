@@ -212,6 +212,10 @@ impl Composition for Shop {
         crate::cli::Live.compact(settings).await
     }
 
+    async fn doctor(&self, settings: &Path, status: Result<crate::http::Status, String>) -> Vec<crate::app::Finding> {
+        crate::cli::Live.doctor(settings, status).await
+    }
+
     async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal> {
         let mail = MailReport {
             to: "zoe@example.com".into(),

@@ -13,7 +13,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -22,6 +22,8 @@ use tower::ServiceExt;
 
 /// How long nothing is accepted after that failed, as it does when there are no more file handles.
 const PAUSE: Duration = Duration::from_millis(100);
+/// As long as it fails, that is said so often.
+const SAY_EVERY: Duration = Duration::from_mins(1);
 /// The most headers of a request, and the most bytes of its head.
 const HEADERS: usize = 64;
 const HEAD: usize = 64 << 10;
@@ -68,6 +70,7 @@ impl PublicListener {
         let connections =
             Connections { head: limits.head, stopped, router: public_router(intake, senders, limits.clone()) };
         let mut stop = std::pin::pin!(stop);
+        let mut said: Option<Instant> = None;
         loop {
             let accepted = async {
                 let place = Arc::clone(&places).acquire_owned().await;
@@ -84,7 +87,10 @@ impl PublicListener {
                         });
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "a connection could not be accepted");
+                        if said.is_none_or(|at| at.elapsed() > SAY_EVERY) {
+                            said = Some(Instant::now());
+                            tracing::warn!(%error, "connections cannot be accepted; those that wait are, once that passes");
+                        }
                         sleep(PAUSE).await;
                     }
                 },

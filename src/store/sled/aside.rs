@@ -43,7 +43,7 @@ pub(super) fn set_aside(folder: &Path, _: &FolderLock) -> io::Result<PathBuf> {
 }
 
 /// All of them, each with its number; 0 for one that somebody has renamed.
-fn all(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+pub(super) fn all(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

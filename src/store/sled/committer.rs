@@ -3,7 +3,7 @@
 //! It takes what waits, compares what each commit relies upon, merges what passes into one batch, applies it, makes it
 //! durable, tells memory, and wakes who waits.
 
-use super::disk::Disk;
+use super::disk::{Disk, Need};
 use super::draft::{Change, Origin, Was};
 use super::fault::Fault;
 use super::journal::{Journal, Record};
@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 
 /// How often a store that met an error is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(200);
+/// As long as it cannot be opened anew, the pauses become longer, up to this: opening may mean reading all of it.
+const TRY_LATER: Duration = Duration::from_secs(10);
 /// Keys of so many rounds are remembered.
 const REMEMBERED: usize = 64;
 
@@ -32,7 +34,17 @@ const REMEMBERED: usize = 64;
 pub(super) fn run(shared: &Arc<Shared>, disk: Disk) {
     let round = lock(&shared.live).counts.round;
     let journal = Journal::new(&shared.journal, &shared.delivery_key);
-    let mut committer = Committer { shared, disk, journal, round, recent: Recent::new(round), unfinished: Vec::new() };
+    let mut committer = Committer {
+        shared,
+        disk,
+        journal,
+        round,
+        recent: Recent::new(round),
+        unfinished: Vec::new(),
+        trouble: false,
+        retry: Retry::default(),
+    };
+    committer.disk.tend();
     while let Some(jobs) = shared.queue.next_round(TRY_AGAIN) {
         let done = catch_unwind(AssertUnwindSafe(|| committer.turn(jobs)));
         if done.is_err() {
@@ -51,6 +63,27 @@ struct Committer<'s> {
     recent: Recent,
     /// Rows of a round that failed while it was being applied.
     unfinished: Rows,
+    /// Whether it was said that nothing new is taken.
+    trouble: bool,
+    retry: Retry,
+}
+
+/// When a store that met an error is opened anew.
+#[derive(Default)]
+struct Retry {
+    pause: Duration,
+    failed_at: Option<Instant>,
+}
+
+impl Retry {
+    fn is_due(&self) -> bool {
+        self.failed_at.is_none_or(|at| at.elapsed() >= self.pause)
+    }
+
+    fn failed(&mut self) {
+        self.pause = (self.pause * 2).clamp(TRY_AGAIN, TRY_LATER);
+        self.failed_at = Some(Instant::now());
+    }
 }
 
 /// Rows as they are to be; `None` where one is to be gone.
@@ -65,13 +98,15 @@ struct Failure {
 impl Committer<'_> {
     fn turn(&mut self, jobs: Vec<Job>) {
         self.recover();
-        if jobs.is_empty() {
-            return;
-        }
+        self.disk.tend();
         if let Err(fault) = self.shared.check() {
             return self.answer(jobs.into_iter().map(|job| (job, Err(fault.clone()))).collect());
         }
         let begun = Instant::now();
+        let jobs = self.with_room(jobs);
+        if jobs.is_empty() {
+            return;
+        }
         let mut round = Round { number: self.round + 1, ..Round::default() };
         let admitted = self.shared.look(|reader| {
             Ok(jobs
@@ -96,6 +131,53 @@ impl Committer<'_> {
         self.answer(verdicts);
     }
 
+    /// Those that there is room for; the others are answered.
+    fn with_room(&mut self, jobs: Vec<Job>) -> Vec<Job> {
+        let begun = Instant::now();
+        let size = |jobs: &[Job]| jobs.iter().map(|job| job.change.size()).sum();
+        let all = self.disk.make_room(Need::News, size(&jobs));
+        self.tell(all.as_ref().err());
+        if all.is_ok() || jobs.is_empty() {
+            return jobs;
+        }
+        let (mut taken, mut refused, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for job in jobs {
+            let size = job.change.size();
+            match self.disk.make_room(job.change.need, bytes + size) {
+                Ok(()) => {
+                    bytes += size;
+                    taken.push(job);
+                }
+                Err(fault) => refused.push((job, Err(fault))),
+            }
+        }
+        if !refused.is_empty() {
+            self.shared.rounds.ended(RoundEnded { took: begun.elapsed(), durable: false });
+        }
+        self.answer(refused);
+        taken
+    }
+
+    /// Says when nothing new is taken any more, and when it is again; each once.
+    fn tell(&mut self, fault: Option<&Fault>) {
+        if self.trouble == fault.is_some() {
+            return;
+        }
+        self.trouble = fault.is_some();
+        let store = self.shared.folder.display();
+        match fault {
+            Some(Fault::NoSpace) => tracing::error!(
+                %store,
+                "no space left for the store: new events are refused and nothing new is decided; what is decided goes \
+                 out as long as its outcome can be recorded"
+            ),
+            Some(fault) => {
+                tracing::error!(%store, ?fault, "the store cannot be written: events are refused and sending waits");
+            }
+            None => tracing::info!(%store, "there is room for the store again"),
+        }
+    }
+
     /// Makes a round durable and tells memory.
     fn make(&mut self, round: Round) -> Result<(), Fault> {
         let number = round.number;
@@ -112,7 +194,6 @@ impl Committer<'_> {
     fn write(&mut self, mut round: Round) -> Result<(), Failure> {
         let progress = &self.shared.progress;
         let (counts, rows) = self.rows(&round).map_err(|fault| Failure { fault, begun: false })?;
-        self.disk.check_room(round.size).map_err(|fault| Failure { fault, begun: false })?;
         // First: what the store has and the journal lacks would be a duplicate when it is told again, and be lost. What only
         // the journal has nobody was answered for, and the sender tells it again.
         let journal = std::mem::take(&mut round.journal);
@@ -180,11 +261,15 @@ impl Committer<'_> {
     /// After an error that may pass: opens the tree anew, as it was durable, once there is room.
     fn recover(&mut self) {
         let passing = lock(&self.shared.fault).as_ref().is_some_and(|fault| !fault.is_final());
-        if !passing || self.disk.check_room(0).is_err() {
+        if !passing || !self.retry.is_due() {
             return;
         }
-        match open::again(self.shared, &self.unfinished) {
+        // Before sled is closed: as long as that goes wrong, so would opening it.
+        let durable = lock(&self.shared.live).counts.round;
+        let writable = self.disk.make_room(Need::Attempt, 0).and_then(|()| self.disk.probe(durable));
+        match writable.and_then(|()| open::again(self.shared, &self.unfinished)) {
             Ok(disk) => {
+                self.retry = Retry::default();
                 self.disk = disk;
                 self.unfinished.clear();
                 self.recent = Recent::new(self.round);
@@ -193,6 +278,7 @@ impl Committer<'_> {
                 tracing::info!("the store can be written again");
             }
             Err(fault @ (Fault::NoSpace | Fault::Io(_))) => {
+                self.retry.failed();
                 tracing::debug!(?fault, "the store can not be written yet");
             }
             Err(fault) => self.stop(fault),
@@ -266,7 +352,6 @@ struct Round {
     rows: HashMap<IVec, Option<IVec>>,
     effects: Vec<Effect>,
     journal: Vec<Record>,
-    size: u64,
 }
 
 impl Round {
@@ -286,7 +371,6 @@ impl Round {
         if !known.is_empty() {
             return Err(Fault::Duplicate(known));
         }
-        self.size += change.size();
         self.rows.extend(change.rows.iter().cloned());
         self.effects.extend(change.effects.iter().cloned());
         self.journal.extend(change.journal.iter().cloned());

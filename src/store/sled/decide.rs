@@ -1,6 +1,7 @@
 //! Committing decisions, planning ticks, and what else is written in one piece: rule states, suppressions, flags.
 
 use super::dirty::set_wake;
+use super::disk::Need;
 use super::draft::{Change, Draft, Was};
 use super::fault::Fault;
 use super::journal::Record;
@@ -209,6 +210,7 @@ pub(super) fn rule_states(reader: Reader<'_>) -> Result<Vec<(Text, RuleState)>, 
 
 /// Prepares states of rules.
 pub(super) fn set_rule_states(mut draft: Draft<'_>, states: &[(Text, RuleState)]) -> Result<(Change, ()), Fault> {
+    draft.needs(Need::Record);
     for (rule, state) in states {
         draft.put(keys::rule(rule), rows::write(state)?);
     }
@@ -292,6 +294,7 @@ pub(super) fn suppressions(reader: Reader<'_>, after: Option<&str>, limit: usize
 
 /// Prepares a flag's setting or clearing.
 pub(super) fn set_flag(mut draft: Draft<'_>, name: &str, value: Option<&str>) -> Result<(Change, ()), Fault> {
+    draft.needs(Need::Record);
     match value {
         Some(value) => draft.put(keys::flag(name), rows::write(&value.to_owned())?),
         None => draft.remove(keys::flag(name)),

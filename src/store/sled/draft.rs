@@ -1,5 +1,6 @@
 //! A commit while it is being prepared, and when it is ready.
 
+use super::disk::Need;
 use super::fault::Fault;
 use super::fetch::Fetched;
 use super::journal::Record;
@@ -51,6 +52,8 @@ pub(super) struct Change {
     pub(super) effects: Vec<Effect>,
     /// What the journal is to say.
     pub(super) journal: Vec<Record>,
+    /// What room it may have.
+    pub(super) need: Need,
 }
 
 impl Change {
@@ -202,6 +205,7 @@ pub(super) struct Draft<'t> {
     rows: BTreeMap<IVec, Option<IVec>>,
     effects: Vec<Effect>,
     journal: Vec<Record>,
+    need: Need,
 }
 
 impl<'t> Draft<'t> {
@@ -217,6 +221,7 @@ impl<'t> Draft<'t> {
             rows: BTreeMap::new(),
             effects: Vec::new(),
             journal: Vec::new(),
+            need: Need::default(),
         }
     }
 
@@ -314,7 +319,15 @@ impl<'t> Draft<'t> {
 
     /// The journal is to say it, durably, before the commit is made.
     pub(super) fn journal(&mut self, record: Record) {
+        if record.restricts() {
+            self.need = Need::Record;
+        }
         self.journal.push(record);
+    }
+
+    /// What room it may have; withdrawals may have the last.
+    pub(super) fn needs(&mut self, need: Need) {
+        self.need = need;
     }
 
     /// How many rows there are so far.
@@ -335,6 +348,7 @@ impl<'t> Draft<'t> {
             rows: self.rows.into_iter().collect(),
             effects: self.effects,
             journal: self.journal,
+            need: self.need,
         }
     }
 }

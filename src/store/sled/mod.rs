@@ -13,6 +13,7 @@
 
 mod aside;
 mod backup;
+mod ballast;
 mod committer;
 mod compact;
 mod decide;
@@ -55,6 +56,7 @@ mod tests;
 pub use backup::BackupProblem;
 pub use compact::{Compacted, compact};
 pub use export::{Exported, Sending, export};
+pub use disk::{BallastPolicy, Survey, survey};
 pub use open::{Cache, OpenMode, SledSettings};
 pub use restore::{Reapplied, RestoreFrom, RestoreRequest, Restoring};
 pub use rounds::RoundEnded;
@@ -123,6 +125,12 @@ impl SledStore {
     ) -> Result<T> {
         self.shared.commit_anew(urgency, work).await.map_err(|fault| self.shared.error(fault))
     }
+}
+
+/// The folder of the journal of the store in that folder.
+#[must_use]
+pub fn journal_of(folder: &std::path::Path) -> std::path::PathBuf {
+    journal::folder_of(folder)
 }
 
 /// Reads a whole backup and answers what it holds.
@@ -425,15 +433,20 @@ impl Store for SledStore {
     }
 
     async fn stats(&self) -> Result<Stats> {
-        self.read(|shared, _| {
+        // What is in memory is durable, and known while the tree cannot be read.
+        let counted = self.shared.blocking(|shared| {
             let counts = lock(&shared.live).counts.clone();
             let of = |state: State| counts.deliveries.get(state as usize).copied().unwrap_or(0);
             let deliveries = State::ALL.iter().map(|state| (*state, of(*state))).collect();
-            let (room, writable) = (disk::room(&shared.folder)?, disk::check_room(&shared.folder, 0).is_ok());
+            let (room, writable) = (disk::room(&shared.folder)?, shared.trouble().is_none());
             let disk_bytes = disk::bytes(&shared.folder)?;
             Ok(Stats { customers: counts.customers, deliveries, disk_bytes, room: Some(room), writable })
-        })
-        .await
+        });
+        counted.await.map_err(|fault| self.shared.error(fault))
+    }
+
+    fn trouble(&self) -> Option<StoreError> {
+        self.shared.trouble().map(|fault| self.shared.error(fault))
     }
 
     async fn backup(&self, stamp: BackupStamp, into: Box<dyn std::io::Write + Send>) -> Result<BackupSummary> {

@@ -2,7 +2,7 @@
 
 use super::backup::Taps;
 use super::committer;
-use super::disk::{self, Disk};
+use super::disk::{self, BallastPolicy, Disk};
 use super::fault::Fault;
 use super::journal;
 use super::live::{Counts, Live};
@@ -41,6 +41,8 @@ pub enum OpenMode {
 pub struct SledSettings {
     /// How much of the store sled's page cache may hold.
     pub cache: Cache,
+    /// Whether room is set aside for the day on which the disk is full.
+    pub ballast: BallastPolicy,
 }
 
 /// How large sled's page cache is. It is no cap on memory: pages count with their size on disk and are larger in memory,
@@ -113,7 +115,7 @@ impl SledStore {
             Err(Refusal::Fault(Fault::Damaged(detail))) => return Err(damaged(folder, mode, detail, &lock)),
             Err(refusal) => return Err(refusal.into_error(folder)),
         });
-        let disk = Disk::open(folder).map_err(|fault| fault.into_error(folder))?;
+        let disk = Disk::open(folder, settings.ballast).map_err(|fault| fault.into_error(folder))?;
         let thread = std::thread::Builder::new().name("retaind-commit".into()).spawn({
             let shared = Arc::clone(&shared);
             move || {
@@ -130,7 +132,7 @@ impl SledStore {
 /// meets it twice and nothing is made in its place unasked.
 fn damaged(folder: &Path, mode: OpenMode, detail: String, lock: &FolderLock) -> StoreError {
     // Without room sled cannot be opened either, and does not always say so.
-    if let Err(full @ Fault::NoSpace) = disk::check_room(folder, 0) {
+    if let Err(full @ Fault::NoSpace) = disk::check_room(folder) {
         return full.into_error(folder);
     }
     let unmoved = |detail| Fault::Damaged(detail).into_error(folder);
@@ -221,6 +223,7 @@ fn open_shared(
     mode: OpenMode,
     settings: SledSettings,
 ) -> std::result::Result<Shared, Refusal> {
+    disk::make_room_to_open(folder)?;
     let db = open_sled(folder, settings)?;
     let (delivery_key, live) = guarded(|| {
         let reader = Reader::new(&db);
@@ -304,7 +307,7 @@ fn make_new(folder: &Path, db: &::sled::Db) -> std::result::Result<(), Fault> {
     batch.insert(Counts::key(), rows::write(&Counts::default())?);
     db.apply_batch(batch)?;
     db.flush()?;
-    Disk::open(folder)?.sync()?;
+    Disk::open(folder, BallastPolicy::Keep)?.sync()?;
     // The names of the files, too.
     Ok(std::fs::File::open(folder)?.sync_all()?)
 }
@@ -346,7 +349,7 @@ pub(super) fn again(shared: &Shared, unfinished: &committer::Rows) -> std::resul
         tracing::debug!("sled did not close in good order");
     }
     let opened = open_sled(&shared.folder, shared.settings).map_err(Refusal::into_fault)?;
-    let mut disk = Disk::open(&shared.folder)?;
+    let mut disk = Disk::open(&shared.folder, shared.settings.ballast)?;
     let live = guarded(|| {
         committer::complete(&opened, unfinished)?;
         disk.sync()?;

@@ -2,6 +2,7 @@
 
 use super::decide::{put_delivery, suppress};
 use super::dirty::wake_by;
+use super::disk::Need;
 use super::draft::{Change, Draft, Was};
 use super::due::Claim;
 use super::fault::Fault;
@@ -126,6 +127,9 @@ fn numbers(reader: Reader<'_>, id: &str) -> Result<Vec<CustomerNumber>, Fault> {
 
 /// Prepares changes of deliveries.
 pub(super) fn record(shared: &Shared, mut draft: Draft<'_>, changes: &[DeliveryChange]) -> Result<(Change, ()), Fault> {
+    // What went over the wire must be remembered, and what a person cancels.
+    let begins = changes.iter().any(|change| change.delivery.state == State::Sending);
+    draft.needs(if begins { Need::Attempt } else { Need::Record });
     for change in changes {
         let new = &change.delivery;
         let old = read_for_change(&mut draft, new.id)?.ok_or(Fault::Conflict)?;
@@ -179,6 +183,7 @@ fn remember(shared: &Shared, draft: &mut Draft<'_>, change: &DeliveryChange) -> 
 
 /// Prepares some of the interrupted attempts to become uncertain; answers how many.
 pub(super) fn recover(shared: &Shared, mut draft: Draft<'_>, now: Time) -> Result<(Change, u64), Fault> {
+    draft.needs(Need::Record);
     let mut count = 0;
     for row in draft.reader().prefix(&Kind::Sending.all()).take(AT_ONCE) {
         let (key, _) = row?;

@@ -100,6 +100,11 @@ impl Shared {
         lock(&self.fault).clone().map_or(Ok(()), Err)
     }
 
+    /// Why nothing new is taken, if so.
+    pub(super) fn trouble(&self) -> Option<Fault> {
+        self.check().and_then(|()| super::disk::check_room(&self.folder)).err()
+    }
+
     /// Looks into the tree. Blocks; not to be called where others wait on the thread.
     pub(super) fn look<T>(&self, look: impl FnOnce(Reader<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         let db = self.db.read().unwrap_or_else(PoisonError::into_inner);

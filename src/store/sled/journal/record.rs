@@ -45,6 +45,16 @@ pub(in crate::store::sled) enum Record {
     },
 }
 
+impl Record {
+    /// Whether less is sent by it, so that it is taken whatever room there is.
+    pub(in crate::store::sled) const fn restricts(&self) -> bool {
+        match self {
+            Self::Withdrawn { .. } | Self::Suppressed { .. } | Self::Erased { .. } => true,
+            Self::Granted { .. } | Self::Unsuppressed { .. } => false,
+        }
+    }
+}
+
 /// A record with the round of the store that made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store::sled) struct Entry {

@@ -10,7 +10,7 @@ mod reapply;
 mod settle;
 
 use super::backup::{BackupProblem, Contents};
-use super::disk::{self, Disk};
+use super::disk::{self, BallastPolicy, Disk, Need};
 use super::export::{self, Manifest, Sending};
 use super::fault::Fault;
 use super::filling::begin_anew;
@@ -185,7 +185,7 @@ fn make(file: &Path, request: &RestoreRequest, inside: &Path) -> Result<Made> {
     let bad = |problem| StoreError::BadBackup { path: file.to_owned(), problem };
     let mut contents = Contents::open(file).map_err(bad)?;
     let db = open_sled(inside, request.settings).map_err(|refusal| refusal.into_error(inside))?;
-    let mut disk = Disk::open(inside).map_err(fault)?;
+    let mut disk = Disk::open(inside, BallastPolicy::Keep).map_err(fault)?;
     let mut unsynced = 0;
     while let Some(frame) = contents.next().map_err(bad)? {
         let mut batch = ::sled::Batch::default();
@@ -196,7 +196,7 @@ fn make(file: &Path, request: &RestoreRequest, inside: &Path) -> Result<Made> {
                 None => batch.remove(key),
             }
         }
-        disk.check_room(0).map_err(fault)?;
+        disk.make_room(Need::News, 0).map_err(fault)?;
         db.apply_batch(batch).map_err(|error| fault(error.into()))?;
         if unsynced > AT_ONCE {
             unsynced = 0;
@@ -225,7 +225,7 @@ fn set_round(inside: &Path, request: &RestoreRequest, last: u64) -> std::result:
     counts.round = counts.round.max(last);
     db.insert(Counts::key(), rows::write(&counts)?)?;
     db.flush()?;
-    Disk::open(inside)?.sync()?;
+    Disk::open(inside, BallastPolicy::Keep)?.sync()?;
     disk::write_mark(inside, counts.round)
 }
 

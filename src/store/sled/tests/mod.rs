@@ -49,7 +49,7 @@ impl Folder {
 
 /// A small cache, for tests hold little and are many.
 pub(super) fn open(folder: &Path, mode: OpenMode) -> crate::store::Result<SledStore> {
-    SledStore::open_with(folder, mode, SledSettings { cache: Cache::Bytes(64 << 20) })
+    SledStore::open_with(folder, mode, SledSettings { cache: Cache::Bytes(64 << 20), ..SledSettings::default() })
 }
 
 /// Copies a store's files, without the lock, as they are on the disk now: what a kill would leave.
