@@ -134,6 +134,14 @@ quiet_hours: []
         self.processes.append(process)
         return process
 
+    def end_all_but_sinks(self):
+        """Daemons that a failure has left."""
+        sinks = [sink.process for sink in self.sinks.values()]
+        for process in self.processes:
+            if process not in sinks and process.poll() is None:
+                process.kill()
+                process.wait()
+
     # The world outside.
 
     def take_mail(self, *faults):
