@@ -190,6 +190,8 @@ def main():
     options = parser.parse_args()
     if not options.tools or not (options.tools / "smtp_sink.py").is_file():
         return print("skipped: damage.py: no sinks; name their folder with --tools", file=sys.stderr)
+    # Asked to end, it ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.binary = options.binary.resolve(strict=True)
     began, failed, came, slowest = time.monotonic(), [], collections.Counter(), 0
     with Shop(options) as shop:

@@ -4,7 +4,7 @@ resolved, endpoints that misbehave, a full disk, a clock that jumps, floods, lim
 in one line, and fails where something that must hold did not. docs/RELIABILITY.md says what each is for.
 
 usage: trouble.py [--binary FILE] [--tools DIR] [--size N] [SORT ...]      without SORT: all of them"""
-import argparse, contextlib, datetime, os, pathlib, re, socket, socketserver, struct, subprocess, sys, threading, time
+import argparse, contextlib, datetime, os, pathlib, re, signal, socket, socketserver, struct, subprocess, sys, threading, time
 import world
 import lasting  # noqa: F401 which has sorts of its own
 from shop import CALL, HERE, LETTER, SORTS, Failed, Shop, Skipped, connections, must, sort
@@ -378,6 +378,8 @@ def main():
         return print("skipped: trouble.py: no sinks; name their folder with --tools", file=sys.stderr)
     if subprocess.run([sys.executable, "-c", "import aiosmtpd"], capture_output=True).returncode:
         return print("skipped: trouble.py: python3 with aiosmtpd is not installed", file=sys.stderr)
+    # Asked to end, it ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.binary, failed = options.binary.resolve(strict=True), []
     for name in options.sorts or SORTS:
         began = time.monotonic()
@@ -386,6 +388,8 @@ def main():
         except Skipped as why:
             print(f"skipped: {name}: {why}", file=sys.stderr, flush=True)
         except (Failed, SystemExit) as why:
+            if getattr(why, "code", None) == 143:
+                raise
             failed.append(name)
             print(f"{name}: FAILED: {why}", file=sys.stderr, flush=True)
     sys.exit(1 if failed else 0)
