@@ -12,8 +12,8 @@ use std::sync::Arc;
 const LEFT_FREE: u64 = 4 << 20;
 /// A round is written as whole pages, and segments are cleaned meanwhile: so many bytes for each of its own.
 const AMPLIFICATION: u64 = 32;
-/// How many rounds go by before the mark is renewed.
-const MARK_EVERY: u64 = 256;
+/// How many rounds go by before the mark is renewed: none, or a log that lost its end after a kill passes for a young one.
+const MARK_EVERY: u64 = 1;
 /// Name of the file that marks the folder as a store.
 pub(super) const MARK: &str = "store.mark";
 
