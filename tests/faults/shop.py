@@ -372,6 +372,9 @@ quiet_hours: []
         files = (self.project / self.store).rglob("*")
         return sum(path.lstat().st_blocks * 512 for path in files) >> 20
 
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.pid()}/task"))
+
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid()}/fd"))
 
