@@ -295,12 +295,16 @@ quiet_hours: []
         return not lanes or any(lane.get("trouble") for lane in lanes) or not self.overdue()
 
     def settled_by_hand(self, count, seconds=600):
-        """As a person does who need not wait for the next attempt: what is put off is tried now."""
+        """As a person does who need not wait for the next attempt: what is put off is tried now. What is uncertain nobody can
+        hurry, but the clock, where there is one, is turned on."""
         def done():
-            for state in ("deferred", "uncertain"):
-                if self.states().get(state):
-                    self.command("deliveries", "retry", "--state", state)
-            return self.states().get("sent", 0) >= count
+            states = self.states()
+            if states.get("deferred"):
+                self.command("deliveries", "retry", "--state", "deferred")
+            elif self.clock and states.get("uncertain") and not states.get("queued") and not states.get("sending"):
+                self.clock.turn(601)
+                time.sleep(1)
+            return states.get("sent", 0) >= count
         world.wait_until(done, f"{count} deliveries sent", seconds)
 
     def calls(self, name="hook"):

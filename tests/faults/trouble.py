@@ -10,6 +10,7 @@ import lasting  # noqa: F401 which has sorts of its own
 from shop import CALL, HERE, LETTER, SORTS, Failed, Shop, Skipped, connections, group, must, sort
 
 HOUR, DAY = 3600, 86400
+SOON = 15  # what must not wait for somebody else is out within so many seconds, on a machine with much else to do; who waits does so for minutes
 
 
 @sort
@@ -37,7 +38,7 @@ def refusals(options):
 def cut_lines(options):
     """A mail server behind a line that is refused, cut, slow or silent; calls go on meanwhile (D6)."""
     seen, faults = [], ["refuse=1", "reset_after=600", "halfclose_after=300", "latency=400", "rate=200", "blackhole=1"]
-    with Shop(options) as shop:
+    with Shop(options, clock=True) as shop:
         proxied = shop.spare[0]
         shop.replace("retaind.yaml", f"smtp://127.0.0.1:{shop.mail_port}", f"smtp://127.0.0.1:{proxied}")
         shop.take_mail()
@@ -50,7 +51,7 @@ def cut_lines(options):
             shop.orders(20)
             world.wait_until(lambda: len(shop.calls()) >= before + 20, f"20 calls under {fault}", 60)
             slowest = max(call["t"] for call in shop.calls()[before:]) - began
-            must(slowest < 5, f"calls waited {slowest:.1f} s for the mail server under {fault}")
+            must(slowest < SOON, f"calls waited {slowest:.1f} s for the mail server under {fault}")
             world.wait_until(lambda: shop.tried(began), f"what mails come to under {fault}", 150)
             seen.append(f"{fault} {slowest:.1f} s")
         line("")
@@ -70,7 +71,7 @@ def stalls(options):
         shop.orders(60)
         world.wait_until(lambda: len(shop.calls()) >= 60, "60 calls", 60)
         slowest = max(call["t"] for call in shop.calls()) - began
-        must(slowest < 5, f"calls waited {slowest:.1f} s for the mail server")
+        must(slowest < SOON, f"calls waited {slowest:.1f} s for the mail server")
         world.wait_until(lambda: not shop.states().get("sending") and not shop.states().get("queued"), "the stalled to be let go", 240)
         freed = time.time() - began
         uncertain = shop.states().get("uncertain", 0)
@@ -151,7 +152,7 @@ def names(options):
             shop.orders(10)
             world.wait_until(lambda: len(shop.calls()) >= before + 10, f"10 calls with a name server that is {says}", 30)
             slowest = max(call["t"] for call in shop.calls()[before:]) - began
-            must(slowest < 5, f"calls waited {slowest:.1f} s with a name server that is {says}")
+            must(slowest < SOON, f"calls waited {slowest:.1f} s with a name server that is {says}")
             time.sleep(20)
             seen.append(f"{says}: calls out within {slowest:.1f} s, {shop.states()}")
         must(not shop.states().get("failed"), f"a name that could not be resolved is no final answer: {shop.states()}")
@@ -177,7 +178,7 @@ def endpoints(options):
         shop.orders(200)
         world.wait_until(lambda: len(shop.calls("other")) >= 200, "200 calls of the receiver that works", 60)
         slowest = max(call["t"] for call in shop.calls("other")) - began
-        must(slowest < 10, f"calls of the receiver that works waited {slowest:.1f} s for the other")
+        must(slowest < SOON, f"calls of the receiver that works waited {slowest:.1f} s for the other")
         world.wait_until(lambda: not shop.overdue(), "a first attempt at each", 240)
         shop.clock.set(shop.clock.now(), 900)
         shop.settled(400, 600, ("sent", "failed"))
