@@ -5,7 +5,7 @@ data, a panic that comes back, a wait without end, or a mail that had gone out b
 it whole.
 
 usage: damage.py [--binary FILE] [--tools DIR] [--seeds N] [--from K] [-v]"""
-import argparse, collections, json, os, pathlib, random, re, shutil, signal, socket, subprocess, sys, time
+import argparse, collections, contextlib, http.client, json, os, pathlib, random, re, shutil, signal, socket, subprocess, sys, time
 import world
 from shop import HERE, Failed, Shop, must
 
@@ -71,10 +71,10 @@ def damage(folder, chance):
 class Seed:
     """One damaged copy of a project, and what came of it."""
 
-    def __init__(self, shop, number, lists):
+    def __init__(self, shop, number, lists, name="copy"):
         self.shop, self.lists = shop, lists
         self.chance = random.Random(number)
-        self.folder = shop.work / "copy"
+        self.folder = shop.work / name
         self.what = ""
 
     def ask(self, words, seconds=120):
@@ -127,6 +127,19 @@ class Seed:
             self.refusal(said, "a daemon")
         return result
 
+    def asked(self):
+        """Of a daemon: the lists it refuses; where there are any, what it answers to an event of everybody; whether its status says so."""
+        refused = self.refused_lists("a daemon")
+        if not refused:
+            return refused, {}, False
+        answers = collections.Counter()
+        for n in range(PEOPLE):
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                answers[self.shop.post([{"type": "track", "userId": f"c{n}", "event": "Visited", "messageId": f"after-{n}", "timestamp": self.shop.stamp(),
+                                         "properties": {"page": "x"}}])] += 1
+        must(set(answers) <= {200, 503}, f"events are answered with {dict(answers)}")
+        return refused, dict(answers), self.told()
+
     def told(self):
         """Whether a daemon that is up says of itself that something is wrong."""
         code, out, _ = self.ask(["status", "--format", "json"])
@@ -135,11 +148,12 @@ class Seed:
     def look(self):
         """What a daemon comes to on this store, in a word, and whether it needs the backup."""
         refused = self.refused_lists("a command")
-        heard = self.daemon(lambda: (self.refused_lists("a daemon"), self.told()))
+        heard = self.daemon(self.asked)
         if heard is None:
             return "refused", True
         if heard[0]:
-            return f"started, refused what is damaged, {'and said so in its status' if heard[1] else 'its status said nothing'}", True
+            self.what += f" ({', '.join(heard[0])} refused; events then answered with {heard[1]})"
+            return f"started, refused what is damaged, {'and said so in its status' if heard[2] else 'its status said nothing'}", True
         return "whole to a daemon, refused to a command before" if refused else "the same data", False
 
     def restore(self, journal_is_whole):
@@ -167,11 +181,14 @@ class Seed:
         suppressions = self.ask(["suppressions", "list", "--format", "json"])[1]
         return shown["consent"]["marketing"]["granted"], SUPPRESSED in suppressions
 
-    def run(self):
+    def begin(self):
         made = self.chance.choice(["stopped", "killed"])
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self.shop.work / made, self.folder)
         self.what = f"{made}: {damage(self.folder, self.chance)}"
+
+    def run(self):
+        self.begin()
         journal = "data.journal" in self.what
         came, lost = self.look()
         if lost or journal:
@@ -206,15 +223,17 @@ def main():
                 result = f"FAILED: {why}"
                 failed.append(number)
                 shop.end_all_but_sinks()
+                Seed(shop, number, lists, f"failed-{number}").begin()
             took = time.monotonic() - since
             slowest = max(slowest, took)
             came[result.split(":")[0]] += 1
             if options.verbose or number in failed:
                 print(f"seed {number}: {seed.what}: {result} ({took:.1f} s)", flush=True)
-    print(f"seeds {options.first} to {options.first + options.seeds - 1} in {time.monotonic() - began:.0f} s, the slowest {slowest:.1f} s")
-    for result, count in came.most_common():
-        print(f"{count:5}  {result}")
-    sys.exit(1 if failed else 0)
+        print(f"seeds {options.first} to {options.first + options.seeds - 1} in {time.monotonic() - began:.0f} s, the slowest {slowest:.1f} s")
+        for result, count in came.most_common():
+            print(f"{count:5}  {result}")
+        if failed:
+            sys.exit(1)  # which leaves the folder
 
 
 main()
