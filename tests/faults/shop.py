@@ -209,16 +209,16 @@ quiet_hours: []
 
     # The daemon.
 
-    def run(self, before=(), **options):
-        environment = {"RETAIND_CONFIG": str(self.project / "retaind.yaml")} | (self.clock.environment() if self.clock else {})
+    def run(self, before=(), environment=None, status=200, **options):
+        environment = {"RETAIND_CONFIG": str(self.project / "retaind.yaml")} | (self.clock.environment() if self.clock else {}) | (environment or {})
         self.daemon = self.start([*before, self.binary, "run"], environment, "daemon", cwd=self.project, **options)
-        self.wait_ready()
+        self.wait_ready(status=status)
 
-    def wait_ready(self, seconds=60):
+    def wait_ready(self, seconds=60, status=200):
         def ready():
             must(self.daemon.poll() is None, f"the daemon ended with {self.daemon.returncode}: {self.log()[-600:]}")
             with contextlib.suppress(OSError, http.client.HTTPException):
-                return self.ask("/readyz")[0] == 200
+                return self.ask("/readyz")[0] == status
         world.wait_until(ready, "readiness", seconds)
 
     def pid(self):
