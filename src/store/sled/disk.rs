@@ -20,8 +20,8 @@ const LEFT_BY_BALLAST: u64 = 2 * LEFT_FREE;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A round is written as whole pages, and segments are cleaned meanwhile: so many bytes for each of its own.
 const AMPLIFICATION: u64 = 32;
-/// How many rounds go by before the mark is renewed.
-const MARK_EVERY: u64 = 256;
+/// How many rounds go by before the mark is renewed: none, or a log that lost its end after a kill passes for a young one.
+const MARK_EVERY: u64 = 1;
 /// Name of the file that marks the folder as a store.
 pub(super) const MARK: &str = "store.mark";
 
