@@ -5,7 +5,7 @@ use super::{StartError, project};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Time;
 use crate::store::sled::{
-    Cache, RestoreFrom, RestoreRequest, Restoring, Sending, SledSettings, verify_backup as read_whole,
+    RestoreFrom, RestoreRequest, Restoring, Sending, SledSettings, verify_backup as read_whole,
 };
 use crate::store::{BackupSummary, StoreError};
 use serde::Serialize;

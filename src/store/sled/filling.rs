@@ -1,6 +1,6 @@
 //! A new tree in a folder of its own, filled with the rows of another one.
 
-use super::disk::{self, Disk};
+use super::disk::{self, BallastPolicy, Disk, Need};
 use super::fault::Fault;
 use super::open::{Refusal, SledSettings, open_sled};
 use super::reader::Reader;
@@ -71,7 +71,7 @@ impl Filling {
     /// In an empty folder.
     pub(super) fn new(folder: &Path, settings: SledSettings) -> Result<Self, Fault> {
         let db = open_sled(folder, settings).map_err(Refusal::into_fault)?;
-        let (batch, disk) = (::sled::Batch::default(), Disk::open(folder)?);
+        let (batch, disk) = (::sled::Batch::default(), Disk::open(folder, BallastPolicy::Keep)?);
         Ok(Self { folder: folder.to_owned(), settings, db, disk, batch, gathered: 0, unsynced: 0 })
     }
 
@@ -83,7 +83,7 @@ impl Filling {
     }
 
     fn write(&mut self) -> Result<(), Fault> {
-        self.disk.check_room(0)?;
+        self.disk.make_room(Need::News, 0)?;
         self.db.apply_batch(std::mem::take(&mut self.batch))?;
         self.unsynced += std::mem::take(&mut self.gathered);
         if self.unsynced >= UNSYNCED {

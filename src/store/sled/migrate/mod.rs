@@ -11,7 +11,7 @@ mod consent;
 pub(super) use chain::CHAIN;
 
 use super::committer::{Rows, batch};
-use super::disk::Disk;
+use super::disk::{BallastPolicy, Disk, Need};
 use super::fault::Fault;
 use super::reader::Reader;
 use super::{keys, rows};
@@ -72,7 +72,7 @@ pub(super) fn written_by() -> Vec<u8> {
 pub(super) fn migrate(db: &::sled::Db, folder: &Path, chain: &[Migration]) -> Result<u32, Fault> {
     let reader = Reader::new(db);
     let found = format(reader)?;
-    let mut runner = Runner { db, disk: Disk::open(folder)?, written: 0 };
+    let mut runner = Runner { db, disk: Disk::open(folder, BallastPolicy::Keep)?, written: 0 };
     let begun = reader.get(&Mark::key())?.map(|row| rows::read::<Mark>(&row)).transpose()?;
     if let Some(mark) = begun {
         tracing::info!(format = mark.to, "bringing the store to its new format goes on where it was broken off");
@@ -137,7 +137,7 @@ impl Runner<'_> {
     fn write(&mut self, rows: Rows) -> Result<(), Fault> {
         let bytes =
             rows.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, |value| value.len())).sum::<usize>();
-        self.disk.check_room(bytes as u64)?;
+        self.disk.make_room(Need::News, bytes as u64)?;
         self.db.apply_batch(batch(&rows))?;
         self.db.flush()?;
         self.disk.sync()
