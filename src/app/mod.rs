@@ -8,13 +8,15 @@
 
 mod backup_file;
 mod build;
-
+mod compact;
 mod daemon;
 mod demo;
+mod export_folder;
 mod follow;
 mod init;
 mod intake;
 mod live;
+mod lost;
 mod nightly;
 mod operations;
 mod pages;
@@ -33,11 +35,14 @@ mod zones;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use crate::store::sled::OpenMode as StoreMode;
+pub use crate::store::sled::{OpenMode as StoreMode, RestoreFrom, Sending};
 pub use backup_file::BackupFile;
 pub use build::world;
+pub use compact::{CompactReport, compact};
 pub use demo::{DemoReport, DemoRequest, MailReport, RuleReport, demo};
+pub use export_folder::{ExportFolder, ExportReport};
 pub use init::{InitError, InitRequest, Playbook, init, playbooks};
+pub use lost::Offer;
 pub use project::{Loaded, Project, Seen, Tested, load, test, test_problems};
 
 pub use restore::{BackupContents, RestoreReport, restore, verify_backup};
@@ -76,6 +81,15 @@ pub enum StartError {
     /// The store failed: exit 74.
     #[error("the store cannot be used")]
     Store(#[source] StoreError),
+    /// The store is damaged, and there is a backup: exit 74.
+    #[error("the store cannot be used; {offer}")]
+    Lost {
+        /// The backup.
+        offer: Offer,
+        /// What is wrong.
+        #[source]
+        source: StoreError,
+    },
     /// Webhooks cannot be sent.
     #[error("webhooks cannot be sent")]
     Webhooks(#[source] WebhookError),
@@ -91,7 +105,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         match cause.downcast_ref::<StartError>() {
             Some(StartError::BadProject { bad_settings: true, .. } | StartError::Settings(_)) => return 78,
             Some(StartError::BadProject { .. }) => return 65,
-            Some(StartError::Store(_)) => return 74,
+            Some(StartError::Store(_) | StartError::Lost { .. }) => return 74,
             Some(StartError::Webhooks(_)) | None => {}
         }
     }
@@ -179,5 +193,11 @@ async fn open_store(settings: &Settings, mode: OpenMode, cache: Cache) -> anyhow
     let path = settings.store.path.clone();
     let cache = settings.store.cache.map_or(cache, |mebibytes| Cache::Bytes(mebibytes << 20));
     let opened = tokio::task::spawn_blocking(move || SledStore::open_with(&path, mode, SledSettings { cache })).await?;
-    Ok(opened.map_err(StartError::Store)?)
+    match opened {
+        Ok(store) => Ok(store),
+        Err(error) => {
+            let settings = settings.clone();
+            Err(tokio::task::spawn_blocking(move || lost::explained(error, &settings)).await?.into())
+        }
+    }
 }

@@ -1,10 +1,12 @@
-//! Making a store from a backup, for a command: no daemon runs, and there is no store yet.
+//! Making a store from a backup or an export, for a command: no daemon runs, and there is no store yet.
 
 use super::shared::MARKETING_PAUSED;
 use super::{StartError, project};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Time;
-use crate::store::sled::{Cache, RestoreRequest, Restoring, SledSettings, verify_backup as read_whole};
+use crate::store::sled::{
+    Cache, RestoreFrom, RestoreRequest, Restoring, Sending, SledSettings, verify_backup as read_whole,
+};
 use crate::store::{BackupSummary, StoreError};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -36,6 +38,9 @@ pub struct RestoreReport {
     pub store: String,
     /// What the backup holds.
     pub backup: BackupContents,
+    /// Whether the store is as it was and goes on: it was exported when nothing was sent any more. Else what was under way is
+    /// held, nothing is made up for, and marketing is paused.
+    pub goes_on: bool,
     /// Deliveries that are held as `restored`.
     pub held: u64,
     /// Consents that were withdrawn after the backup, and are so again.
@@ -64,16 +69,16 @@ pub async fn verify_backup(file: &Path) -> anyhow::Result<BackupContents> {
     Ok(verified.map_err(StartError::Store)?.into())
 }
 
-/// Makes the store of a settings file from a backup. `journal` is the folder of the lost store's journal, where that does
+/// Makes the store of a settings file from a backup or an export. `journal` is the folder of the lost store's journal, where that does
 /// not lie beside the new one.
 ///
 /// # Errors
 /// The settings have errors, the backup is not whole, or a store is there; [`super::exit_code`] knows the code.
-pub async fn restore(settings_file: &Path, file: &Path, journal: Option<&Path>) -> anyhow::Result<RestoreReport> {
+pub async fn restore(settings_file: &Path, from: RestoreFrom, journal: Option<&Path>) -> anyhow::Result<RestoreReport> {
     let settings = project::load_settings(settings_file)?;
     let now = SystemClock.now();
     let request = RestoreRequest {
-        file: file.to_owned(),
+        from,
         folder: settings.store.path.clone(),
         journal: journal.map(PathBuf::from),
         settings: SledSettings { cache: Cache::Large },
@@ -87,14 +92,19 @@ pub async fn restore(settings_file: &Path, file: &Path, journal: Option<&Path>) 
 
 async fn finish(restoring: Restoring) -> Result<RestoreReport, StoreError> {
     let done = restoring.reapply().await?;
-    let held = restoring.settle().await?;
     let backup = BackupContents::from(restoring.summary().clone());
-    let why = format!("a backup of {} was restored", backup.made_at);
-    restoring.store().set_flag(MARKETING_PAUSED, Some(&why)).await?;
+    let goes_on = restoring.sending() == Sending::Rested;
+    let mut held = 0;
+    if !goes_on {
+        held = restoring.settle().await?;
+        let why = format!("a backup of {} was restored", backup.made_at);
+        restoring.store().set_flag(MARKETING_PAUSED, Some(&why)).await?;
+    }
     restoring.finish().await?;
     Ok(RestoreReport {
         store: String::new(),
         backup,
+        goes_on,
         held,
         withdrawn: done.withdrawn,
         granted: done.granted,

@@ -4,8 +4,8 @@ use super::console::{Color, Console};
 use super::error::Error;
 use super::suppressions;
 use super::{
-    Context, backup, check, completions, customers, deliveries, demo, emit, explain, import, init, man, plan, reload,
-    restore, rules, run, schema, sending, simulate, status, test, version,
+    Context, backup, check, compact, completions, customers, deliveries, demo, emit, explain, export, import, init,
+    man, plan, reload, restore, rules, run, schema, sending, simulate, status, test, version,
 };
 use crate::domain::Time;
 use crate::http::{NotAWhen, When};
@@ -70,6 +70,8 @@ pub(super) enum Command {
     Schema(schema::SchemaArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
+    Export(export::ExportArgs),
+    Compact(compact::CompactArgs),
     Demo(demo::DemoArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -98,6 +100,8 @@ impl Command {
             Self::Schema(args) => schema::run(args, context).await,
             Self::Backup(args) => backup::run(args, context).await,
             Self::Restore(args) => restore::run(args, context).await,
+            Self::Export(args) => export::run(args, context).await,
+            Self::Compact(args) => compact::run(args, context).await,
             Self::Demo(args) => demo::run(args, context).await,
             Self::Completions(args) => completions::run(&args, context),
             Self::Man(args) => man::run(&args, context),

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::restore::holds;
 use super::status::size;
 use super::table::{plural, visible};
-use crate::app::{BackupContents, BackupFile};
+use crate::app::{BackupContents, BackupFile, Sending};
 use crate::http::{Failure, FailureKind};
 use axum::body::Body;
 use clap::Args;
@@ -40,23 +40,25 @@ pub(super) async fn run(args: BackupArgs, context: &mut Context<'_>) -> Result<u
     let contents = if args.verify {
         context.composition.verify_backup(&args.file).await?
     } else {
-        back_up(&args.file, context).await?
+        back_up(&args.file, context).await?.0
     };
     context.console.print(args.output, &contents, |contents| shown(contents, &args.file))?;
     Ok(0)
 }
 
-async fn back_up(path: &Path, context: &mut Context<'_>) -> Result<BackupContents, Error> {
+/// Makes one, and answers what it holds and whether a daemon made it, which goes on.
+pub(super) async fn back_up(path: &Path, context: &mut Context<'_>) -> Result<(BackupContents, Sending), Error> {
     let file = BackupFile::create(path).map_err(|error| cannot(path, &error))?;
     let mut out = file.writer().map_err(|error| cannot(path, &error))?;
     let admin = Admin::open(context, StoreAccess::Existing).await?;
+    let sending = if matches!(admin, Admin::Remote(_)) { Sending::WentOn } else { Sending::Rested };
     let written = match admin.stream("/v1/backup", Body::empty()).await {
         Ok(body) => write(body, &mut out, path).await,
         Err(error) => Err(error),
     };
     admin.finish(written).await?;
     match tokio::task::spawn_blocking(move || file.finish()).await {
-        Ok(finished) => finished.map_err(|error| {
+        Ok(finished) => finished.map(|contents| (contents, sending)).map_err(|error| {
             let message = format!("the backup {} did not become whole", path.display());
             Failure::new(FailureKind::Internal, message).because(error.as_ref()).into()
         }),

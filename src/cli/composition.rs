@@ -1,6 +1,6 @@
 //! What the command line needs from the program that it is the face of.
 
-use crate::app::{BackupContents, DemoReport, DemoRequest, RestoreReport, Tested};
+use crate::app::{BackupContents, CompactReport, DemoReport, DemoRequest, RestoreFrom, RestoreReport, Tested};
 use crate::domain::{Diagnostic, Schema};
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
 use crate::rules::RuleSet;
@@ -36,8 +36,16 @@ pub trait Composition: Send + Sync {
     /// Reads a backup as a whole, and answers what it holds.
     async fn verify_backup(&self, file: &Path) -> Result<BackupContents, Refusal>;
 
-    /// Makes the store of those settings from a backup, with the journal in that folder or the one beside the store.
-    async fn restore(&self, settings: &Path, file: &Path, journal: Option<&Path>) -> Result<RestoreReport, Refusal>;
+    /// Makes the store of those settings from that, with the journal in that folder or the one beside the store.
+    async fn restore(
+        &self,
+        settings: &Path,
+        from: RestoreFrom,
+        journal: Option<&Path>,
+    ) -> Result<RestoreReport, Refusal>;
+
+    /// Writes the store of those settings anew, without what is no more of use in its files.
+    async fn compact(&self, settings: &Path) -> Result<CompactReport, Refusal>;
 
     /// The whole of it on made-up customers, in the folder of the request.
     async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal>;

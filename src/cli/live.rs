@@ -1,7 +1,10 @@
 //! The program itself, as the commands drive it.
 
 use super::composition::{Checked, Composition, Offline, ProjectNames, Refusal, StoreAccess};
-use crate::app::{self, BackupContents, Closer, DemoReport, DemoRequest, RestoreReport, StartError, StoreMode, Tested};
+use crate::app::{
+    self, BackupContents, Closer, CompactReport, DemoReport, DemoRequest, RestoreFrom, RestoreReport, StartError,
+    StoreMode, Tested,
+};
 use crate::http::{AdminAddress, Failure, FailureKind, Operations};
 use crate::rules::RuleSet;
 use async_trait::async_trait;
@@ -77,8 +80,17 @@ impl Composition for Live {
         app::verify_backup(file).await.map_err(refusal)
     }
 
-    async fn restore(&self, settings: &Path, file: &Path, journal: Option<&Path>) -> Result<RestoreReport, Refusal> {
-        app::restore(settings, file, journal).await.map_err(refusal)
+    async fn restore(
+        &self,
+        settings: &Path,
+        from: RestoreFrom,
+        journal: Option<&Path>,
+    ) -> Result<RestoreReport, Refusal> {
+        app::restore(settings, from, journal).await.map_err(refusal)
+    }
+
+    async fn compact(&self, settings: &Path) -> Result<CompactReport, Refusal> {
+        app::compact(settings).await.map_err(refusal)
     }
 
     async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal> {

@@ -4,7 +4,7 @@ use super::Context;
 use super::args::OutputArgs;
 use super::error::Error;
 use super::table::{facts, plural};
-use crate::app::{BackupContents, RestoreReport};
+use crate::app::{BackupContents, RestoreFrom, RestoreReport};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -44,16 +44,25 @@ pub(super) async fn run(args: RestoreArgs, context: &mut Context<'_>) -> Result<
         return Err(Error::Usage(format!("there is no folder {}", journal.display())));
     }
     let settings = context.settings()?;
-    let report = context.composition.restore(&settings, &args.file, args.journal.as_deref()).await?;
+    let report =
+        context.composition.restore(&settings, RestoreFrom::Backup(args.file), args.journal.as_deref()).await?;
+    tell(&report, args.output, context)?;
+    Ok(0)
+}
+
+/// Says what a restore came to.
+pub(super) fn tell(report: &RestoreReport, output: OutputArgs, context: &mut Context<'_>) -> Result<(), Error> {
     if report.unreadable > 0 {
         let lines = plural(report.unreadable, "line");
         context
             .console
             .warning(&format!("{lines} of the journal cannot be read: what customers withdrew then is lost"));
     }
-    context.console.print(args.output, &report, shown)?;
-    context.console.note("marketing is paused: look at what is held, then `retaind resume`");
-    Ok(0)
+    context.console.print(output, report, shown)?;
+    if !report.goes_on {
+        context.console.note("marketing is paused: look at what is held, then `retaind resume`");
+    }
+    Ok(())
 }
 
 /// Of when and by what it is.
@@ -67,7 +76,7 @@ fn shown(report: &RestoreReport) -> String {
         ("store", Some(report.store.clone())),
         ("backup", Some(holds(&report.backup))),
         ("customers", Some(report.backup.customers.to_string())),
-        ("held", Some(plural(report.held, "delivery"))),
+        ("held", (!report.goes_on).then(|| plural(report.held, "delivery"))),
         ("withdrawn since", some(report.withdrawn + report.kept)),
         ("given again since", some(report.granted)),
         ("suppressed since", some(report.suppressed)),

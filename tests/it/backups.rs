@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 const RECEIPT: &str = "rule: receipt\nclass: service\ntrigger: {event: Order Completed, once_per: order_id}\nwhen: everyone\nsteps: [{email: receipt}]\n";
 const OFFER: &str = "rule: offer\nclass: marketing\ntrigger: {event: Order Completed, once_per: order_id}\nwhen: everyone\nsteps: [{email: offer}]\n";
 
-/// A shop that answers each order with a receipt and an offer.
-fn shop(mailbox: &Mailbox, more: &str) -> Project {
+/// A shop that answers each order with a receipt and an offer; `mail` are settings of its mail, `more` are others.
+pub(crate) fn shop(mailbox: &Mailbox, mail: &str, more: &str) -> Project {
     let project = Project::new();
     let settings = format!(
         "business: {{name: Shop, address: \"1 Main Street\", timezone: UTC}}\n\
-        email: {{from: Shop <hello@shop.test>, transport: \"smtp://{}\", tls: none}}\n\
+        email: {{{mail}from: Shop <hello@shop.test>, transport: \"smtp://{}\", tls: none}}\n\
         http: {{public: \"127.0.0.1:0\", write_keys: [{{file: write.key}}]}}\n\
         frequency_caps: {{marketing: []}}\nquiet_hours: {{from: \"00:00\", to: \"00:00\"}}\n{more}",
         mailbox.address
@@ -57,6 +57,14 @@ fn send_on(at: SocketAddr, answered: &AtomicU32, stop: &AtomicBool) {
     }
 }
 
+/// Sends customers, each with an order, that are answered with success.
+pub(crate) fn answered_orders(at: SocketAddr, numbers: std::ops::RangeInclusive<u32>) {
+    for number in numbers {
+        assert_eq!(call(at, FIRST, "identify", &known(number, true)).0, 200);
+        assert_eq!(call(at, FIRST, "track", &order(number, &format!("o{number}"))).0, 200);
+    }
+}
+
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let end = Instant::now() + LIMIT;
     while !is_so() {
@@ -65,7 +73,7 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-fn subjects(mails: &[Mail]) -> BTreeSet<String> {
+pub(crate) fn subjects(mails: &[Mail]) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     for mail in mails {
         let subject = mail.headers["subject"].clone();
@@ -77,7 +85,7 @@ fn subjects(mails: &[Mail]) -> BTreeSet<String> {
 #[test]
 fn a_store_that_is_lost_comes_back_with_all_that_was_answered_before_the_backup_and_mails_nobody_twice() {
     let mailbox = Mailbox::open();
-    let project = shop(&mailbox, "");
+    let project = shop(&mailbox, "", "");
     let daemon = project.start();
     let at = address(&daemon);
     let (answered, stop) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
@@ -154,7 +162,7 @@ fn a_store_that_is_lost_comes_back_with_all_that_was_answered_before_the_backup_
 #[test]
 fn what_waited_when_the_backup_was_made_is_held_until_a_person_lets_it_go() {
     let mailbox = Mailbox::open();
-    let project = shop(&mailbox, "");
+    let project = shop(&mailbox, "", "");
     let daemon = project.start();
     project.run(&["pause"]).exits(0);
     let at = address(&daemon);
@@ -190,7 +198,7 @@ fn what_waited_when_the_backup_was_made_is_held_until_a_person_lets_it_go() {
 #[test]
 fn a_file_that_is_not_whole_is_refused_and_nothing_is_made_of_it() {
     let mailbox = Mailbox::open();
-    let project = shop(&mailbox, "");
+    let project = shop(&mailbox, "", "");
     project
         .write("people.csv", "id,email\nc1,c1@customers.test\n")
         .run(&["import", "customers", "people.csv"])
@@ -232,7 +240,7 @@ fn kept(project: &Project) -> Vec<PathBuf> {
 #[test]
 fn the_daemon_makes_a_backup_of_its_own_and_keeps_so_many() {
     let mailbox = Mailbox::open();
-    let project = shop(&mailbox, "backup: {folder: nightly, keep: 2}\n");
+    let project = shop(&mailbox, "", "backup: {folder: nightly, keep: 2}\n");
     project
         .write("people.csv", "id,email\nc1,c1@customers.test\n")
         .run(&["import", "customers", "people.csv"])

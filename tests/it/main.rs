@@ -11,6 +11,7 @@ mod explaining;
 mod graph;
 mod ingestion;
 mod ledgers;
+mod moving;
 mod packages;
 mod project;
 mod readme;

@@ -9,7 +9,9 @@ use super::admin::{Admin, with_query};
 use super::args::OutputArgs;
 use super::composition::StoreAccess;
 use super::error::Error;
+use super::restore;
 use super::table::plural;
+use crate::app::RestoreFrom;
 use crate::http::{Failure, FailureKind, ImportKind, ImportLine, ImportReport, ImportRequest};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -39,6 +41,23 @@ enum Kind {
     /// Events from NDJSON: one Segment `track` call a line
     #[command(after_help = EXIT_CODE)]
     Events(RowsArgs),
+    /// All of a store, from the folder of an export; with no daemon running, and no store in its folder
+    #[command(after_help = EXPORT)]
+    Export(ExportArgs),
+}
+
+const EXPORT: &str = "\
+The store is the one that was exported: the same customers, deliveries with the same ids, the same key. If no daemon ran \
+when it was exported, or its sending was paused, it goes on where that one stood still, and that one must never be started \
+again. Of an export of a daemon that went on sending, nothing is sent by itself, as after `retaind restore`.";
+
+#[derive(Debug, Args)]
+struct ExportArgs {
+    /// The folder of the export
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
@@ -67,9 +86,17 @@ pub(super) async fn run(args: ImportArgs, context: &mut Context<'_>) -> Result<u
     let (kind, args) = match args.kind {
         Kind::Customers(args) => (ImportKind::Customers, args),
         Kind::Events(args) => (ImportKind::Events, args),
+        Kind::Export(args) => return export(args, context).await,
     };
     let request = ImportRequest { kind, ignore_unknown: args.ignore_unknown, live: args.live, file: None };
     take_in(request, &args.file, context).await
+}
+
+async fn export(args: ExportArgs, context: &mut Context<'_>) -> Result<u8, Error> {
+    let settings = context.settings()?;
+    let report = context.composition.restore(&settings, RestoreFrom::Export(args.folder), None).await?;
+    restore::tell(&report, args.output, context)?;
+    Ok(0)
 }
 
 /// Sends the file's rows to whoever answers, and keeps what is refused.

@@ -154,6 +154,9 @@ fn help_names_every_command_and_the_exit_codes() {
       backup        Copy the store into one file, while the daemon works or not
       restore       Make the store anew from a backup; with no daemon running, and no store in its
                     folder
+      export        Write everything that is stored as NDJSON, while the daemon works or not
+      compact       Write the store anew, smaller, and without a trace of what was erased; with no
+                    daemon running
       demo          The whole of it on made-up customers, with a mail catcher and a webhook receiver on
                     loopback; ends by itself
       completions   What makes a shell complete the commands and options of `retaind`

@@ -202,10 +202,14 @@ impl Composition for Shop {
     async fn restore(
         &self,
         settings: &Path,
-        file: &Path,
+        from: crate::app::RestoreFrom,
         journal: Option<&Path>,
     ) -> Result<crate::app::RestoreReport, Refusal> {
-        crate::cli::Live.restore(settings, file, journal).await
+        crate::cli::Live.restore(settings, from, journal).await
+    }
+
+    async fn compact(&self, settings: &Path) -> Result<crate::app::CompactReport, Refusal> {
+        crate::cli::Live.compact(settings).await
     }
 
     async fn demo(&self, request: &DemoRequest) -> Result<DemoReport, Refusal> {

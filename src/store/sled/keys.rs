@@ -65,6 +65,40 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// Every one of them.
+    pub(super) const ALL: &'static [Self] = &[
+        Self::Meta,
+        Self::Name,
+        Self::Customer,
+        Self::Absorbed,
+        Self::Event,
+        Self::Profile,
+        Self::Seen,
+        Self::Purchase,
+        Self::Zone,
+        Self::Tick,
+        Self::Planned,
+        Self::Rule,
+        Self::Delivery,
+        Self::Due,
+        Self::Sending,
+        Self::Finished,
+        Self::Wake,
+        Self::Member,
+        Self::Enrollment,
+        Self::Suppression,
+        Self::Flag,
+        Self::HashedSuppression,
+        Self::Objection,
+        Self::Spent,
+        Self::Alias,
+    ];
+
+    /// The one of rows whose keys begin with that byte.
+    pub(super) fn of(byte: u8) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| *kind as u8 == byte)
+    }
+
     /// The prefix of all rows of this kind.
     pub(super) fn all(self) -> Vec<u8> {
         vec![self as u8]

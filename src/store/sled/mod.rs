@@ -21,6 +21,7 @@ mod disk;
 mod draft;
 mod due;
 mod erase;
+mod export;
 mod fault;
 mod fetch;
 mod filling;
@@ -53,8 +54,9 @@ mod tests;
 
 pub use backup::BackupProblem;
 pub use compact::{Compacted, compact};
+pub use export::{Exported, Sending, export};
 pub use open::{Cache, OpenMode, SledSettings};
-pub use restore::{Reapplied, RestoreRequest, Restoring};
+pub use restore::{Reapplied, RestoreFrom, RestoreRequest, Restoring};
 pub use rounds::RoundEnded;
 
 use super::{

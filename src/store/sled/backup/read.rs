@@ -31,6 +31,11 @@ pub(in crate::store::sled) struct Frame {
 }
 
 impl Frame {
+    /// Whether it is a round of the committer, and not rows as they were read.
+    pub(in crate::store::sled) const fn is_round(&self) -> bool {
+        self.from > 0
+    }
+
     /// Keys with what they are to be; `None` where the row is to be gone.
     pub(in crate::store::sled) fn rows(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         let mut rest = &self.plain[self.from..];

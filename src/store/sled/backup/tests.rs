@@ -4,7 +4,7 @@ use crate::domain::{Arrival, State, Suppression, Time};
 use crate::store::contract::sample::{
     arrival, batch, begin, change, customer, customers, day, decision, ingest, mail, merge, order, profile, row, view,
 };
-use crate::store::sled::restore::{RestoreRequest, Restoring};
+use crate::store::sled::restore::{RestoreFrom, RestoreRequest, Restoring};
 use crate::store::sled::tests::open;
 use crate::store::sled::{OpenMode, SledSettings, SledStore, verify_backup};
 use crate::store::{BackupStamp, BackupSummary, DeliveryFilter, Store, StoreError, Urgency};
@@ -38,8 +38,8 @@ pub(in crate::store::sled) async fn backup(store: &SledStore, path: &Path) -> Ba
 }
 
 pub(in crate::store::sled) fn request(file: &Path, folder: &Path, now: Time) -> RestoreRequest {
-    let (file, folder) = (file.to_owned(), folder.to_owned());
-    RestoreRequest { file, folder, journal: None, settings: SledSettings::default(), now }
+    let (from, folder) = (RestoreFrom::Backup(file.to_owned()), folder.to_owned());
+    RestoreRequest { from, folder, journal: None, settings: SledSettings::default(), now }
 }
 
 /// All rows, but those that tell of rounds.
@@ -78,7 +78,11 @@ async fn a_backup_of_a_store_at_rest_holds_every_row_and_says_how_much_that_is()
 }
 
 /// Writes until it is told to stop: each customer with an order, a mail that is sent or waits, and a suppression.
-async fn write_on(store: Arc<SledStore>, writer: u32, stop: Arc<std::sync::atomic::AtomicBool>) -> Vec<String> {
+pub(in crate::store::sled) async fn write_on(
+    store: Arc<SledStore>,
+    writer: u32,
+    stop: Arc<std::sync::atomic::AtomicBool>,
+) -> Vec<String> {
     let mut answered = Vec::new();
     while !stop.load(std::sync::atomic::Ordering::SeqCst) {
         let n = answered.len();

@@ -1,6 +1,6 @@
-//! Making a store from a backup.
+//! Making a store from a backup, or from an export.
 //!
-//! The backup is read as a whole before anything is written. Then the store is made in a folder `restoring` inside its
+//! What it is made from is read as a whole before anything is written. Then the store is made in a folder `restoring` inside its
 //! own, and while it is there nobody takes it for one: what the journal says is done again, and the caller settles what
 //! must not go on by itself. Only [`Restoring::finish`] puts its files in place, the mark first and the log last, so that
 //! a restore which was cut short is never taken for a store.
@@ -11,6 +11,7 @@ mod settle;
 
 use super::backup::{BackupProblem, Contents};
 use super::disk::{self, Disk};
+use super::export::{self, Manifest, Sending};
 use super::fault::Fault;
 use super::filling::begin_anew;
 use super::journal::{self, Entry};
@@ -31,11 +32,20 @@ const INSIDE: &str = "restoring";
 /// So many bytes of rows are made durable at once.
 const AT_ONCE: usize = 8 << 20;
 
+/// What a store is made from.
+#[derive(Debug, Clone)]
+pub enum RestoreFrom {
+    /// The file of a backup.
+    Backup(PathBuf),
+    /// The folder of an export.
+    Export(PathBuf),
+}
+
 /// What is restored, and where to.
 #[derive(Debug, Clone)]
 pub struct RestoreRequest {
-    /// The backup.
-    pub file: PathBuf,
+    /// What from.
+    pub from: RestoreFrom,
     /// The folder of the store that is to be.
     pub folder: PathBuf,
     /// The folder of the journal to be done again; without one, that which lies beside the store's folder.
@@ -52,6 +62,7 @@ pub struct Restoring {
     store: SledStore,
     request: RestoreRequest,
     summary: BackupSummary,
+    sending: Sending,
     entries: Vec<Entry>,
     unreadable: u64,
     _lock: FolderLock,
@@ -64,9 +75,12 @@ impl Restoring {
     /// [`StoreError::BadBackup`], and nothing was changed; [`StoreError::Occupied`] where a store is; what
     /// [`SledStore::open`] says of a folder.
     pub fn begin(request: RestoreRequest) -> Result<Self> {
-        let RestoreRequest { file, folder, .. } = &request;
+        let folder = &request.folder;
         check_free(folder)?;
-        super::verify_backup(file)?;
+        let checked = match &request.from {
+            RestoreFrom::Backup(file) => super::verify_backup(file).map(|_| None)?,
+            RestoreFrom::Export(from) => export::read_manifest(from).map(Some)?,
+        };
         prepare_folder(folder, OpenMode::Create)?;
         let lock = FolderLock::take(folder)?;
         check_free(folder)?;
@@ -78,7 +92,10 @@ impl Restoring {
         }
         let inside = folder.join(INSIDE);
         begin_anew(&inside).map_err(StoreError::Io)?;
-        let made = make(&request, &inside)?;
+        let made = match (&request.from, &checked) {
+            (RestoreFrom::Export(from), Some(manifest)) => Made::of_export(from, manifest, &request, &inside)?,
+            (RestoreFrom::Backup(file) | RestoreFrom::Export(file), _) => make(file, &request, &inside)?,
+        };
         let journal = request.journal.as_deref().unwrap_or(&beside);
         if journal != beside {
             journal::bring(journal, &beside, &made.key).map_err(StoreError::Journal)?;
@@ -87,13 +104,20 @@ impl Restoring {
         set_round(&inside, &request, said.last_round()).map_err(|fault| fault.into_error(folder))?;
         let store = SledStore::open_as(&inside, &beside, OpenMode::MustExist, request.settings)?;
         let entries = said.entries.into_iter().filter(|entry| entry.round > made.round).collect();
-        Ok(Self { store, summary: made.summary, entries, unreadable: said.unreadable, request, _lock: lock })
+        let sending = checked.map_or(Sending::WentOn, |manifest| manifest.sending);
+        Ok(Self { store, summary: made.summary, sending, entries, unreadable: said.unreadable, request, _lock: lock })
     }
 
     /// The store as it is so far. Not to be closed.
     #[must_use]
     pub fn store(&self) -> &dyn Store {
         &self.store
+    }
+
+    /// Whether anything may have been sent of which the store does not know: after a backup, always.
+    #[must_use]
+    pub const fn sending(&self) -> Sending {
+        self.sending
     }
 
     /// What the backup held.
@@ -148,11 +172,18 @@ struct Made {
     round: u64,
 }
 
+impl Made {
+    fn of_export(from: &Path, manifest: &Manifest, request: &RestoreRequest, inside: &Path) -> Result<Self> {
+        let key = export::fill(from, manifest, (inside, request.settings))?;
+        Ok(Self { summary: manifest.summary(), key, round: manifest.round })
+    }
+}
+
 /// Writes all rows of the backup.
-fn make(request: &RestoreRequest, inside: &Path) -> Result<Made> {
+fn make(file: &Path, request: &RestoreRequest, inside: &Path) -> Result<Made> {
     let fault = |fault: Fault| fault.into_error(&request.folder);
-    let bad = |problem| StoreError::BadBackup { path: request.file.clone(), problem };
-    let mut contents = Contents::open(&request.file).map_err(bad)?;
+    let bad = |problem| StoreError::BadBackup { path: file.to_owned(), problem };
+    let mut contents = Contents::open(file).map_err(bad)?;
     let db = open_sled(inside, request.settings).map_err(|refusal| refusal.into_error(inside))?;
     let mut disk = Disk::open(inside).map_err(fault)?;
     let mut unsynced = 0;
