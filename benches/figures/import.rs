@@ -90,7 +90,7 @@ fn import(project: &Project, file: &Path, kind: ImportKind) -> anyhow::Result<(u
         let (operations, closer) = app::offline(&project.settings(), OpenMode::Create).await?;
         let (sink, mut lines) = ImportSink::channel();
         let listening = tokio::spawn(async move { while lines.recv().await.is_some() {} });
-        let request = ImportRequest { kind, ignore_unknown: false, live: false };
+        let request = ImportRequest { kind, ignore_unknown: false, live: false, file: None };
         let source = Box::pin(tokio::fs::File::open(file).await?);
         let begin = Instant::now();
         let report = operations.import(request, source, sink).await?;

@@ -26,6 +26,7 @@ pub(crate) fn customer(interest: &Interest) -> Customer {
         consent: [("marketing".into(), true)].into(),
         source: "import".into(),
         received_at: NOW,
+        proof: None,
     });
     for (n, days) in [380, 200, 70].into_iter().enumerate() {
         customer.activity.count(&purchase(n, NOW.minus(Span::days(days))), interest, true);

@@ -117,12 +117,11 @@ impl Draft {
             }
             Column::Ignored | Column::Remark => {}
             _ if cell.is_empty() => {}
-            Column::UpdatedAt if cell == CLEAR => {}
+            Column::UpdatedAt | Column::ConsentAt | Column::ConsentWording if cell == CLEAR => {}
             Column::UpdatedAt => {
                 let unusable = || unusable(name, ValueType::Time, &Value::Text(cell.into()));
                 self.updated_at = Some(cell.trim().parse().map_err(|_| unusable())?);
             }
-            Column::ConsentAt | Column::ConsentWording if cell == CLEAR => {}
             Column::ConsentAt => {
                 let unusable = || unusable(name, ValueType::Time, &Value::Text(cell.into()));
                 self.proof.at = Some(cell.trim().parse().map_err(|_| unusable())?);

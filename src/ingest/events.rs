@@ -51,7 +51,7 @@ impl<R: Read> EventsNdjson<R> {
             Taken::End => return Ok(Line::End),
             Taken::Part => {
                 self.lines.skip_line()?;
-                return Ok(Line::Row(self.refused(line, "the line is longer than 1 MiB".to_owned())));
+                return Ok(Line::Row(Box::new(self.refused(line, "the line is longer than 1 MiB".to_owned()))));
             }
             Taken::Whole => {}
         }
@@ -68,7 +68,7 @@ impl<R: Read> EventsNdjson<R> {
             }
             Err(reason) => self.refused(line, reason),
         };
-        Ok(Line::Row(row))
+        Ok(Line::Row(Box::new(row)))
     }
 
     fn told(&self, bytes: &[u8]) -> Result<Told, String> {
@@ -89,7 +89,7 @@ impl<R: Read> EventsNdjson<R> {
 
 /// What a line came to.
 enum Line {
-    Row(Row),
+    Row(Box<Row>),
     Blank,
     End,
 }
@@ -105,7 +105,7 @@ impl<R: Read> Iterator for EventsNdjson<R> {
             match self.read() {
                 Ok(Line::End) => return None,
                 Ok(Line::Blank) => {}
-                Ok(Line::Row(row)) => return Some(Ok(row)),
+                Ok(Line::Row(row)) => return Some(Ok(*row)),
                 Err(source) => {
                     self.broken = true;
                     return Some(Err(IngestError::Read { line: self.lines.next_line() - 1, source }));

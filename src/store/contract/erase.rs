@@ -39,9 +39,9 @@ pub(super) async fn nothing_is_left_of_who_was_erased_and_all_of_the_others(stor
     for lane in [mail(2, &stays, 3).lane(), webhook(2, &stays, 3, "crm").lane()] {
         assert_eq!(store.claim(&lane, day(9), 9, DAY).await.unwrap().len(), 1);
     }
-    let stats = store.stats().await.unwrap();
-    let waiting = stats.deliveries.iter().find(|(state, _)| *state == State::Queued).map(|(_, count)| *count);
-    assert_eq!((stats.customers, waiting), (1, Some(2)));
+    let counts = store.stats().await.unwrap();
+    let waiting = counts.deliveries.iter().find(|(state, _)| *state == State::Queued).map(|(_, count)| *count);
+    assert_eq!((counts.customers, waiting), (1, Some(2)));
     assert_eq!(customer(store, "stays", 9).await, stays);
     // Whoever comes with that id is new, and what they did before can be told anew.
     ingest(store, vec![arrival("gone", order(2, "o2", 5))]).await;

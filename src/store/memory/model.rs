@@ -10,6 +10,7 @@ use crate::store::{
     DecisionBatch, DuplicateKey, History, Marking, Result, StoreError, StoredCustomer, Verdict, View, WakeChange,
     derive,
 };
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All that is known of one customer.
@@ -205,8 +206,8 @@ impl Model {
             self.names.insert(id.to_owned(), number);
             number
         });
-        if !self.people.contains_key(&number) {
-            self.people.insert(number, Person::new(id, arrived_at));
+        if let Entry::Vacant(vacant) = self.people.entry(number) {
+            vacant.insert(Person::new(id, arrived_at));
             self.object(id, arrived_at);
         }
         self.version += 1;

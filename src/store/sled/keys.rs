@@ -90,6 +90,8 @@ impl Kind {
         Self::Flag,
         Self::HashedSuppression,
         Self::Objection,
+        Self::Spent,
+        Self::Alias,
     ];
 
     /// The one of rows whose keys begin with that byte.

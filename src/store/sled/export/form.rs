@@ -110,6 +110,8 @@ fn form(kind: Kind, key: &[u8]) -> Form {
         Kind::Suppression => is("suppressions.ndjson", &[("normalized", Rest)], Some(records::SUPPRESSION)),
         Kind::Flag => is("flags.ndjson", &[("flag", Rest)], Some(Shape::Text)),
         Kind::HashedSuppression => is("hashed-suppressions.ndjson", &[("hash", Id)], Some(Shape::Time)),
+        Kind::Spent => is("used-up.ndjson", &[("hash", Id)], None),
+        Kind::Alias => is("other-ids.ndjson", &[("customer", Number), ("id", Rest)], None),
         Kind::Objection => is("objections.ndjson", &[("hash", Id), ("to", Rest)], Some(Shape::Time)),
     }
 }

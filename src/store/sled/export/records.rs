@@ -96,6 +96,7 @@ pub(super) const PROFILE: Shape = Record(&[
     ("consent", Map(&Flag)),
     ("source", Text),
     ("received_at", Time),
+    ("proof", Record(&[("at", Time), ("wording", Text), ("caller", Text), ("file", Text)])),
 ]);
 
 /// The purchase that counts among those of one id.

@@ -38,19 +38,18 @@ pub(super) fn settle_consent(reader: Reader<'_>, from: &[u8]) -> Result<Page, Fa
             return Ok(());
         }
         customer.consent = stands;
-        wake_at_once(page, number, &mut customer)?;
+        wake_at_once(page, number, &mut customer);
         page.rows.push((key.clone(), Some(rows::write_versioned(version, &customer)?)));
         Ok(())
     })
 }
 
-fn wake_at_once(page: &mut Page, number: CustomerNumber, customer: &mut Customer) -> Result<(), Fault> {
+fn wake_at_once(page: &mut Page, number: CustomerNumber, customer: &mut Customer) {
     if let Some(wake) = customer.wake.filter(|wake| *wake > Time(0)) {
         page.rows.push((keys::wake(wake, number).into(), None));
         page.rows.push((keys::wake(Time(0), number).into(), Some(rows::mark())));
         customer.wake = Some(Time(0));
     }
-    Ok(())
 }
 
 /// Goes through the rows of a kind, a page at a time.

@@ -4,7 +4,7 @@ use super::super::records;
 use super::super::shape::{Shape, to_bytes, to_json};
 use crate::domain::{
     Active, Activity, Anchor, CapSlot, Class, Consent, Conversion, Customer, CustomerNumber, Delivery, DeliveryId,
-    Ending, Enrollment, Entry, Event, Membership, Number, Orders, Payload, Pending, ProfileRow, Reason, Recent,
+    Ending, Enrollment, Entry, Event, Membership, Number, Orders, Payload, Pending, ProfileRow, Proof, Reason, Recent,
     RuleMemory, RuleState, State, Stopped, Tick, TickCounts, TickMember, Time, Totals, Value, Watch,
 };
 use jiff::civil::date;
@@ -191,6 +191,12 @@ fn every_field_of_every_record_has_a_name_and_comes_back() {
             consent: [("offers".into(), true)].into(),
             source: "s".into(),
             received_at: Time(1),
+            proof: Some(Proof {
+                at: Some(Time(0)),
+                wording: Some("w".into()),
+                caller: Some("c".into()),
+                file: Some("f".into()),
+            }),
         },
     );
 }

@@ -80,6 +80,7 @@ async fn everything(place: &Place) {
     store.close().await.unwrap();
     let (db, hash) = (bare(&place.store), crate::domain::KeyedHash([7; 16]));
     db.insert(keys::objection(hash, "offers"), forms::write(&day(4)).unwrap()).unwrap();
+    db.insert(keys::spent(hash), forms::mark()).unwrap();
     db.insert(keys::hashed_suppression(hash), forms::write(&day(4)).unwrap()).unwrap();
 }
 
