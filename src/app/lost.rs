@@ -37,7 +37,7 @@ pub(super) fn explained(error: StoreError, settings: &Settings) -> StartError {
     };
     let folder = settings.backup.as_ref().map(|backup| backup.folder.as_path());
     match folder.and_then(|folder| newest(folder, in_the_way)) {
-        Some(offer) => StartError::Lost { offer, source: error },
+        Some(offer) => StartError::Lost { offer: Box::new(offer), source: error },
         None => StartError::Store(error),
     }
 }

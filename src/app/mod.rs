@@ -88,7 +88,7 @@ pub enum StartError {
     #[error("the store cannot be used; {offer}")]
     Lost {
         /// The backup.
-        offer: Offer,
+        offer: Box<Offer>,
         /// What is wrong.
         #[source]
         source: StoreError,

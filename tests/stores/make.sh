@@ -27,7 +27,10 @@ sink=$!
 until [ -s "$work/port" ]; do sleep 0.1; done
 sed -i "s/SILENT/$(cat "$work/port")/" retaind.yaml
 
+# Until what a command prints matches.
 await() {
+  local pattern=$1
+  shift
   for _ in $(seq 60); do if "$binary" "$@" 2>/dev/null | grep -q "$pattern"; then return; fi; sleep 0.2; done
   echo "not seen: $pattern in $*" >&2
   "$binary" deliveries list >&2; tail -5 "$work/log" >&2
@@ -36,7 +39,7 @@ await() {
 start() {
   "$binary" run 2>>"$work/log" &
   running=$!
-  pattern=. await status
+  await . status
 }
 buy() { "$binary" emit --customer "$1" --message-id "$2" 'Order Completed' "order_id=$2" "revenue=$3" quantity=1 >/dev/null; }
 
@@ -47,15 +50,15 @@ buy ana a-1 120.50
 buy bo b-1 19.99
 buy ana a-2 0.1
 # Sent by mail; under way to who never answers; waiting for who is not there.
-pattern='"sent"' await deliveries list --rule thanks --format json
-pattern='"sending"' await deliveries list --rule silent --format json
-pattern='"attempts":1' await deliveries list --rule gone --format json || true
+await '"sent"' deliveries list --rule thanks --format json
+await '"sending"' deliveries list --rule silent --format json
+await '"attempts":1' deliveries list --rule gone --format json
 kill -KILL "$running"; wait "$running" 2>/dev/null || true
 # What was under way is held; then another one is, and it is killed for good.
 start
-pattern='"held"' await deliveries list --format json
+await '"held"' deliveries list --format json
 buy cy c-1 7
-pattern='"sending"' await deliveries list --format json
+await '"sending"' deliveries list --format json
 for what in customers deliveries suppressions rules; do
   "$binary" "$what" list --format json >"$to/$what.json"
 done

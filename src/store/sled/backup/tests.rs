@@ -10,15 +10,29 @@ use crate::store::sled::{OpenMode, SledSettings, SledStore, verify_backup};
 use crate::store::{BackupStamp, BackupSummary, DeliveryFilter, Store, StoreError, Urgency};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes that are looked at afterwards.
 #[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
+struct Sink {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    /// Before each piece more must have been answered.
+    answered: Option<Arc<AtomicU64>>,
+}
+
+/// So many answers between two pieces.
+const BETWEEN: u64 = 10;
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        if let Some(answered) = &self.answered {
+            let enough = answered.load(Ordering::SeqCst) + BETWEEN;
+            while answered.load(Ordering::SeqCst) < enough {
+                std::thread::yield_now();
+            }
+        }
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -28,10 +42,23 @@ impl Write for Sink {
 }
 
 pub(in crate::store::sled) async fn backup(store: &SledStore, path: &Path) -> BackupSummary {
-    let sink = Sink::default();
+    backup_into(store, path, Sink::default()).await
+}
+
+/// Makes one while the store is written: between its pieces, something is answered.
+pub(in crate::store::sled) async fn backup_under_way(
+    store: &SledStore,
+    path: &Path,
+    writing: &Writing,
+) -> BackupSummary {
+    let answered = Some(Arc::clone(&writing.answered));
+    backup_into(store, path, Sink { answered, ..Sink::default() }).await
+}
+
+async fn backup_into(store: &SledStore, path: &Path, sink: Sink) -> BackupSummary {
     let stamp = BackupStamp { made_at: day(9), version: "1.2.3".into() };
     let summary = store.backup(stamp, Box::new(sink.clone())).await.unwrap();
-    let bytes = sink.0.lock().unwrap().clone();
+    let bytes = sink.bytes.lock().unwrap().clone();
     assert_eq!(summary.bytes, bytes.len() as u64);
     std::fs::write(path, bytes).unwrap();
     summary
@@ -77,14 +104,23 @@ async fn a_backup_of_a_store_at_rest_holds_every_row_and_says_how_much_that_is()
     assert_eq!(rows(&place.other), rows(&place.store));
 }
 
+/// Whether those who write are to go on, and how often they were answered.
+#[derive(Clone, Default)]
+pub(in crate::store::sled) struct Writing {
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+}
+
+impl Writing {
+    pub(in crate::store::sled) fn stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Writes until it is told to stop: each customer with an order, a mail that is sent or waits, and a suppression.
-pub(in crate::store::sled) async fn write_on(
-    store: Arc<SledStore>,
-    writer: u32,
-    stop: Arc<std::sync::atomic::AtomicBool>,
-) -> Vec<String> {
+pub(in crate::store::sled) async fn write_on(store: Arc<SledStore>, writer: u32, writing: Writing) -> Vec<String> {
     let mut answered = Vec::new();
-    while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+    while !writing.stop.load(Ordering::SeqCst) {
         let n = answered.len();
         let id = format!("{writer}-{n}");
         let arrivals = vec![profile(&id, row(1, &[("email", "a@b.example")])), arrival(&id, order(1, &id, 3))];
@@ -102,6 +138,7 @@ pub(in crate::store::sled) async fn write_on(
         let address = format!("{id}@x.example");
         store.suppress(vec![Suppression { address, reason: "manual".into(), at: day(1) }]).await.unwrap();
         answered.push(id);
+        writing.answered.fetch_add(1, Ordering::SeqCst);
     }
     answered
 }
@@ -117,19 +154,12 @@ async fn what_was_answered_before_the_end_of_a_backup_is_in_it_and_nothing_is_to
         .ingest(many, &crate::store::contract::sample::interest(), Urgency::Background, crate::store::Marking::Dirty)
         .await
         .unwrap();
-    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let tasks: Vec<_> = (0..4).map(|n| tokio::spawn(write_on(Arc::clone(&store), n, Arc::clone(&stop)))).collect();
-    let mut summary = BackupSummary::default();
-    let mut last = 0;
-    for _ in 0..20 {
-        last = store.stats().await.unwrap().customers;
-        summary = backup(&store, &place.file).await;
-        if summary.rounds > 20 {
-            break;
-        }
-    }
+    let writing = Writing::default();
+    let tasks: Vec<_> = (0..4).map(|n| tokio::spawn(write_on(Arc::clone(&store), n, writing.clone()))).collect();
+    let last = store.stats().await.unwrap().customers;
+    let summary = backup_under_way(&store, &place.file, &writing).await;
     // What was answered by now may be in it or not.
-    stop.store(true, std::sync::atomic::Ordering::SeqCst);
+    writing.stop();
     let mut answered = Vec::new();
     for task in tasks {
         answered.extend(task.await.unwrap());

@@ -51,22 +51,20 @@ pub(in crate::store::sled) fn bring_to_its_end(folder: &Path, _: &FolderLock) ->
 pub(super) fn step(folder: &Path) -> io::Result<bool> {
     let inside = inside(folder);
     if inside.join(WHOLE).exists() {
-        match first(folder, |name| name != "db")? {
-            Some((file, name)) => std::fs::rename(file, inside.join(OLD).join(name))?,
-            None => {
-                sync(folder)?;
-                std::fs::rename(inside.join(WHOLE), inside.join(EMPTIED))?;
-                sync(&inside)?;
-            }
+        if let Some((file, name)) = first(folder, |name| name != "db")? {
+            std::fs::rename(file, inside.join(OLD).join(name))?;
+        } else {
+            sync(folder)?;
+            std::fs::rename(inside.join(WHOLE), inside.join(EMPTIED))?;
+            sync(&inside)?;
         }
     } else if inside.join(EMPTIED).exists() {
-        match first(&inside, |name| name == "db")? {
-            Some((file, name)) => std::fs::rename(file, folder.join(name))?,
-            None => {
-                sync(folder)?;
-                std::fs::remove_file(inside.join(EMPTIED))?;
-                sync(&inside)?;
-            }
+        if let Some((file, name)) = first(&inside, |name| name == "db")? {
+            std::fs::rename(file, folder.join(name))?;
+        } else {
+            sync(folder)?;
+            std::fs::remove_file(inside.join(EMPTIED))?;
+            sync(&inside)?;
         }
     } else if inside.exists() {
         // Either all is done, or nothing was begun that counts.

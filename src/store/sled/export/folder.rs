@@ -263,7 +263,7 @@ fn measure(path: &Path) -> io::Result<Content> {
         let piece = &piece[..length];
         hash.update(piece);
         content.bytes += length as u64;
-        content.rows += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
+        content.rows += piece.split(|byte| *byte == b'\n').skip(1).count() as u64;
     }
     content.sha256 = hex(&hash.finalize());
     Ok(content)

@@ -43,7 +43,9 @@ pub(super) fn each<E: From<BackupProblem>>(
 }
 
 /// What rounds have made of rows, each with the place of the round in the file.
-fn rounds(path: &Path) -> Result<BTreeMap<Vec<u8>, (u64, Option<Vec<u8>>)>, BackupProblem> {
+type Rounds = BTreeMap<Vec<u8>, (u64, Option<Vec<u8>>)>;
+
+fn rounds(path: &Path) -> Result<Rounds, BackupProblem> {
     let mut found = BTreeMap::new();
     let mut contents = Contents::open(path)?;
     let mut at = 0;

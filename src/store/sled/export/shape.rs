@@ -350,7 +350,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 /// From hexadecimal.
 pub(super) fn unhex(text: &str) -> Result<Vec<u8>> {
-    if !text.is_ascii() || text.len() % 2 > 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return Err(Misshapen);
     }
     let pairs = (0..text.len()).step_by(2);

@@ -115,7 +115,7 @@ impl Runner<'_> {
             (written_by().into(), Some(rows::write(&env!("CARGO_PKG_VERSION").to_owned())?)),
             (Mark::key().into(), Some(rows::write(&mark)?)),
         ];
-        self.write(begun)?;
+        self.write(&begun)?;
         Ok(mark)
     }
 
@@ -128,17 +128,17 @@ impl Runner<'_> {
                 None => Mark { pass: mark.pass + 1, from: Vec::new(), ..mark },
             };
             page.rows.push((Mark::key().into(), Some(rows::write(&mark)?)));
-            self.write(page.rows)?;
+            self.write(&page.rows)?;
         }
-        self.write(vec![(Mark::key().into(), None)])
+        self.write(&vec![(Mark::key().into(), None)])
     }
 
     /// Makes rows durable, all of them or none.
-    fn write(&mut self, rows: Rows) -> Result<(), Fault> {
+    fn write(&mut self, rows: &Rows) -> Result<(), Fault> {
         let bytes =
             rows.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, |value| value.len())).sum::<usize>();
         self.disk.make_room(Need::News, bytes as u64)?;
-        self.db.apply_batch(batch(&rows))?;
+        self.db.apply_batch(batch(rows))?;
         self.db.flush()?;
         self.disk.sync()
     }

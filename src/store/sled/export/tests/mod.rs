@@ -6,7 +6,7 @@ use crate::domain::{Planned, Suppression, Value};
 use crate::store::contract::sample::{
     arrival, batch, begin, customer, day, decision, look, mail, mark, merge, order, profile, queue, row, tick, webhook,
 };
-use crate::store::sled::backup::tests::{backup, request, write_on};
+use crate::store::sled::backup::tests::{Writing, backup, backup_under_way, request, write_on};
 use crate::store::sled::keys::{self, Kind};
 use crate::store::sled::restore::{RestoreFrom, RestoreRequest, Restoring};
 use crate::store::sled::tests::older::{rows, unpack};
@@ -16,7 +16,6 @@ use crate::store::{Store, StoreError};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 struct Place {
     _parent: tempfile::TempDir,
@@ -213,14 +212,10 @@ async fn an_export_says_whether_sending_went_on() {
 async fn an_export_of_a_store_that_is_written_meanwhile_is_the_backup_that_it_was_made_of() {
     let place = place();
     let store = Arc::new(open(&place.store, OpenMode::Create).unwrap());
-    let stop = Arc::new(AtomicBool::new(false));
-    let tasks: Vec<_> = (0..4).map(|n| tokio::spawn(write_on(Arc::clone(&store), n, Arc::clone(&stop)))).collect();
-    let mut rounds = 0;
-    // At least one in which rounds came behind the rows.
-    while rounds == 0 {
-        rounds = backup(&store, &place.file).await.rounds;
-    }
-    stop.store(true, Ordering::SeqCst);
+    let writing = Writing::default();
+    let tasks: Vec<_> = (0..4).map(|n| tokio::spawn(write_on(Arc::clone(&store), n, writing.clone()))).collect();
+    assert!(backup_under_way(&store, &place.file, &writing).await.rounds > 20);
+    writing.stop();
     for task in tasks {
         task.await.unwrap();
     }
