@@ -32,7 +32,7 @@ pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
         }
     };
     let calls = join_all(settings.endpoints.values().map(endpoint));
-    let (mail, calls, names) = join3(mail, calls, names).await;
+    let (mail, calls, names) = Box::pin(join3(mail, calls, names)).await;
     mail.into_iter().chain(calls).chain(names).collect()
 }
 

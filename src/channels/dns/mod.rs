@@ -107,7 +107,7 @@ async fn udp(server: SocketAddr, asked: &[u8]) -> Result<Answer, DnsError> {
     let socket = UdpSocket::bind(local).await?;
     socket.connect(server).await?;
     socket.send(asked).await?;
-    let mut bytes = [0; LONGEST];
+    let mut bytes = vec![0; LONGEST];
     loop {
         let length = socket.recv(&mut bytes).await?;
         if let Some(answer) = read(&bytes[..length], asked) {
