@@ -138,6 +138,8 @@ class Seed:
                 answers[self.shop.post([{"type": "track", "userId": f"c{n}", "event": "Visited", "messageId": f"after-{n}", "timestamp": self.shop.stamp(),
                                          "properties": {"page": "x"}}])] += 1
         must(set(answers) <= {200, 503}, f"events are answered with {dict(answers)}")
+        code, _, said = self.ask(["backup", str(self.folder / "of-damage")])
+        must(code and not (self.folder / "of-damage").exists(), f"a backup was made of what cannot be read: {said[-600:]}")
         return refused, dict(answers), self.told()
 
     def told(self):

@@ -192,7 +192,7 @@ def endpoints(options):
             bodies.setdefault(call["id"], set()).add((call["sha"], call["idem"]))
         must(all(len(one) == 1 for one in bodies.values()), "a body changed between attempts")
         return (f"{200 - failed} calls taken after up to {attempts} attempts, {failed} given up after three days, each with one id and one body; {grown} MB more over answers of 512 MiB; "
-                f"the other receiver's 200 out within {slowest:.1f} s; lost {result['lost']}")
+                f"the other receiver's 200 out within {slowest:.1f} s; lost {result['lost']}, {result['dup']} twice under one id")
 
 
 @sort
