@@ -17,17 +17,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone, Default)]
 struct Sink {
     bytes: Arc<Mutex<Vec<u8>>>,
-    /// Before each piece more must have been answered.
+    /// Before its first piece is taken, more must have been answered.
     answered: Option<Arc<AtomicU64>>,
 }
 
-/// So many answers between two pieces.
-const BETWEEN: u64 = 10;
+/// So many answers, each of some rounds.
+const MORE: u64 = 40;
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if let Some(answered) = &self.answered {
-            let enough = answered.load(Ordering::SeqCst) + BETWEEN;
+        if let Some(answered) = self.answered.take() {
+            let enough = answered.load(Ordering::SeqCst) + MORE;
             while answered.load(Ordering::SeqCst) < enough {
                 std::thread::yield_now();
             }
@@ -45,7 +45,7 @@ pub(in crate::store::sled) async fn backup(store: &SledStore, path: &Path) -> Ba
     backup_into(store, path, Sink::default()).await
 }
 
-/// Makes one while the store is written: between its pieces, something is answered.
+/// Makes one while the store is written: since it was begun, something was answered.
 pub(in crate::store::sled) async fn backup_under_way(
     store: &SledStore,
     path: &Path,
