@@ -170,7 +170,7 @@ fn erased_shown(erased: &ErasedView) -> String {
     lines.push(match &erased.backups {
         Some(TracesView { folder, files, gone_at: Some(at) }) if *files > 0 => {
             let files = plural(*files, "nightly backup");
-            format!("{files} in {} hold traces; the last is removed about {at}", visible(folder))
+            format!("traces are left in {files} in {}; the last is removed about {at}", visible(folder))
         }
         _ => "no nightly backup holds traces".to_owned(),
     });
