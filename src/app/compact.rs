@@ -26,7 +26,10 @@ pub async fn compact(settings_file: &Path) -> anyhow::Result<CompactReport> {
     let settings = project::load_settings(settings_file)?;
     let folder = settings.store.path;
     let store = folder.display().to_string();
-    let done = tokio::task::spawn_blocking(move || write_anew(&folder, SledSettings { cache: Cache::Large, ..SledSettings::default() })).await?;
+    let done = tokio::task::spawn_blocking(move || {
+        write_anew(&folder, SledSettings { cache: Cache::Large, ..SledSettings::default() })
+    })
+    .await?;
     let Compacted { rows, before, after } = done.map_err(StartError::Store)?;
     Ok(CompactReport { store, rows, before, after })
 }

@@ -201,8 +201,7 @@ async fn open_store(
     let path = settings.store.path.clone();
     let cache = settings.store.cache.map_or(cache, |mebibytes| Cache::Bytes(mebibytes << 20));
     let settings_of_store = SledSettings { cache, ballast };
-    let opened =
-        tokio::task::spawn_blocking(move || SledStore::open_with(&path, mode, settings_of_store)).await?;
+    let opened = tokio::task::spawn_blocking(move || SledStore::open_with(&path, mode, settings_of_store)).await?;
     match opened {
         Ok(store) => Ok(store),
         Err(error) => {

@@ -4,9 +4,7 @@ use super::shared::MARKETING_PAUSED;
 use super::{StartError, project};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Time;
-use crate::store::sled::{
-    RestoreFrom, RestoreRequest, Restoring, Sending, SledSettings, verify_backup as read_whole,
-};
+use crate::store::sled::{RestoreFrom, RestoreRequest, Restoring, Sending, SledSettings, verify_backup as read_whole};
 use crate::store::{BackupSummary, StoreError};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -57,6 +55,8 @@ pub struct RestoreReport {
     pub erased: u64,
     /// Lines of the journal that cannot be read: what they say is lost.
     pub unreadable: u64,
+    /// Whether there was a journal. Without one nobody knows what customers withdrew after the backup.
+    pub journal: bool,
 }
 
 /// Reads a backup as a whole and answers what it holds.
@@ -94,6 +94,7 @@ async fn finish(restoring: Restoring) -> Result<RestoreReport, StoreError> {
     let done = restoring.reapply().await?;
     let backup = BackupContents::from(restoring.summary().clone());
     let goes_on = restoring.sending() == Sending::Rested;
+    let has_journal = restoring.has_journal();
     let mut held = 0;
     if !goes_on {
         held = restoring.settle().await?;
@@ -113,5 +114,6 @@ async fn finish(restoring: Restoring) -> Result<RestoreReport, StoreError> {
         unsuppressed: done.unsuppressed,
         erased: done.erased,
         unreadable: done.unreadable,
+        journal: has_journal,
     })
 }

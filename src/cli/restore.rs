@@ -58,6 +58,12 @@ pub(super) fn tell(report: &RestoreReport, output: OutputArgs, context: &mut Con
             .console
             .warning(&format!("{lines} of the journal cannot be read: what customers withdrew then is lost"));
     }
+    if !report.journal && !report.goes_on {
+        context.console.warning(
+            "there is no journal of the lost store: if customers withdrew anything after the backup, that is not known; \
+             --journal names one that lies elsewhere",
+        );
+    }
     context.console.print(output, report, shown)?;
     if !report.goes_on {
         context.console.note("marketing is paused: look at what is held, then `retaind resume`");

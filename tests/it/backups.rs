@@ -115,6 +115,7 @@ fn a_store_that_is_lost_comes_back_with_all_that_was_answered_before_the_backup_
     std::fs::remove_dir_all(project.path().join("data")).expect("a folder can be removed");
     let report = project.json(&["restore", "a.backup"]);
     assert_eq!((&report["withdrawn"], &report["suppressed"]), (&json!(1), &json!(1)), "{report}");
+    assert_eq!(report["journal"], true, "{report}");
     assert_eq!(report["backup"]["customers"], backup["customers"], "{report}");
     project.run(&["restore", "a.backup"]).exits(74);
 
@@ -225,7 +226,8 @@ fn a_file_that_is_not_whole_is_refused_and_nothing_is_made_of_it() {
     }
     project.run(&["restore", "a.backup", "--dry-run"]).exits(0);
     assert!(!project.path().join("data").exists());
-    project.run(&["restore", "a.backup"]).exits(0);
+    let restored = project.run(&["restore", "a.backup"]).exits(0);
+    assert!(restored.err.contains("there is no journal of the lost store"), "{}", restored.err);
     assert_eq!(project.json(&["customers", "show", "c1"])["id"], "c1");
     // A folder is no file, and a disk that takes nothing is told.
     assert_eq!(project.run(&["backup", "rules"]).code, Some(1));

@@ -55,8 +55,8 @@ mod tests;
 
 pub use backup::BackupProblem;
 pub use compact::{Compacted, compact};
-pub use export::{Exported, Sending, export};
 pub use disk::{BallastPolicy, Survey, survey};
+pub use export::{Exported, Sending, export};
 pub use open::{Cache, OpenMode, SledSettings};
 pub use restore::{Reapplied, RestoreFrom, RestoreRequest, Restoring};
 pub use rounds::RoundEnded;

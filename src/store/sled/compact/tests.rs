@@ -26,6 +26,13 @@ async fn worn(folder: &Path) {
         ingest(&store, vec![profile(&id, row(n, &[("note", &note)])), arrival(&id, order(n, &format!("o{n}"), 1))])
             .await;
     }
+    // More than is written twice when pages are split.
+    for n in 0..200 {
+        store.set_flag(&format!("flag-{n}"), Some(&"y".repeat(20_000))).await.unwrap();
+    }
+    for n in 0..200 {
+        store.set_flag(&format!("flag-{n}"), None).await.unwrap();
+    }
     let seen = customer(&store, "c1", 60).await;
     let queued = mail(1, &seen, 2);
     store.decide(batch(vec![decision(&seen, vec![queued.clone()])])).await.unwrap();

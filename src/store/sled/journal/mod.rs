@@ -161,6 +161,8 @@ pub(super) struct Said {
     pub(super) entries: Vec<Entry>,
     /// How many lines are not as they were written.
     pub(super) unreadable: u64,
+    /// Whether there is one.
+    pub(super) is_there: bool,
 }
 
 impl Said {
@@ -202,7 +204,7 @@ pub(super) fn read(journal: &Path, key: &DeliveryKey) -> io::Result<Said> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Said::default()),
         Err(error) => return Err(told(&path, &error)),
     };
-    let mut said = Said::default();
+    let mut said = Said { is_there: true, ..Said::default() };
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     for line in bytes[..whole].split_inclusive(|byte| *byte == b'\n').skip(1) {
         let line = std::str::from_utf8(&line[..line.len() - 1]).ok();

@@ -65,6 +65,7 @@ pub struct Restoring {
     sending: Sending,
     entries: Vec<Entry>,
     unreadable: u64,
+    has_journal: bool,
     _lock: FolderLock,
 }
 
@@ -105,7 +106,8 @@ impl Restoring {
         let store = SledStore::open_as(&inside, &beside, OpenMode::MustExist, request.settings)?;
         let entries = said.entries.into_iter().filter(|entry| entry.round > made.round).collect();
         let sending = checked.map_or(Sending::WentOn, |manifest| manifest.sending);
-        Ok(Self { store, summary: made.summary, sending, entries, unreadable: said.unreadable, request, _lock: lock })
+        let (unreadable, has_journal) = (said.unreadable, said.is_there);
+        Ok(Self { store, summary: made.summary, sending, entries, unreadable, has_journal, request, _lock: lock })
     }
 
     /// The store as it is so far. Not to be closed.
@@ -118,6 +120,12 @@ impl Restoring {
     #[must_use]
     pub const fn sending(&self) -> Sending {
         self.sending
+    }
+
+    /// Whether there is a journal. One is begun with the first withdrawal or suppression, so a store may never have had one.
+    #[must_use]
+    pub const fn has_journal(&self) -> bool {
+        self.has_journal
     }
 
     /// What the backup held.
