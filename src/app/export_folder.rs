@@ -59,6 +59,11 @@ impl ExportFolder {
         part.push(".part");
         let part = path.with_file_name(part);
         if part.exists() {
+            let is_ours = part.join(BACKUP).is_file() || std::fs::read_dir(&part)?.next().is_none();
+            if !is_ours {
+                let message = format!("{} is in the way: move it elsewhere", part.display());
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
+            }
             std::fs::remove_dir_all(&part)?;
         }
         DirBuilder::new().mode(0o700).create(&part)?;

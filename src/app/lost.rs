@@ -1,6 +1,7 @@
 //! What is offered when a store is damaged or was: the newest backup that is whole, and how it is put in its place.
 
 use super::{StartError, nightly};
+use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
 use crate::domain::Time;
 use crate::store::StoreError;
@@ -43,6 +44,7 @@ pub(super) fn explained(error: StoreError, settings: &Settings) -> StartError {
 }
 
 fn newest(folder: &Path, in_the_way: Option<PathBuf>) -> Option<Offer> {
-    let whole = nightly::files(folder).into_iter().rev().find(|kept| verify_backup(&kept.path).is_ok())?;
+    let whole =
+        nightly::files(folder, SystemClock.now()).into_iter().rev().find(|kept| verify_backup(&kept.path).is_ok())?;
     Some(Offer { file: whole.path, at: whole.at, in_the_way })
 }

@@ -11,6 +11,7 @@ use crate::calendar::Cron;
 use crate::config::BackupSettings;
 use crate::domain::{Span, Time};
 use crate::http::{BackupStatus, TracesView};
+use crate::store::sled::survey;
 use crate::telemetry::names::{self, label};
 use jiff::tz::TimeZone;
 use std::fs::DirBuilder;
@@ -25,6 +26,8 @@ use tokio::sync::watch;
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 /// After a failure it is tried again after so long.
 const AGAIN: Span = Span::minutes(15);
+/// So many bytes are left free on the disk that they lie on.
+const LEFT_FREE: u64 = 64 << 20;
 /// A file that says of itself to be later than now by more than this is of a clock that went wrong.
 const CLOCKS_DIFFER: Span = Span::hours(1);
 
@@ -60,7 +63,7 @@ async fn look(core: &Arc<Shared>, settings: &BackupSettings) {
     let failed = daemon.backup_failed.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let rests = failed.is_some_and(|(at, _)| now.since(at).0.abs() < AGAIN.0);
     let zone = core.world.load().zone.clone();
-    if rests || !is_due(&files(&settings.folder), settings, &zone, now) {
+    if rests || !is_due(&files(&settings.folder, now), settings, &zone, now) {
         return;
     }
     let made = make(core, settings, now).await;
@@ -76,7 +79,7 @@ async fn look(core: &Arc<Shared>, settings: &BackupSettings) {
         }
     };
     *daemon.backup_failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
-    tell(&files(&settings.folder));
+    tell(&files(&settings.folder, now));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
@@ -95,6 +98,7 @@ async fn make(core: &Arc<Shared>, settings: &BackupSettings, now: Time) -> anyho
             DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         }
         clear_parts(&folder)?;
+        check_room(&folder, now)?;
         BackupFile::create(&path)
     });
     let file = file.await??;
@@ -102,8 +106,19 @@ async fn make(core: &Arc<Shared>, settings: &BackupSettings, now: Time) -> anyho
     let contents = tokio::task::spawn_blocking(move || file.finish()).await??;
     // Not before there is a newer one.
     let (folder, keep) = (settings.folder.clone(), usize::try_from(settings.keep).unwrap_or(usize::MAX));
-    tokio::task::spawn_blocking(move || rotate(&folder, keep)).await??;
+    tokio::task::spawn_blocking(move || rotate(&folder, keep, now)).await??;
     Ok(contents)
+}
+
+/// Whether there is room for one that is somewhat larger than the last, with some left: often the store lies on the same disk.
+fn check_room(folder: &Path, now: Time) -> io::Result<()> {
+    let last = files(folder, now).last().map_or(0, |file| file.bytes);
+    let (wanted, free) = (last + last / 4 + LEFT_FREE, survey(folder)?.room.free_bytes);
+    if free >= wanted {
+        return Ok(());
+    }
+    let message = format!("{} MiB are free in {}, {} MiB are wanted", free >> 20, folder.display(), wanted >> 20);
+    Err(io::Error::new(io::ErrorKind::StorageFull, message))
 }
 
 /// One of the files.
@@ -115,8 +130,9 @@ pub(crate) struct Kept {
     pub(crate) bytes: u64,
 }
 
-/// Our backups in a folder, oldest first. What bears another name is nobody's of ours.
-pub(crate) fn files(folder: &Path) -> Vec<Kept> {
+/// Our backups in a folder, oldest first; before them those that say to be later than now, of a clock that went wrong: nobody
+/// knows how old they are. What bears another name is nobody's of ours.
+pub(crate) fn files(folder: &Path, now: Time) -> Vec<Kept> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let mut files: Vec<Kept> = entries
         .filter_map(|entry| {
@@ -124,7 +140,7 @@ pub(crate) fn files(folder: &Path) -> Vec<Kept> {
             Some(Kept { at, path: entry.path(), bytes: entry.metadata().ok()?.len() })
         })
         .collect();
-    files.sort_by_key(|file| file.at);
+    files.sort_by_key(|file| (file.at <= now.plus(CLOCKS_DIFFER), file.at));
     files
 }
 
@@ -161,8 +177,8 @@ fn clear_parts(folder: &Path) -> io::Result<()> {
 }
 
 /// Removes all but the newest.
-fn rotate(folder: &Path, keep: usize) -> io::Result<()> {
-    let files = files(folder);
+fn rotate(folder: &Path, keep: usize, now: Time) -> io::Result<()> {
+    let files = files(folder, now);
     let many = files.len().saturating_sub(keep.max(1));
     files[..many].iter().try_for_each(|file| std::fs::remove_file(&file.path))
 }
@@ -193,7 +209,8 @@ pub(super) async fn traces(core: &Shared) -> Option<TracesView> {
         None => core.backup.clone()?,
     };
     let folder = settings.folder.clone();
-    let files = tokio::task::spawn_blocking(move || files(&folder)).await.ok()?;
+    let now = core.clock.now();
+    let files = tokio::task::spawn_blocking(move || files(&folder, now)).await.ok()?;
     let zone = core.world.load().zone.clone();
     let gone_at = (!files.is_empty()).then(|| last_rotated(&settings, &zone, core.clock.now())).flatten();
     Some(TracesView { folder: settings.folder.display().to_string(), files: files.len() as u64, gone_at })
@@ -210,7 +227,8 @@ pub(super) async fn status(core: &Shared) -> Option<BackupStatus> {
     let daemon = core.daemon.as_ref()?;
     let settings = daemon.nightly.borrow().clone()?;
     let folder = settings.folder.clone();
-    let files = tokio::task::spawn_blocking(move || files(&folder)).await.ok()?;
+    let now = core.clock.now();
+    let files = tokio::task::spawn_blocking(move || files(&folder, now)).await.ok()?;
     tell(&files);
     let zone = core.world.load().zone.clone();
     let next = schedule(&settings).and_then(|schedule| schedule.next(&zone, core.clock.now()));
@@ -281,13 +299,25 @@ mod tests {
         write("by-hand.backup");
         write("retaind-20261109T033000Z.backup.part");
         clear_parts(folder.path()).unwrap();
-        rotate(folder.path(), 2).unwrap();
+        rotate(folder.path(), 2, time("2026-11-24T00:00:00Z")).unwrap();
         let mut names: Vec<String> = std::fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
         assert_eq!(names, ["by-hand.backup", "retaind-20261113T033000Z.backup", "retaind-20261114T033000Z.backup"]);
-        assert_eq!(files(folder.path()).len(), 2);
+        assert_eq!(files(folder.path(), time("2026-11-24T00:00:00Z")).len(), 2);
+    }
+
+    #[test]
+    fn one_of_a_clock_that_went_wrong_is_neither_the_newest_nor_outlives_the_others() {
+        let (folder, now) = (tempfile::tempdir().unwrap(), time("2026-11-24T00:00:00Z"));
+        for day in ["20380119T031407Z", "20261122T033000Z", "20261123T033000Z"] {
+            std::fs::write(folder.path().join(format!("retaind-{day}.backup")), "x").unwrap();
+        }
+        assert_eq!(files(folder.path(), now).last().unwrap().at, time("2026-11-23T03:30:00Z"));
+        rotate(folder.path(), 2, now).unwrap();
+        let left: Vec<Time> = files(folder.path(), now).iter().map(|file| file.at).collect();
+        assert_eq!(left, [time("2026-11-22T03:30:00Z"), time("2026-11-23T03:30:00Z")]);
     }
 }

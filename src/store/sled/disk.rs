@@ -87,28 +87,26 @@ impl Disk {
     /// Makes durable what sled wrote. Its own `flush` ends in `sync_file_range`, which neither empties the drive's
     /// cache nor writes the file's length; and values beyond its threshold stand in files of their own.
     pub(super) fn sync(&mut self) -> Result<(), Fault> {
-        self.sync_all().map_err(|error| Fault::SyncFailed(Arc::new(error)))
-    }
-
-    fn sync_all(&mut self) -> std::io::Result<()> {
+        // Only what the disk itself refused is lost for good. That no descriptor was free to ask it passes.
+        let failed = |error| Fault::SyncFailed(Arc::new(error));
         let mut present = HashSet::new();
         for entry in std::fs::read_dir(&self.blobs)? {
             let entry = entry?;
             if !self.durable_blobs.contains(&entry.file_name()) {
                 match File::open(entry.path()) {
-                    Ok(blob) => blob.sync_data()?,
+                    Ok(blob) => blob.sync_data().map_err(failed)?,
                     // sled removes those that it needs no more.
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(error.into()),
                 }
             }
             present.insert(entry.file_name());
         }
         if !present.is_subset(&self.durable_blobs) {
-            File::open(&self.blobs)?.sync_all()?;
+            File::open(&self.blobs)?.sync_all().map_err(failed)?;
         }
         self.durable_blobs = present;
-        self.log.sync_data()
+        self.log.sync_data().map_err(failed)
     }
 
     /// Sees to room for so many bytes of rows; what is not new may have that of the ballast.
@@ -179,6 +177,11 @@ fn free(folder: &Path) -> Result<u64, Fault> {
         return Err(std::io::Error::from(std::io::ErrorKind::ReadOnlyFilesystem).into());
     }
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// Whether there is too little room to open a store in, whatever the ballast once gave up.
+pub(super) fn is_full(folder: &Path) -> bool {
+    free(folder).is_ok_and(|free| free < LEFT_FREE)
 }
 
 /// Whether what is new can be written.

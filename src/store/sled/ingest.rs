@@ -149,23 +149,24 @@ impl Shared {
         self: &Arc<Self>,
         input: &Arc<Input>,
         range: Range<usize>,
-        fetched: Option<Arc<Fetched>>,
+        mut fetched: Option<Arc<Fetched>>,
     ) -> Result<Piece, Fault> {
         self.check()?;
         let turn = self.intake(input.urgency).turn.lock().await;
         let from = range.start;
         let (change, verdicts) = loop {
-            let (work, range, fetched) = (Arc::clone(input), range.clone(), fetched.clone());
+            let (work, range, ahead) = (Arc::clone(input), range.clone(), fetched.clone());
             let prepared = self.blocking(move |shared| {
                 let read_at = shared.progress.applied.load(Ordering::SeqCst);
                 let overlay = &shared.intake(work.urgency).overlay;
                 shared.look(|reader| {
-                    let draft = Draft::upon(reader, overlay, fetched.as_deref(), read_at);
+                    let draft = Draft::upon(reader, overlay, ahead.as_deref(), read_at);
                     prepare(shared, draft, &work, range)
                 })
             });
             match prepared.await {
-                Err(Fault::Conflict) => {}
+                // What was read ahead may be of before an erasure.
+                Err(Fault::Conflict) => fetched = None,
                 prepared => break prepared?,
             }
         };
@@ -328,6 +329,7 @@ impl Work<'_, '_> {
 
     /// Puts the customer whom a number means into the map; answers the customer's own number.
     fn load(&mut self, id: &str, mut number: CustomerNumber) -> Result<CustomerNumber, Fault> {
+        let named = number;
         loop {
             if self.customers.contains_key(&number) {
                 return Ok(number);
@@ -343,7 +345,7 @@ impl Work<'_, '_> {
             number = match self.draft.get(&keys::absorbed(number))? {
                 Some(row) => rows::read(&row)?,
                 // Erased since the id was read, or whoever reads ahead was.
-                None if self.draft.reader().get(&keys::name(id))?.is_none() => return Err(Fault::Conflict),
+                None if self.names_another(id, named)? => return Err(Fault::Conflict),
                 // A commit that was built upon failed just now.
                 None if [&keys::name(id), &key].map(|key| self.draft.origin(key)).contains(&Origin::OnItsWay) => {
                     return Err(Fault::Conflict);
@@ -351,6 +353,12 @@ impl Work<'_, '_> {
                 None => return Err(Fault::Damaged("a customer is gone".into())),
             };
         }
+    }
+
+    /// Whether an id is that of nobody, or of another customer, by now.
+    fn names_another(&self, id: &str, number: CustomerNumber) -> Result<bool, Fault> {
+        let row = self.draft.reader().get(&keys::name(id))?;
+        Ok(row.map(|row| rows::read::<CustomerNumber>(&row)).transpose()? != Some(number))
     }
 
     /// Gives a customer an id that nobody has.

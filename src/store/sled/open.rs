@@ -132,8 +132,8 @@ impl SledStore {
 /// meets it twice and nothing is made in its place unasked.
 fn damaged(folder: &Path, mode: OpenMode, detail: String, lock: &FolderLock) -> StoreError {
     // Without room sled cannot be opened either, and does not always say so.
-    if let Err(full @ Fault::NoSpace) = disk::check_room(folder) {
-        return full.into_error(folder);
+    if disk::is_full(folder) {
+        return Fault::NoSpace.into_error(folder);
     }
     let unmoved = |detail| Fault::Damaged(detail).into_error(folder);
     // What does not bear our mark may be anybody's, and is not moved.
@@ -175,6 +175,9 @@ fn check_files(folder: &Path, mode: OpenMode) -> std::result::Result<(), Refusal
     let Some(missing) = ["db", "conf"].into_iter().find(|name| !folder.join(name).exists()) else { return Ok(()) };
     if disk::read_mark(folder)?.is_some() {
         return Err(Fault::Damaged(format!("the file `{missing}` is gone")).into());
+    }
+    if folder.join(super::restore::INSIDE).exists() {
+        return Err(Fault::Damaged("a restore into its folder was broken off: restore the backup again".into()).into());
     }
     match (aside::last(folder).map_err(Fault::from)?, mode) {
         (Some(aside), _) => Err(Refusal::SetAside(aside)),
@@ -355,7 +358,14 @@ pub(super) fn again(shared: &Shared, unfinished: &committer::Rows) -> std::resul
         disk.sync()?;
         Ok(Live::load(Reader::new(&opened))?)
     });
-    *lock(&shared.live) = live.map_err(Refusal::into_fault)?;
+    let found = live.map_err(Refusal::into_fault)?;
+    let mut live = lock(&shared.live);
+    // A log that cannot be read to its end looks like a younger one.
+    if found.counts.round < live.counts.round {
+        return Err(Fault::Damaged("it lost what was durable while it was opened again".into()));
+    }
+    *live = found;
+    drop(live);
     *db = Some(opened);
     Ok(disk)
 }

@@ -45,11 +45,14 @@ pub(super) fn settle_consent(reader: Reader<'_>, from: &[u8]) -> Result<Page, Fa
 }
 
 fn wake_at_once(page: &mut Page, number: CustomerNumber, customer: &mut Customer) {
-    if let Some(wake) = customer.wake.filter(|wake| *wake > Time(0)) {
-        page.rows.push((keys::wake(wake, number).into(), None));
-        page.rows.push((keys::wake(Time(0), number).into(), Some(rows::mark())));
-        customer.wake = Some(Time(0));
+    if customer.wake.is_some_and(|wake| wake <= Time(0)) {
+        return;
     }
+    if let Some(wake) = customer.wake {
+        page.rows.push((keys::wake(wake, number).into(), None));
+    }
+    page.rows.push((keys::wake(Time(0), number).into(), Some(rows::mark())));
+    customer.wake = Some(Time(0));
 }
 
 /// Goes through the rows of a kind, a page at a time.

@@ -137,6 +137,8 @@ impl Runner<'_> {
     fn write(&mut self, rows: &Rows) -> Result<(), Fault> {
         let bytes =
             rows.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, |value| value.len())).sum::<usize>();
+        // What was given up on a full disk is laid again first, or nothing would ever be taken.
+        self.disk.tend();
         self.disk.make_room(Need::News, bytes as u64)?;
         self.db.apply_batch(batch(rows))?;
         self.db.flush()?;

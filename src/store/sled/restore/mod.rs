@@ -28,7 +28,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Name of the folder in which a store is made.
-const INSIDE: &str = "restoring";
+pub(super) const INSIDE: &str = "restoring";
 /// So many bytes of rows are made durable at once.
 const AT_ONCE: usize = 8 << 20;
 
@@ -102,10 +102,11 @@ impl Restoring {
             journal::bring(journal, &beside, &made.key).map_err(StoreError::Journal)?;
         }
         let said = journal::read(journal, &made.key).map_err(StoreError::Journal)?;
-        set_round(&inside, &request, said.last_round()).map_err(|fault| fault.into_error(folder))?;
+        let sending = checked.map_or(Sending::WentOn, |manifest| manifest.sending);
+        let gap = if sending == Sending::Rested { 0 } else { BETWEEN_LIVES };
+        set_round(&inside, &request, (said.last_round(), gap)).map_err(|fault| fault.into_error(folder))?;
         let store = SledStore::open_as(&inside, &beside, OpenMode::MustExist, request.settings)?;
         let entries = said.entries.into_iter().filter(|entry| entry.round > made.round).collect();
-        let sending = checked.map_or(Sending::WentOn, |manifest| manifest.sending);
         let (unreadable, has_journal) = (said.unreadable, said.is_there);
         Ok(Self { store, summary: made.summary, sending, entries, unreadable, has_journal, request, _lock: lock })
     }
@@ -226,11 +227,15 @@ fn make(file: &Path, request: &RestoreRequest, inside: &Path) -> Result<Made> {
     Ok(Made { summary, key, round })
 }
 
-/// Rounds go on behind those of the journal: what it says is told from what is in a backup by them.
-fn set_round(inside: &Path, request: &RestoreRequest, last: u64) -> std::result::Result<(), Fault> {
+/// So many rounds lie between two lives of a store.
+const BETWEEN_LIVES: u64 = 1 << 40;
+
+/// Rounds go on behind those of the journal: what it says is told from what is in a backup by them. And far behind, for a
+/// backup of the lost store that is newer than this one may be restored yet.
+fn set_round(inside: &Path, request: &RestoreRequest, (last, gap): (u64, u64)) -> std::result::Result<(), Fault> {
     let db = open_sled(inside, request.settings).map_err(Refusal::into_fault)?;
     let mut counts = Counts::load(Reader::new(&db))?;
-    counts.round = counts.round.max(last);
+    counts.round = counts.round.max(last).saturating_add(gap);
     db.insert(Counts::key(), rows::write(&counts)?)?;
     db.flush()?;
     Disk::open(inside, BallastPolicy::Keep)?.sync()?;
