@@ -112,7 +112,9 @@ class Sink:
         world.wait_until(lambda: world.connects(("127.0.0.1", port), socket.AF_INET), f"listening on {port}")
 
     def taken(self):
-        return [json.loads(line) for line in self.ledger.read_text().splitlines()]
+        # The last line may be on its way.
+        whole, _, _ = self.ledger.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def stop(self):
         self.process.kill()

@@ -270,6 +270,44 @@ pub(super) fn same_till(predicate: &Predicate, facts: &Facts<'_>, to: Time) -> R
     Ok(())
 }
 
+#[test]
+fn sums_of_parts_of_the_calendar_are_the_same_until_they_are_said_to_change() {
+    let customer = super::somebody();
+    for source in [
+        "now.getDayOfYear() - now.getDate() > 200",
+        "now.getDate() * 24 + now.getHours() > 500",
+        "now.getDayOfWeek() * 24 + now.getHours() >= 100",
+        "now.getHours() - now.getDayOfWeek() * 3 > 5",
+        "now.getDayOfMonth() + orders.count > 20",
+        "now.getDayOfYear() * 2 - days_since(orders.last_at) > 100",
+        "days_since(orders.last_at) - now.getDayOfYear() == -32",
+        "now.getDate() - days_since(orders.first_at) > -80",
+        "now.getDayOfWeek() + days_since(orders.last_at) > 30",
+        "now.getFullYear() * 12 + now.getMonth() > 24316",
+        "now.getMonth() * 31 + now.getDate() == 100",
+        "now.getHours() * 60 + now.getMinutes() > 1000",
+        "now.getMinutes() * 60 + now.getSeconds() > 3540",
+        "days_until(customer.membership_ends_on) + now.getDayOfWeek() == 30",
+        "customer.seen_at.getDayOfYear() + now.getDayOfYear() > 100",
+    ] {
+        let predicate = checked(source).unwrap();
+        for zone in ["UTC", "Europe/Zagreb", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia"] {
+            let zone = calendar::zone(zone).unwrap();
+            for from in ["2011-12-27T22:10:00Z", "2026-01-03T22:10:00Z", "2026-03-28T23:30:00Z", "2026-12-30T11:00:00Z"]
+            {
+                let mut facts = Facts { customer: &customer, now: super::t(from), zone: &zone, entry: None };
+                for _ in 0..40 {
+                    let held = predicate.evaluate_until(&facts);
+                    let until = held.until.unwrap_or(facts.now.plus(Span::days(5000)));
+                    assert!(until > facts.now);
+                    same_till(&predicate, &facts, until).unwrap();
+                    facts.now = until;
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, max_shrink_iters: 300, max_global_rejects: 4000, ..ProptestConfig::default() })]
 
