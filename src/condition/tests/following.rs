@@ -291,12 +291,12 @@ fn sums_of_parts_of_the_calendar_are_the_same_until_they_are_said_to_change() {
         "customer.seen_at.getDayOfYear() + now.getDayOfYear() > 100",
     ] {
         let predicate = checked(source).unwrap();
-        for zone in ["UTC", "Europe/Zagreb", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia"] {
+        for zone in ["Europe/Zagreb", "Pacific/Apia"] {
             let zone = calendar::zone(zone).unwrap();
             for from in ["2011-12-27T22:10:00Z", "2026-01-03T22:10:00Z", "2026-03-28T23:30:00Z", "2026-12-30T11:00:00Z"]
             {
                 let mut facts = Facts { customer: &customer, now: super::t(from), zone: &zone, entry: None };
-                for _ in 0..40 {
+                for _ in 0..10 {
                     let held = predicate.evaluate_until(&facts);
                     let until = held.until.unwrap_or(facts.now.plus(Span::days(5000)));
                     assert!(until > facts.now);
