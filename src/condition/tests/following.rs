@@ -295,7 +295,7 @@ fn sums_of_parts_of_the_calendar_are_the_same_until_they_are_said_to_change() {
             let zone = calendar::zone(zone).unwrap();
             for from in ["2011-12-27T22:10:00Z", "2026-01-03T22:10:00Z", "2026-03-28T23:30:00Z", "2026-12-30T11:00:00Z"]
             {
-                let mut facts = Facts { customer: &customer, now: super::t(from), zone: &zone, entry: None };
+                let mut facts = Facts { customer: &customer, now: t(from), zone: &zone, entry: None };
                 for _ in 0..10 {
                     let held = predicate.evaluate_until(&facts);
                     let until = held.until.unwrap_or(facts.now.plus(Span::days(5000)));
